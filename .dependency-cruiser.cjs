@@ -1,0 +1,36 @@
+/** Layers of docs/architecture.md: imports point down only. */
+const layers = [
+  ['cli', 'run', 'instance', 'vault', 'storage', 'parquet', 'odata', 'scan', 'decode', 'core', 'demo'],
+  ['run', 'instance', 'vault', 'storage', 'parquet', 'odata', 'scan', 'decode', 'core'],
+  ['instance', 'odata', 'scan', 'decode', 'core'],
+  ['vault', 'storage', 'core'],
+  ['storage', 'core'],
+  ['parquet', 'decode', 'core'],
+  ['odata', 'core'],
+  ['scan', 'odata', 'core'],
+  ['decode', 'core'],
+  ['core'],
+  ['demo', 'core'],
+];
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    ...layers.map(([room, ...below]) => ({
+      name: `layer-${room}`,
+      comment: `${room}/ may import ${below.join(', ') || 'nothing of src'}`,
+      severity: 'error',
+      from: { path: `^src/${room}/` },
+      to: { path: '^src/', pathNot: `^src/(${[room, ...below].join('|')})/` },
+    })),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node'],
+    },
+  },
+};

@@ -1,0 +1,23 @@
+/** What a run tells whoever watches: the CLI turns it into bars, lines and logs. Never holds a secret. */
+export type RunEvent =
+  | { readonly type: 'log'; readonly level: 'debug' | 'info'; readonly message: string; readonly at?: EventPlace }
+  | { readonly type: 'warning'; readonly message: string; readonly table?: string }
+  /** A pause of the whole process, e.g. after a 429 or while no licence seat is free. */
+  | { readonly type: 'wait'; readonly reason: string; readonly ms: number }
+  | { readonly type: 'inFlight'; readonly requests: number; readonly limit: number }
+  | { readonly type: 'planned'; readonly tables: number; readonly rowsExpected: number | null }
+  | { readonly type: 'tableStarted'; readonly table: string; readonly rowsExpected: number | null }
+  /** Rows and decompressed bytes since the last event of this table. */
+  | { readonly type: 'progress'; readonly table: string; readonly rows: number; readonly bytes: number }
+  | {
+      readonly type: 'tableDone';
+      readonly table: string;
+      readonly rows: number;
+      readonly bytes: number;
+      readonly ms: number;
+    }
+  | { readonly type: 'tableFailed'; readonly table: string; readonly message: string };
+
+export type EventPlace = Readonly<Record<string, string | number>>;
+
+export type Emit = (event: RunEvent) => void;
