@@ -1,0 +1,40 @@
+# `make demo` and `make test` work as the only command on a machine that has Node and make; see README.md.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check build lint types layers unit schemas clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# npm writes this file at the end of every install; older than the lock file means: install again.
+node_modules/.package-lock.json: package-lock.json package.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+build: node_modules/.package-lock.json ## compile src/ to dist/
+	@npm run --silent build
+
+demo: build ## take, verify and query snapshots of the demo instance
+	@node dist/cli/demo-tour.js
+
+test: node_modules/.package-lock.json ## every test
+	@npm test --silent -- $(ARGS)
+
+check: lint types layers unit ## lint, types, layers and unit tests
+
+lint: node_modules/.package-lock.json
+	@npm run --silent lint
+
+types: node_modules/.package-lock.json
+	@npm run --silent typecheck
+
+layers: node_modules/.package-lock.json
+	@npm run --silent layers
+
+unit: build
+	@npm run --silent test:unit
+
+schemas: node_modules/.package-lock.json ## write schemas/*.schema.json anew from the code
+	@npm run --silent schemas
+
+clean: ## remove what was built and the demo's vaults
+	rm -rf dist coverage demo-vault .cache

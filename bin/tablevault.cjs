@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+// First statement of the process: libuv sizes its thread pool at the pool's first use, and every Parquet writer holds one pool
+// thread while it waits for bytes. With the default of 4, writers could take all threads and wait for each other's file reads.
+process.env.UV_THREADPOOL_SIZE ??= '16';
+
+import('../dist/cli/main.js').catch((error) => {
+  const missing = error.code === 'ERR_MODULE_NOT_FOUND' && String(error.message).includes('dist');
+  const next = missing ? 'Run `npm ci && npm run build` first.' : 'Run `npm ci`, then try again.';
+  process.stderr.write(`error: tablevault cannot start: ${error.message} ${next}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,67 @@
+/** What every command gets: where to print, what to listen to. Nothing below `cli/` sees it. */
+import type { Logger } from 'pino';
+import type { Clock } from '../core/clock.ts';
+import type { ExitCode } from '../core/errors.ts';
+import type { Pipeline } from '../core/pipeline.ts';
+import { type ReadPipelineOptions, readPipeline } from '../run/pipeline.ts';
+import type { Redactor } from './redact.ts';
+import type { Screen } from './screen.ts';
+
+export interface CliContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  /** Aborted by the first SIGINT or SIGTERM, or when the reader of standard output has gone. */
+  readonly signal: AbortSignal;
+  readonly redactor: Redactor;
+  readonly screen: Screen;
+  readonly log: Logger;
+  readonly output: Output;
+  /** Set by the command that ran. */
+  exitCode: ExitCode;
+}
+
+/** Standard output: data only. */
+export interface Output {
+  readonly isTerminal: boolean;
+  /** Data as it is, with back-pressure. */
+  data(chunk: string | Uint8Array): Promise<void>;
+  /** A report for machines: one JSON document, credentials taken out. */
+  json(report: unknown): Promise<void>;
+  /** Has anything been written? */
+  readonly used: boolean;
+}
+
+export function createOutput(stream: NodeJS.WriteStream, redactor: Redactor): Output {
+  let used = false;
+  const data = (chunk: string | Uint8Array) => {
+    used = true;
+    return new Promise<void>((resolve, reject) => {
+      stream.write(chunk, (error) => (error ? reject(error) : resolve()));
+    });
+  };
+  return {
+    isTerminal: stream.isTTY === true,
+    data,
+    json: (report) => data(`${redactor.redact(JSON.stringify(report, jsonValue, 2))}\n`),
+    get used() {
+      return used;
+    },
+  };
+}
+
+/** int64 beyond what a JSON number holds exactly is text. */
+function jsonValue(_key: string, value: unknown): unknown {
+  if (typeof value !== 'bigint') return value;
+  return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+}
+
+/** The pipeline of a command line; its credential is known to the redactor from here on. */
+export async function loadPipeline(
+  context: CliContext,
+  file: string,
+  overrides: NonNullable<ReadPipelineOptions['overrides']> = {},
+): Promise<Pipeline> {
+  const pipeline = await readPipeline(file, { env: context.env, overrides });
+  context.redactor.add((pipeline.auth.kind === 'service' ? pipeline.auth.clientSecret : pipeline.auth.token).reveal());
+  return pipeline;
+}

@@ -1,0 +1,51 @@
+/** How a command's failure looks: a paragraph for people, an object for machines. */
+import { asTablevaultError, type TablevaultError } from '../core/errors.ts';
+import { plainText } from './format.ts';
+
+/** One paragraph: what happened, where, what to do next, and the code to look up in docs/errors.md. */
+export function errorParagraph(error: TablevaultError): string {
+  const places = Object.entries(error.at)
+    .filter(([, value]) => !error.message.includes(String(value)))
+    .map(([name, value]) => `${name} ${value}`);
+  const where = places.length === 0 ? '' : ` (${places.join(', ')})`;
+  const what = sentence(`${error.message}${where}`);
+  const next = error.hint === undefined ? '' : ` ${sentence(error.hint)}`;
+  return plainText(`error: ${what}${next} [${error.code}, exit ${error.exitCode}]`);
+}
+
+/** What `--json` prints when a command fails before it has a report of its own. */
+export function errorObject(command: string | undefined, error: TablevaultError): object {
+  const failure = {
+    code: error.code,
+    message: error.message,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  };
+  if (command !== 'snapshot') return { error: failure };
+  const { code, message } = failure;
+  return {
+    snapshot: null,
+    sequence: null,
+    complete: false,
+    resumed: false,
+    tables: [],
+    requests: 0,
+    bytesReceived: 0,
+    durationMs: 0,
+    error: { code, message },
+  };
+}
+
+/**
+ * Whatever was thrown as one error of ours. Once the signal is aborted, its reason is what ended the command, whatever the
+ * interrupted work says on its way out, unless that work found out something worse: a commit of unknown outcome.
+ */
+export function causeOf(thrown: unknown, signal: AbortSignal): TablevaultError {
+  const error = asTablevaultError(thrown);
+  if (!signal.aborted || error.code === 'COMMIT_UNKNOWN') return error;
+  return asTablevaultError(signal.reason);
+}
+
+function sentence(text: string): string {
+  const trimmed = text.trim();
+  return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
+}

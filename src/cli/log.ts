@@ -1,0 +1,54 @@
+/** Logs: JSON lines on standard error, off unless TABLEVAULT_LOG asks for them. Credentials cannot get in: see `Secret` and `redact.ts`. */
+import { type Logger, pino, stdTimeFunctions } from 'pino';
+import { TablevaultError } from '../core/errors.ts';
+import type { RunEvent } from '../core/events.ts';
+import type { Screen } from './screen.ts';
+
+const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+export type LogLevel = (typeof LEVELS)[number];
+
+/** @throws TablevaultError USAGE for a level that does not exist. */
+export function logLevelOf(env: Readonly<Record<string, string | undefined>>): LogLevel {
+  const asked = env['TABLEVAULT_LOG']?.trim().toLowerCase() ?? '';
+  if (asked === '') return 'silent';
+  const level = LEVELS.find((name) => name === asked);
+  if (level !== undefined) return level;
+  throw new TablevaultError('USAGE', `TABLEVAULT_LOG=${asked} is no log level`, {
+    hint: `Use one of ${LEVELS.join(', ')}, or unset it.`,
+  });
+}
+
+export function createLog(level: LogLevel, screen: Screen): Logger {
+  return pino(
+    { level, base: null, timestamp: stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    { write: (line) => screen.line(line.trimEnd()) },
+  );
+}
+
+/** One line per event; the frequent ones at `trace`. */
+export function logEvent(log: Logger, event: RunEvent): void {
+  switch (event.type) {
+    case 'log':
+      log[event.level]({ ...event.at }, event.message);
+      return;
+    case 'warning':
+      log.warn({ table: event.table }, event.message);
+      return;
+    case 'wait':
+      log.info({ ms: event.ms }, `waiting: ${event.reason}`);
+      return;
+    case 'tableFailed':
+      log.error({ table: event.table }, event.message);
+      return;
+    case 'planned':
+    case 'tableStarted':
+    case 'tableDone':
+      log.info({ ...event }, event.type);
+      return;
+    case 'inFlight':
+    case 'progress':
+      log.trace({ ...event }, event.type);
+      return;
+  }
+}

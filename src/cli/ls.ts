@@ -1,0 +1,63 @@
+/** `tablevault ls`: the snapshots of a vault. */
+import type { Command } from 'commander';
+import { listSnapshots, type SnapshotList, staleness } from '../run/list.ts';
+import type { CliContext } from './context.ts';
+import { bytes, columns, count, duration } from './format.ts';
+import { jsonOption, withHelp } from './help.ts';
+import { durationMs } from './options.ts';
+import { VAULT_ARGUMENT, withVault } from './vault.ts';
+
+interface Options {
+  readonly maxAge?: number;
+  readonly json?: true;
+}
+
+export function addLs(program: Command, context: CliContext): void {
+  const command = program
+    .command('ls')
+    .summary('the snapshots of a vault')
+    .description('Lists the snapshots of a vault, oldest first.')
+    .argument('<vault>', VAULT_ARGUMENT)
+    .option('--max-age <age>', 'exit 6 when the newest complete snapshot is older, e.g. 26h', durationMs)
+    .addOption(jsonOption())
+    .action(async (vault: string, options: Options) => {
+      await ls(context, vault, options);
+    });
+  withHelp(command, {
+    exits: [6, 7],
+    meanings: { 6: 'with --max-age: the newest complete snapshot is older, or there is none' },
+    examples: ['tablevault ls ./vault --max-age 26h'],
+  });
+}
+
+async function ls(context: CliContext, uri: string, options: Options): Promise<void> {
+  const { signal, output, clock } = context;
+  await withVault(context, uri, async (vault) => {
+    const list = await listSnapshots(vault, { signal, nowMs: clock.now() });
+    if (options.json) await output.json({ vault: vault.store.uri, ...list });
+    else
+      await output.data(
+        listText(list)
+          .map((line) => `${line}\n`)
+          .join(''),
+      );
+    const stale = options.maxAge === undefined ? undefined : staleness(list, options.maxAge, vault.store.uri);
+    if (stale !== undefined) throw stale;
+  });
+}
+
+function listText(list: SnapshotList): string[] {
+  if (list.snapshots.length === 0) return ['no snapshots'];
+  const rows = list.snapshots.map((each) => [
+    String(each.sequence),
+    each.snapshot,
+    each.finishedAt,
+    each.complete ? 'complete' : `incomplete (${count(each.failedTables)} failed)`,
+    count(each.tables),
+    count(each.rows),
+    bytes(each.bytes),
+    duration(each.durationMs),
+  ]);
+  const header = ['#', 'snapshot', 'finished', 'state', 'tables', 'rows', 'size', 'took'];
+  return columns([header, ...rows], ['right', 'left', 'left', 'left', 'right', 'right', 'right', 'right']);
+}

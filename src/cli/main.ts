@@ -1,0 +1,84 @@
+/** The executable: builds the context, runs one command, prints its error if any, and sets the exit code. Nothing else does. */
+import { CommanderError } from 'commander';
+import { systemClock } from '../core/clock.ts';
+import { asTablevaultError, EXIT, type ExitCode, TablevaultError } from '../core/errors.ts';
+import { type CliContext, createOutput } from './context.ts';
+import { causeOf, errorObject, errorParagraph } from './errors.ts';
+import { createLog, type LogLevel, logLevelOf } from './log.ts';
+import { createProgram, usageError } from './program.ts';
+import { createRedactor } from './redact.ts';
+import { createScreen } from './screen.ts';
+import { listenForSignals } from './signals.ts';
+import { toolVersion } from './version.ts';
+
+const redactor = createRedactor(process.env);
+const screen = createScreen(process.stderr, redactor);
+const output = createOutput(process.stdout, redactor);
+const interrupts = listenForSignals(process, (text) => screen.line(text));
+const args = process.argv.slice(2);
+
+/** Set when whoever reads standard output has closed it, as `| head` does: the rest is not wanted, and that is no failure. */
+let readerGone = false;
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  readerGone ||= error.code === 'EPIPE';
+  const message = `standard output cannot be written (${error.code ?? error.message})`;
+  interrupts.abort(new TablevaultError('DESTINATION_UNREACHABLE', message, { hint: 'Check where the output goes.' }));
+});
+process.stderr.on('error', () => {
+  // Nobody reads what we would say about it.
+});
+process.on('uncaughtException', (error) => void end(error));
+process.on('unhandledRejection', (error) => void end(error));
+
+await end(await run());
+
+/** Runs the command; what it threw, or undefined. */
+async function run(): Promise<unknown> {
+  try {
+    const context = createContext(logLevelOf(process.env));
+    const program = createProgram(context, { version: toolVersion(), help: (text) => void output.data(text) });
+    if (args.length === 0) {
+      screen.line(program.helpInformation());
+      throw new TablevaultError('USAGE', 'no command given', { hint: 'Name one of the commands above.' });
+    }
+    await program.parseAsync(args, { from: 'user' });
+    process.exitCode = context.exitCode;
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+function createContext(level: LogLevel): CliContext {
+  return {
+    env: process.env,
+    clock: systemClock,
+    signal: interrupts.signal,
+    redactor,
+    screen,
+    output,
+    log: createLog(level, screen),
+    exitCode: EXIT.done,
+  };
+}
+
+/** Prints the error there may be and ends the process, whatever handles are still open. */
+async function end(thrown: unknown): Promise<void> {
+  const code = await report(thrown);
+  process.exitCode = code;
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+}
+
+async function report(thrown: unknown): Promise<ExitCode> {
+  if (thrown === undefined) return (process.exitCode ?? EXIT.done) as ExitCode;
+  const command = args[0];
+  const error = thrown instanceof CommanderError ? usageError(thrown, command) : causeOf(thrown, interrupts.signal);
+  if (error === undefined || readerGone) return EXIT.done;
+  screen.clear();
+  if (args.includes('--json') && !output.used) await output.json(errorObject(command, error)).catch(() => {});
+  screen.line(errorParagraph(error));
+  if (error.code === 'BUG' || process.env['TABLEVAULT_LOG'] === 'trace')
+    screen.line(String(asTablevaultError(error).stack));
+  return error.exitCode;
+}

@@ -1,0 +1,27 @@
+/** Parsers of option values that several commands take. They throw InvalidArgumentError, which ends as a usage error. */
+import { InvalidArgumentError } from 'commander';
+import { parseDuration } from '../run/pipeline-duration.ts';
+
+/** `Gen_*,Crm_Customers` as a list. */
+export function globList(value: string): string[] {
+  const globs = value
+    .split(',')
+    .map((glob) => glob.trim())
+    .filter((glob) => glob !== '');
+  if (globs.length === 0) throw new InvalidArgumentError('Give at least one table name or glob.');
+  return globs;
+}
+
+/** `26h` as milliseconds. */
+export function durationMs(value: string): number {
+  const ms = parseDuration(value);
+  if (ms === undefined) throw new InvalidArgumentError('Give a number with a unit, such as 26h, 90m or 30s.');
+  return ms;
+}
+
+/** A port of this machine; 0 takes a free one. */
+export function port(value: string): number {
+  const number = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(number <= 65_535)) throw new InvalidArgumentError('Give a port from 0 to 65535.');
+  return number;
+}

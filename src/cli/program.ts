@@ -1,0 +1,46 @@
+/** The commands of `tablevault` and how their usage errors end. */
+import { Command, type CommanderError } from 'commander';
+import { TablevaultError } from '../core/errors.ts';
+import type { CliContext } from './context.ts';
+import { addDemo } from './demo.ts';
+import { addLs } from './ls.ts';
+import { addPaths } from './paths.ts';
+import { addQuery } from './query.ts';
+import { addShow } from './show.ts';
+import { addSnapshot } from './snapshot.ts';
+import { addTables } from './tables.ts';
+import { addVerify } from './verify.ts';
+
+const COMMANDS = [addTables, addSnapshot, addLs, addShow, addPaths, addQuery, addVerify, addDemo] as const;
+
+export interface ProgramText {
+  readonly version: string;
+  /** Help that was asked for. */
+  help(text: string): void;
+}
+
+export function createProgram(context: CliContext, text: ProgramText): Command {
+  const program = new Command('tablevault');
+  program
+    .description('Complete, exact, verifiable Parquet snapshots of ERP.net tables.')
+    .version(text.version, '--version', 'print the version')
+    .helpCommand(false)
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    // What commander says about a usage error comes back as a CommanderError, and is printed by main alone.
+    .configureOutput({ writeOut: text.help, writeErr: () => {}, outputError: () => {} });
+  for (const add of COMMANDS) add(program, context);
+  for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
+  program.addHelpText('after', '\nEvery command has --help with its exit codes and an example.');
+  return program;
+}
+
+/** A usage error as one of ours; undefined for help and version, which are no errors. */
+export function usageError(error: CommanderError, command: string | undefined): TablevaultError | undefined {
+  if (error.exitCode === 0) return undefined;
+  const known = command !== undefined && /^[a-z]+$/.test(command) && error.code !== 'commander.unknownCommand';
+  const message = error.message.replace(/^error: /, '').replaceAll(/\s+/g, ' ');
+  return new TablevaultError('USAGE', message, {
+    hint: `\`tablevault ${known ? `${command} ` : ''}--help\` shows what can be given.`,
+  });
+}

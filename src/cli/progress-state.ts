@@ -1,0 +1,124 @@
+/** What a person watching a run knows: run events folded into numbers. Pure; times are passed in. */
+import type { RunEvent } from '../core/events.ts';
+
+export interface TableProgress {
+  readonly name: string;
+  readonly rows: number;
+  readonly rowsExpected: number | null;
+}
+
+/** Rows and bytes of the whole run at one moment, for the rate. */
+interface Sample {
+  readonly at: number;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+export interface ProgressState {
+  readonly startedAt: number;
+  readonly tables: number;
+  readonly tablesDone: number;
+  readonly tablesFailed: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly rowsExpected: number | null;
+  /** Begun and not yet ended, in the order they began. */
+  readonly running: ReadonlyMap<string, TableProgress>;
+  readonly inFlight: number;
+  readonly limit: number;
+  /** Why the process pauses, and until when. */
+  readonly wait: { readonly reason: string; readonly until: number } | null;
+  /** Oldest first, not older than the window. */
+  readonly samples: readonly Sample[];
+}
+
+/** The rate is that of the last 15 seconds. */
+const WINDOW_MS = 15_000;
+
+const SAMPLE_EVERY_MS = 500;
+
+export function initialProgress(now: number): ProgressState {
+  return {
+    startedAt: now,
+    tables: 0,
+    tablesDone: 0,
+    tablesFailed: 0,
+    rows: 0,
+    bytes: 0,
+    rowsExpected: null,
+    running: new Map(),
+    inFlight: 0,
+    limit: 0,
+    wait: null,
+    samples: [{ at: now, rows: 0, bytes: 0 }],
+  };
+}
+
+export function advance(state: ProgressState, event: RunEvent, now: number): ProgressState {
+  switch (event.type) {
+    case 'planned':
+      return { ...state, tables: event.tables, rowsExpected: event.rowsExpected };
+    case 'tableStarted': {
+      const table = { name: event.table, rows: 0, rowsExpected: event.rowsExpected };
+      return { ...state, running: new Map(state.running).set(event.table, table) };
+    }
+    case 'progress':
+      return withSample(
+        {
+          ...state,
+          rows: state.rows + event.rows,
+          bytes: state.bytes + event.bytes,
+          running: withRows(state.running, event.table, event.rows),
+        },
+        now,
+      );
+    case 'tableDone':
+      return { ...state, tablesDone: state.tablesDone + 1, running: without(state.running, event.table) };
+    case 'tableFailed':
+      return { ...state, tablesFailed: state.tablesFailed + 1, running: without(state.running, event.table) };
+    case 'inFlight':
+      return { ...state, inFlight: event.requests, limit: event.limit };
+    case 'wait':
+      return { ...state, wait: { reason: event.reason, until: now + event.ms } };
+    case 'log':
+    case 'warning':
+      return state;
+  }
+}
+
+export interface Rates {
+  readonly rowsPerSecond: number;
+  readonly bytesPerSecond: number;
+  /** Milliseconds until the end at this rate; null where it cannot be told. */
+  readonly leftMs: number | null;
+}
+
+export function ratesOf(state: ProgressState, now: number): Rates {
+  const base = state.samples.find(({ at }) => at >= now - WINDOW_MS) ?? state.samples.at(-1);
+  const seconds = base === undefined ? 0 : (now - base.at) / 1000;
+  if (base === undefined || seconds <= 0) return { rowsPerSecond: 0, bytesPerSecond: 0, leftMs: null };
+  const rowsPerSecond = (state.rows - base.rows) / seconds;
+  const bytesPerSecond = (state.bytes - base.bytes) / seconds;
+  const rowsLeft = state.rowsExpected === null ? null : state.rowsExpected - state.rows;
+  const leftMs = rowsLeft === null || rowsLeft < 0 || rowsPerSecond <= 0 ? null : (rowsLeft / rowsPerSecond) * 1000;
+  return { rowsPerSecond, bytesPerSecond, leftMs };
+}
+
+function withSample(state: ProgressState, now: number): ProgressState {
+  const last = state.samples.at(-1);
+  if (last !== undefined && now - last.at < SAMPLE_EVERY_MS) return state;
+  const fresh = state.samples.filter(({ at }) => at >= now - WINDOW_MS);
+  return { ...state, samples: [...fresh, { at: now, rows: state.rows, bytes: state.bytes }] };
+}
+
+function withRows(running: ProgressState['running'], name: string, rows: number): ProgressState['running'] {
+  const table = running.get(name);
+  if (table === undefined) return running;
+  return new Map(running).set(name, { ...table, rows: table.rows + rows });
+}
+
+function without(running: ProgressState['running'], name: string): ProgressState['running'] {
+  const rest = new Map(running);
+  rest.delete(name);
+  return rest;
+}

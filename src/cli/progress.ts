@@ -1,0 +1,70 @@
+/** Shows a run while it runs: bars at a terminal, a line every few seconds elsewhere. Warnings and failures are lines that stay. */
+import type { Clock } from '../core/clock.ts';
+import { TablevaultError } from '../core/errors.ts';
+import type { RunEvent } from '../core/events.ts';
+import { plainText } from './format.ts';
+import { advance, initialProgress } from './progress-state.ts';
+import { progressBlock, progressLine } from './progress-text.ts';
+import type { Screen } from './screen.ts';
+
+export type ProgressMode = 'off' | 'bars' | 'plain';
+
+export interface Progress {
+  show(event: RunEvent): void;
+  /** Removes the bars and stops the timer. */
+  end(): void;
+}
+
+const BARS_EVERY_MS = 200;
+
+const LINE_EVERY_MS = 5_000;
+
+/** @throws TablevaultError USAGE for a value that does not exist. */
+export function progressModeOf(
+  env: Readonly<Record<string, string | undefined>>,
+  screen: Pick<Screen, 'isTerminal'>,
+): ProgressMode {
+  const asked = env['TABLEVAULT_PROGRESS']?.trim().toLowerCase() ?? '';
+  switch (asked) {
+    case '':
+    case 'auto':
+      return screen.isTerminal && env['TERM'] !== 'dumb' ? 'bars' : 'plain';
+    case 'off':
+    case 'plain':
+      return asked;
+    default:
+      throw new TablevaultError('USAGE', `TABLEVAULT_PROGRESS=${asked} is no way to show progress`, {
+        hint: 'Use auto, off or plain, or unset it.',
+      });
+  }
+}
+
+export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Clock, 'now'>): Progress {
+  let state = initialProgress(clock.now());
+  const draw = () => {
+    const now = clock.now();
+    if (mode === 'bars') screen.live(progressBlock(state, now, screen.width()));
+    else if (state.tables > 0) screen.line(progressLine(state, now));
+  };
+  const timer = mode === 'off' ? undefined : setInterval(draw, mode === 'bars' ? BARS_EVERY_MS : LINE_EVERY_MS);
+  timer?.unref();
+  return {
+    show: (event) => {
+      state = advance(state, event, clock.now());
+      const note = noteOf(event);
+      if (note !== undefined) screen.line(plainText(note));
+    },
+    end: () => {
+      clearInterval(timer);
+      screen.clear();
+    },
+  };
+}
+
+/** What must be read even if nobody watches the bars; told in every mode. */
+function noteOf(event: RunEvent): string | undefined {
+  if (event.type === 'warning')
+    return `warning: ${event.table === undefined ? '' : `${event.table}: `}${event.message}`;
+  if (event.type === 'tableFailed') return `failed: ${event.table}: ${event.message}`;
+  return undefined;
+}

@@ -1,0 +1,52 @@
+/** `tablevault query`: SQL over the tables of a snapshot. */
+import { type Command, Option } from 'commander';
+import { readSnapshot } from '../vault/vault.ts';
+import type { CliContext } from './context.ts';
+import { jsonOption, withHelp } from './help.ts';
+import { formatRows, QUERY_FORMATS, type QueryFormat } from './query-format.ts';
+import { SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
+
+interface Options {
+  readonly snapshot: string;
+  readonly format: QueryFormat;
+  readonly json?: true;
+}
+
+export function addQuery(program: Command, context: CliContext): void {
+  const command = program
+    .command('query')
+    .summary("SQL over a snapshot's tables")
+    .description(
+      'Runs one SQL statement (DuckDB) over the tables of a snapshot. Nothing is written, nothing is downloaded. Values are exact: decimals, and whole numbers beyond 2^53, are text in JSON.',
+    )
+    .argument('<vault>', VAULT_ARGUMENT)
+    .argument('<sql>', 'one statement that reads')
+    .option(...SNAPSHOT_OPTION)
+    .addOption(new Option('--format <format>', 'form of the rows').choices(QUERY_FORMATS).default('table'))
+    .addOption(jsonOption().default(undefined).implies({ format: 'json' }))
+    .action(async (vault: string, sql: string, options: Options) => {
+      await query(context, vault, sql, options);
+    });
+  withHelp(command, {
+    exits: [7],
+    examples: ['tablevault query ./vault "SELECT count(*) FROM Gen_Documents" --format csv'],
+  });
+}
+
+async function query(context: CliContext, uri: string, sql: string, options: Options): Promise<void> {
+  const { signal, output, screen } = context;
+  const { querySnapshot } = await import('../run/query.ts');
+  await withVault(context, uri, async (vault) => {
+    const { manifest } = await readSnapshot(vault, options.snapshot, { signal });
+    if (!manifest.complete) {
+      const missing = manifest.failed.map(({ name }) => name).join(', ');
+      screen.line(`warning: snapshot ${manifest.snapshot} is incomplete; it lacks ${missing}`);
+    }
+    await querySnapshot({ store: vault.store, tables: manifest.tables, sql, signal }, async (rows) => {
+      for await (const text of formatRows(options.format, rows)) {
+        signal.throwIfAborted();
+        await output.data(text);
+      }
+    });
+  });
+}

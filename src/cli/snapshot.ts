@@ -1,0 +1,101 @@
+/** `tablevault snapshot`: takes and commits a snapshot. */
+import type { Command } from 'commander';
+import type { ExitCode } from '../core/errors.ts';
+import type { SnapshotReport } from '../run/snapshot.ts';
+import { type CliContext, loadPipeline } from './context.ts';
+import { bytes, columns, count, duration, plainText, plural } from './format.ts';
+import { jsonOption, withHelp } from './help.ts';
+import { logEvent } from './log.ts';
+import { globList } from './options.ts';
+import { progressModeOf, startProgress } from './progress.ts';
+
+interface Options {
+  readonly destination?: string;
+  readonly tables?: string[];
+  readonly full?: true;
+  readonly allowPartial?: true;
+  readonly fresh?: true;
+  readonly json?: true;
+}
+
+/** Tables listed by size under a finished snapshot. */
+const TABLES_SHOWN = 10;
+
+export function addSnapshot(program: Command, context: CliContext): void {
+  const command = program
+    .command('snapshot')
+    .summary('take and commit a snapshot')
+    .description(
+      'Reads the tables of the pipeline through the Table API, writes them as Parquet and commits them as one snapshot. An unfinished run of the same plan is continued while it is younger than limits.resumeWithin.',
+    )
+    .argument('<pipeline>', 'pipeline file (YAML)')
+    .option('--destination <uri>', "folder or s3://bucket/prefix, in place of the pipeline's")
+    .option('--tables <globs>', 'tables to read, of those the pipeline selects; separated by commas', globList)
+    .option('--full', 'read every table whole, whatever the last snapshot holds')
+    .option('--allow-partial', 'publish a snapshot marked incomplete when tables fail (still exits 5)')
+    .option('--fresh', 'do not continue an unfinished run')
+    .addOption(jsonOption())
+    .action(async (pipeline: string, options: Options) => {
+      context.exitCode = await snapshot(context, pipeline, options);
+    });
+  withHelp(command, {
+    exits: [3, 4, 5, 6, 7, 8, 9],
+    meanings: { 5: 'some tables failed: nothing is published, unless --allow-partial' },
+    examples: ['tablevault snapshot backup.yaml --destination ./vault'],
+  });
+}
+
+async function snapshot(context: CliContext, file: string, options: Options): Promise<ExitCode> {
+  const { clock, screen, signal } = context;
+  const mode = progressModeOf(context.env, screen);
+  const { destination, tables } = options;
+  const pipeline = await loadPipeline(context, file, destination === undefined ? {} : { destination });
+  const { runSnapshot } = await import('../run/snapshot.ts');
+  const progress = startProgress(mode, screen, clock);
+  try {
+    const { report, exitCode } = await runSnapshot(
+      pipeline,
+      {
+        ...(tables === undefined ? {} : { tables }),
+        full: options.full === true,
+        allowPartial: options.allowPartial === true,
+        fresh: options.fresh === true,
+      },
+      {
+        clock,
+        signal,
+        emit: (event) => {
+          progress.show(event);
+          logEvent(context.log, event);
+        },
+      },
+    );
+    progress.end();
+    if (options.json) await context.output.json(report);
+    for (const line of summary(report, pipeline.destination, exitCode)) screen.line(line);
+    return exitCode;
+  } finally {
+    progress.end();
+  }
+}
+
+/** What a person wants to know at the end. */
+function summary(report: SnapshotReport, destination: string, exitCode: ExitCode): string[] {
+  const total = (pick: (table: SnapshotReport['tables'][number]) => number) =>
+    report.tables.reduce((sum, table) => sum + pick(table), 0);
+  const facts = `${plural(report.tables.length, 'table')}, ${count(total(({ rows }) => rows))} rows, ${bytes(total((table) => table.bytes))} of Parquet, ${plural(report.requests, 'request')}, ${bytes(report.bytesReceived)} received, ${duration(report.durationMs)}`;
+  const lines: string[] = [];
+  if (report.snapshot !== null) {
+    const largest = report.tables.toSorted((a, b) => b.rows - a.rows).slice(0, TABLES_SHOWN);
+    const rows = largest.map((table) => [`  ${table.name}`, `${count(table.rows)} rows`, bytes(table.bytes)]);
+    lines.push(...columns(rows, ['left', 'right', 'right']));
+    const rest = report.tables.length - largest.length;
+    if (rest > 0) lines.push(`  and ${plural(rest, 'table')} more`);
+    const kind = report.complete ? 'snapshot' : 'incomplete snapshot';
+    lines.push(`${kind} ${report.snapshot} (number ${report.sequence}) in ${destination}: ${facts}`);
+  }
+  if (report.error !== null) {
+    lines.push(plainText(`error: ${report.error.message} [${report.error.code}, exit ${exitCode}]`));
+  }
+  return lines;
+}

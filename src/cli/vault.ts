@@ -1,0 +1,21 @@
+/** What the commands that read a vault share. */
+import { openStore } from '../storage/open.ts';
+import { openVault } from '../vault/open-vault.ts';
+import type { Vault } from '../vault/vault.ts';
+import type { CliContext } from './context.ts';
+
+/** Opens the vault for reading, and closes its store whatever happens. */
+export async function withVault<T>(context: CliContext, uri: string, use: (vault: Vault) => Promise<T>): Promise<T> {
+  const { signal, env } = context;
+  const store = await openStore(uri, { signal, env });
+  try {
+    return await use(await openVault(store, { signal }));
+  } finally {
+    await store.close();
+  }
+}
+
+/** The help text of the argument, the same everywhere. */
+export const VAULT_ARGUMENT = 'folder or s3://bucket/prefix';
+
+export const SNAPSHOT_OPTION = ['--snapshot <id>', 'a snapshot id, a sequence number, or latest', 'latest'] as const;

@@ -1,0 +1,268 @@
+import { type Batch, CODE, type ColumnBuffer } from './columns.ts';
+import { NO, readBoolean, readDate, readFloat, readGuid, readNumber, readTime, readTimestamp } from './scalars.ts';
+import { skipSpace, skipString, skipValue } from './skip.ts';
+import { readBinary, readDecimalText, readJson, readText } from './strings.ts';
+
+/** Why a row that is complete and valid JSON is not a row of this table. */
+export interface RowFault {
+  readonly kind: 'misfit' | 'absent' | 'duplicate' | 'notObject';
+  readonly property: string;
+}
+
+export interface RowDecoderOptions {
+  /** A probe proved that this server leaves out properties that are null. */
+  readonly absentIsNull: boolean;
+  /** Called once for each property that no column is named for. */
+  readonly onUnknownProperty: (name: string) => void;
+}
+
+/** Bytes of zeros that the input is followed by, so that the readers need not look for its end. */
+export const PADDING = 64;
+
+/**
+ * Decodes one JSON object into the columns of a batch.
+ *
+ * It predicts: servers write the rows of a response with the same properties in the same order and spacing, so the bytes between two
+ * values are compared with those of the row before, four at a time, and no name is looked up. A row of another shape is read by name,
+ * and its shape becomes the prediction.
+ */
+export class RowDecoder {
+  buf = new Uint8Array(PADDING);
+  view = new DataView(this.buf.buffer);
+  end = 0;
+  fault: RowFault | undefined;
+  private readonly slots = new Map<string, number>();
+  private readonly options: RowDecoderOptions;
+  private readonly width: number;
+  private readonly unknown = new Set<string>();
+  private readonly seen: Int32Array;
+  private round = 0;
+  /** The predicted shape: for each value, the bytes before it as words, and the column it goes to (-1: ignored). */
+  private words = new Int32Array(0);
+  private starts = new Int32Array(0);
+  private lengths = new Int32Array(0);
+  private order = new Int32Array(0);
+  private absent: number[] = [];
+  private tail = new Uint8Array(0);
+  private known = false;
+
+  constructor(names: readonly string[], options: RowDecoderOptions) {
+    for (const [slot, name] of names.entries()) this.slots.set(name, slot);
+    this.options = options;
+    this.width = names.length;
+    this.seen = new Int32Array(names.length);
+  }
+
+  /** The position after the row that begins at `pos`, or `NO`: incomplete, invalid, or see `fault`. */
+  decode(pos: number, batch: Batch): number {
+    const row = batch.rows;
+    if (this.known) {
+      const after = this.decodePredicted(pos, batch, row);
+      if (after >= 0) return after;
+      restoreRow(batch.columns, row);
+    }
+    const after = this.decodeByName(pos, batch, row);
+    if (after < 0) restoreRow(batch.columns, row);
+    return after;
+  }
+
+  /** Takes back the row that was just decoded at `batch.rows`. */
+  forget(batch: Batch): void {
+    restoreRow(batch.columns, batch.rows);
+  }
+
+  private decodePredicted(pos: number, batch: Batch, row: number): number {
+    const { view, words, starts, lengths, order } = this;
+    const columns = batch.columns;
+    const values = order.length;
+    let at = pos;
+    for (let k = 0; k < values; k++) {
+      const length = lengths[k]!;
+      if (at + length > this.end) return NO;
+      let word = starts[k]!;
+      const stop = at + (length & ~3);
+      while (at < stop) {
+        if (view.getInt32(at, true) !== words[word]) return NO;
+        word++;
+        at += 4;
+      }
+      const rest = length & 3;
+      if (rest !== 0) {
+        if ((view.getInt32(at, true) & ((1 << (rest << 3)) - 1)) !== words[word]) return NO;
+        at += rest;
+      }
+      const slot = order[k]!;
+      at = slot < 0 ? this.skip(at) : this.readValue(at, columns[slot]!, row);
+      if (at < 0) return NO;
+    }
+    for (const slot of this.absent) setNull(columns[slot]!, row);
+    const tail = this.tail;
+    for (let i = 0; i < tail.length; i++) if (this.buf[at + i] !== tail[i]) return NO;
+    return at + tail.length;
+  }
+
+  private skip(pos: number): number {
+    const after = skipValue(this.buf, pos, this.end);
+    return typeof after === 'number' ? after : NO;
+  }
+
+  private readValue(pos: number, column: ColumnBuffer, row: number): number {
+    const { buf, view } = this;
+    if (buf[pos] === 0x6e) {
+      if (view.getUint32(pos, true) !== 0x6c6c756e) return NO;
+      setNull(column, row);
+      return pos + 4;
+    }
+    switch (column.code) {
+      case CODE.guid:
+        return pos + 38 <= this.end ? readGuid(view, pos, column, row) : NO;
+      case CODE.text:
+        return readText(buf, pos, column, row);
+      case CODE.decimal:
+      case CODE.int32:
+      case CODE.int64:
+      case CODE.int16:
+      case CODE.int8:
+      case CODE.uint8:
+        return readNumber(buf, pos, column, row);
+      case CODE.boolean:
+        return readBoolean(view, pos, column, row);
+      case CODE.binary:
+        return readBinary(buf, pos, column, row);
+      case CODE.timestamp:
+        return readTimestamp(buf, pos, column, row);
+      case CODE.date:
+        return readDate(buf, pos, column, row);
+      case CODE.time:
+        return readTime(buf, pos, column, row);
+      case CODE.float32:
+      case CODE.float64:
+        return readFloat(buf, pos, column, row);
+      case CODE.decimalText:
+        return readDecimalText(buf, pos, this.end, column, row);
+      default:
+        return readJson(buf, pos, this.end, column, row);
+    }
+  }
+
+  /** Reads a row by the names of its properties and learns its shape. */
+  private decodeByName(pos: number, batch: Batch, row: number): number {
+    const { buf, end } = this;
+    this.fault = undefined;
+    this.known = false;
+    const round = ++this.round;
+    const shape: { from: number; to: number; slot: number }[] = [];
+    if (buf[pos] !== 0x7b) return this.fail('notObject', '');
+    let from = pos;
+    let at = skipSpace(buf, pos + 1, end);
+    let found = 0;
+    while (buf[at] !== 0x7d || at >= end) {
+      if (shape.length > 0) {
+        if (buf[at] !== 0x2c) return NO;
+        at = skipSpace(buf, at + 1, end);
+      }
+      if (buf[at] !== 0x22) return NO;
+      const nameEnd = skipString(buf, at, end);
+      if (typeof nameEnd !== 'number' || nameEnd < 0) return NO;
+      const name = propertyName(buf, at, nameEnd);
+      if (name === undefined) return NO;
+      at = skipSpace(buf, nameEnd, end);
+      if (buf[at] !== 0x3a) return NO;
+      at = skipSpace(buf, at + 1, end);
+      const slot = this.slots.get(name) ?? -1;
+      shape.push({ from, to: at, slot });
+      if (slot < 0) {
+        this.noteUnknown(name);
+        at = this.skip(at);
+      } else {
+        if (this.seen[slot] === round) return this.fail('duplicate', name);
+        this.seen[slot] = round;
+        found++;
+        const after = this.readValue(at, batch.columns[slot]!, row);
+        if (after < 0) return this.fail('misfit', name);
+        at = after;
+      }
+      if (at < 0) return NO;
+      from = at;
+      at = skipSpace(buf, at, end);
+      if (at >= end) return NO;
+    }
+    const absent: number[] = [];
+    if (found < this.width) {
+      for (const [name, slot] of this.slots) {
+        if (this.seen[slot] === round) continue;
+        if (!this.options.absentIsNull) return this.fail('absent', name);
+        setNull(batch.columns[slot]!, row);
+        absent.push(slot);
+      }
+    }
+    this.learn(shape, absent, from, at + 1);
+    return at + 1;
+  }
+
+  private learn(
+    shape: readonly { from: number; to: number; slot: number }[],
+    absent: number[],
+    tailFrom: number,
+    tailTo: number,
+  ): void {
+    const total = shape.reduce((sum, { from, to }) => sum + ((to - from + 3) >> 2), 0);
+    this.words = new Int32Array(total);
+    const bytes = new Uint8Array(this.words.buffer);
+    this.starts = new Int32Array(shape.length);
+    this.lengths = new Int32Array(shape.length);
+    this.order = new Int32Array(shape.length);
+    let word = 0;
+    for (const [k, { from, to, slot }] of shape.entries()) {
+      bytes.set(this.buf.subarray(from, to), word * 4);
+      this.starts[k] = word;
+      this.lengths[k] = to - from;
+      this.order[k] = slot;
+      word += (to - from + 3) >> 2;
+    }
+    this.tail = this.buf.slice(tailFrom, tailTo);
+    this.absent = absent;
+    this.known = shape.length > 0;
+  }
+
+  private noteUnknown(name: string): void {
+    // Annotations (`@odata.etag`, `Name@odata.type`) are the protocol's own.
+    if (name.includes('@') || this.unknown.has(name) || this.unknown.size > 1000) return;
+    this.unknown.add(name);
+    this.options.onUnknownProperty(name);
+  }
+
+  private fail(kind: RowFault['kind'], property: string): number {
+    this.fault = { kind, property };
+    return NO;
+  }
+}
+
+function setNull(column: ColumnBuffer, row: number): void {
+  column.validity[row >> 3]! &= ~(1 << (row & 7));
+  column.nulls++;
+  if (column.width === 0) column.offsets[row + 1] = column.offsets[row]!;
+}
+
+/** Takes back what a failed attempt wrote of a row: values are overwritten by the next attempt, nulls are not. */
+function restoreRow(columns: readonly ColumnBuffer[], row: number): void {
+  const bit = 1 << (row & 7);
+  for (const column of columns) {
+    if ((column.validity[row >> 3]! & bit) === 0) {
+      column.validity[row >> 3]! |= bit;
+      column.nulls--;
+    }
+  }
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** The name in a JSON string, or undefined when it is not valid UTF-8. */
+function propertyName(buf: Uint8Array, start: number, end: number): string | undefined {
+  try {
+    const raw = decoder.decode(buf.subarray(start + 1, end - 1));
+    return raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw;
+  } catch {
+    return undefined;
+  }
+}

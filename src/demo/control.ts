@@ -1,0 +1,88 @@
+/**
+ * The control port: what `DemoInstance` offers in process, as JSON over HTTP on loopback, for tests that run the product as another
+ * process. `GET /witness`, `/tables`, `/credentials`, `/changes`, `/rows/<Table>` (JSON lines); `POST /configure`, `/write`,
+ * `/start-writer`, `/stop-writer`, `/change-schema`, `/revoke`, `/rotate-keys`, `/advance-clock`, `/issue-token`.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { z } from 'zod';
+import { asTablevaultError } from '../core/errors.ts';
+import type { DemoInstance } from './contract.ts';
+
+const anyObject = z.record(z.string(), z.unknown());
+
+type Handler = (instance: DemoInstance, body: Record<string, unknown>) => unknown;
+
+// The bodies are those of the methods of the same name; this port serves tests, which are typed where they are written.
+const POSTS: Readonly<Record<string, Handler>> = {
+  '/configure': (instance, body) => instance.configure(body),
+  '/write': (instance, body) => instance.write(body),
+  '/start-writer': (instance, body) =>
+    instance.startWriter((body['order'] ?? {}) as object, Number(body['everyMs'] ?? 100)),
+  '/stop-writer': (instance) => instance.stopWriter(),
+  '/change-schema': (instance, body) => instance.changeSchema(body as Parameters<DemoInstance['changeSchema']>[0]),
+  '/revoke': (instance, body) => instance.revokeTokens(body['token'] === undefined ? undefined : String(body['token'])),
+  '/rotate-keys': (instance) => instance.rotateKeys(),
+  '/advance-clock': (instance, body) => instance.advanceClock(Number(body['ms'])),
+  '/issue-token': (instance, body) =>
+    instance.issueReferenceToken(body as unknown as Parameters<DemoInstance['issueReferenceToken']>[0]),
+};
+
+export async function answerControl(
+  instance: DemoInstance,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const path = (request.url ?? '/').split('?')[0]!;
+  try {
+    if (request.method === 'GET' && path.startsWith('/rows/')) {
+      response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+      for (const row of instance.rows(decodeURIComponent(path.slice('/rows/'.length)))) {
+        if (!response.write(`${toJson(row)}\n`)) await new Promise((resolve) => response.once('drain', resolve));
+      }
+      response.end();
+      return;
+    }
+    const result = request.method === 'GET' ? get(instance, path) : await post(instance, path, request);
+    if (result === NOT_FOUND) reply(response, 404, { error: `no such control: ${request.method} ${path}` });
+    else reply(response, 200, result ?? {});
+  } catch (thrown) {
+    const error = asTablevaultError(thrown);
+    reply(response, 400, { error: error.message, code: error.code });
+  }
+}
+
+const NOT_FOUND = Symbol('not found');
+
+function get(instance: DemoInstance, path: string): unknown {
+  switch (path) {
+    case '/witness':
+      return instance.witness();
+    case '/tables':
+      return instance.tables;
+    case '/credentials':
+      return instance.credentials;
+    case '/changes':
+      return instance.changes();
+    default:
+      return NOT_FOUND;
+  }
+}
+
+async function post(instance: DemoInstance, path: string, request: IncomingMessage): Promise<unknown> {
+  const handler = POSTS[path];
+  if (handler === undefined) return NOT_FOUND;
+  const chunks: Buffer[] = [];
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  const text = Buffer.concat(chunks).toString('utf8');
+  return await handler(instance, anyObject.parse(text === '' ? {} : JSON.parse(text)));
+}
+
+function reply(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(toJson(value));
+}
+
+/** JSON with 64-bit integers as text. */
+function toJson(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner));
+}

@@ -1,0 +1,304 @@
+/**
+ * One table's rows: a base of `size` rows that are functions of the seed, in key order, and over it what was written since: updates,
+ * deletions, and inserted rows at their places in the order.
+ */
+import { TablevaultError } from '../core/errors.ts';
+import type { KeyMaker } from './keys.ts';
+import type { DemoColumn, TableModel, Value } from './model.ts';
+import { compareKeys, type GuidOrder, type Order, textOrder } from './order.ts';
+import type { ValueMaker } from './values.ts';
+
+export const BLOCK_ROWS = 1000;
+
+export interface RowRef {
+  /** Below the table's size: a base row; above: an inserted one. */
+  readonly ordinal: number;
+  /** Updates since it was made. */
+  readonly generation: number;
+  /** As a number; 0 where the table has no Row_Version. */
+  readonly rowVersion: number;
+}
+
+/** An inserted row at its place: before the base row at position `before`. */
+interface Inserted extends RowRef {
+  readonly before: number;
+  readonly key: readonly Value[];
+}
+
+/** A place in the merged sequence of base and inserted rows that stays right while rows are written. */
+export interface Place {
+  /** Base rows before this position are done. */
+  readonly position: number;
+  /** Of the rows inserted at this position, those up to this key are done; null is none. */
+  readonly after: readonly Value[] | null;
+  /** Is the row at `after` itself still to come? */
+  readonly inclusive: boolean;
+}
+
+export const START: Place = { position: 0, after: null, inclusive: false };
+
+/** Base positions `from` to `to` without a change among them, or one row. */
+export type Step =
+  | { readonly kind: 'clean'; readonly from: number; readonly to: number }
+  | { readonly kind: 'row'; readonly row: RowRef };
+
+export interface TableParts {
+  readonly model: TableModel;
+  readonly size: number;
+  readonly keys: readonly KeyMaker[];
+  readonly makers: readonly ValueMaker[];
+  /** Row_Version of base row i is `firstVersion + i`. */
+  readonly firstVersion: number;
+  /** Rows repeat with this period but for key and Row_Version; 0 is never. */
+  readonly period: number;
+  /** Rows that are computed anew at each read (system views): never cached. */
+  readonly live: boolean;
+}
+
+export class TableData {
+  readonly name: string;
+  readonly size: number;
+  readonly period: number;
+  readonly live: boolean;
+  #parts: TableParts;
+  #schemaVersion = 0;
+  readonly #updated = new Map<number, RowRef>();
+  readonly #deleted = new Set<number>();
+  readonly #dirty = new Set<number>();
+  readonly #inserted: Record<GuidOrder, Inserted[]> = { sql: [], text: [] };
+  #insertedCount = 0;
+  #textOrder: Order | null = null;
+  readonly #overrides = new Map<string, Value>();
+
+  constructor(parts: TableParts) {
+    this.#parts = parts;
+    this.name = parts.model.name;
+    this.size = parts.size;
+    this.period = parts.period;
+    this.live = parts.live;
+  }
+
+  get model(): TableModel {
+    return this.#parts.model;
+  }
+
+  get columns(): readonly DemoColumn[] {
+    return this.#parts.model.columns;
+  }
+
+  get keys(): readonly KeyMaker[] {
+    return this.#parts.keys;
+  }
+
+  /** Grows with each change of the columns. */
+  get schemaVersion(): number {
+    return this.#schemaVersion;
+  }
+
+  /** Rows that exist now. */
+  get count(): number {
+    return this.size - this.#deleted.size + this.#inserted.sql.length;
+  }
+
+  /** Base rows that were changed or deleted. */
+  get changedRows(): number {
+    return this.#updated.size + this.#deleted.size;
+  }
+
+  /** Replaces the columns and their makers (a schema change). */
+  reshape(model: TableModel, makers: readonly ValueMaker[]): void {
+    this.#parts = { ...this.#parts, model, makers };
+    this.#schemaVersion++;
+  }
+
+  /** Puts a value in the place of a generated one. */
+  override(ordinal: number, column: number, value: Value): void {
+    this.#overrides.set(`${ordinal} ${column}`, value);
+    this.#dirty.add(Math.floor(ordinal / BLOCK_ROWS));
+  }
+
+  value(row: RowRef, column: number): Value {
+    if (this.#overrides.size > 0) {
+      const value = this.#overrides.get(`${row.ordinal} ${column}`);
+      if (value !== undefined) return value;
+    }
+    const type = this.#parts.model.columns[column]!.type;
+    if (type.kind === 'rowversion') return rowVersionText(row.rowVersion);
+    for (const key of this.#parts.keys) {
+      if (key.column === column) return key.at(row.ordinal);
+    }
+    const ordinal = this.period > 0 ? row.ordinal % this.period : row.ordinal;
+    return this.#parts.makers[column]!(ordinal, row.generation);
+  }
+
+  /** The key of a row; of a table without one, its ordinal. */
+  keyOf(ordinal: number): readonly Value[] {
+    return this.#parts.keys.length === 0 ? [ordinal] : this.#parts.keys.map((key) => key.at(ordinal));
+  }
+
+  /** The order of the base rows. */
+  order(by: GuidOrder): Order | null {
+    if (by === 'sql' || !this.#parts.keys.some((key) => this.columns[key.column]!.type.kind === 'guid')) return null;
+    this.#textOrder ??= textOrder(this.size, (ordinal) => this.keyOf(ordinal));
+    return this.#textOrder;
+  }
+
+  /** The base row at a position, as it is now; undefined when it was deleted. */
+  rowAt(position: number, by: GuidOrder): RowRef | undefined {
+    const order = this.order(by);
+    return this.rowOf(order === null ? position : order[position]!);
+  }
+
+  /** A row by its ordinal, as it is now. */
+  rowOf(ordinal: number): RowRef | undefined {
+    if (this.#deleted.has(ordinal)) return undefined;
+    if (ordinal >= this.size) return this.#inserted.sql.find((row) => row.ordinal === ordinal);
+    return this.#updated.get(ordinal) ?? { ordinal, generation: 0, rowVersion: this.#parts.firstVersion + ordinal };
+  }
+
+  /** The row whose (single, GUID) key is `key`. */
+  find(key: Value): RowRef | undefined {
+    const ordinal = typeof key === 'string' ? (this.#parts.keys[0]?.guids?.find(key) ?? -1) : -1;
+    return ordinal >= 0 ? this.rowOf(ordinal) : this.#inserted.sql.find((row) => row.key[0] === key);
+  }
+
+  /** Number of base positions whose key is below `key`, or, with `through`, not above it. */
+  rank(key: readonly Value[], by: GuidOrder, through: boolean): number {
+    const order = this.order(by);
+    let low = 0;
+    let high = this.size;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const compared = compareKeys(this.keyOf(order === null ? middle : order[middle]!), key, by);
+      if (compared < 0 || (through && compared === 0)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The place of the first row at (or, exclusively, after) a key. */
+  placeAt(key: readonly Value[], by: GuidOrder, inclusive: boolean): Place {
+    return { position: this.rank(key, by, !inclusive), after: key, inclusive };
+  }
+
+  /** What comes at a place, at most to base position `end` and to the end of its block; undefined at the end. */
+  next(place: Place, end: number, by: GuidOrder): { readonly step: Step; readonly rest: Place } | undefined {
+    const inserted = this.#insertedIn(by)[this.#firstInserted(place, by)];
+    if (inserted !== undefined && inserted.before === place.position) {
+      return { step: { kind: 'row', row: inserted }, rest: { ...place, after: inserted.key, inclusive: false } };
+    }
+    if (place.position >= end) return undefined;
+    const from = place.position;
+    const block = Math.floor(from / BLOCK_ROWS);
+    const to = Math.min(end, inserted?.before ?? end, (block + 1) * BLOCK_ROWS);
+    if (by === 'sql' && !this.live && !this.#dirty.has(block)) {
+      return { step: { kind: 'clean', from, to }, rest: { position: to, after: null, inclusive: false } };
+    }
+    for (let position = from; position < to; position++) {
+      const row = this.rowAt(position, by);
+      const rest = { position: position + 1, after: null, inclusive: false };
+      if (row !== undefined) return { step: { kind: 'row', row }, rest };
+    }
+    return this.next({ position: to, after: null, inclusive: false }, end, by);
+  }
+
+  insert(rowVersion: number): RowRef {
+    const ordinal = this.size + this.#insertedCount++;
+    const key = this.keyOf(ordinal);
+    for (const by of ['sql', 'text'] as const) {
+      if (by === 'text' && this.#textOrder === null) continue;
+      this.#place(by, {
+        ordinal,
+        generation: 0,
+        rowVersion,
+        key,
+        before: this.#parts.keys.length === 0 ? this.size : this.rank(key, by, true),
+      });
+    }
+    return { ordinal, generation: 0, rowVersion };
+  }
+
+  update(ordinal: number, rowVersion: number): RowRef {
+    const old = this.rowOf(ordinal);
+    if (old === undefined) throw new TablevaultError('BUG', `row ${ordinal} of ${this.name} does not exist`);
+    const row = { ordinal, generation: old.generation + 1, rowVersion };
+    if (ordinal < this.size) {
+      this.#updated.set(ordinal, row);
+      this.#dirty.add(Math.floor(ordinal / BLOCK_ROWS));
+    } else {
+      this.#change(ordinal, (list, i) => list.splice(i, 1, { ...list[i]!, ...row }));
+    }
+    return row;
+  }
+
+  remove(ordinal: number): void {
+    if (ordinal < this.size) {
+      this.#deleted.add(ordinal);
+      this.#updated.delete(ordinal);
+      this.#dirty.add(Math.floor(ordinal / BLOCK_ROWS));
+    } else {
+      this.#change(ordinal, (list, i) => list.splice(i, 1));
+    }
+  }
+
+  /** Ordinals of the inserted rows that exist. */
+  insertedOrdinals(): readonly number[] {
+    return this.#inserted.sql.map((row) => row.ordinal);
+  }
+
+  #change(ordinal: number, apply: (list: Inserted[], index: number) => void): void {
+    for (const list of [this.#inserted.sql, this.#inserted.text]) {
+      const index = list.findIndex((row) => row.ordinal === ordinal);
+      if (index >= 0) apply(list, index);
+    }
+  }
+
+  /** Inserted rows in an order; the text order's list is made when that order is first asked for. */
+  #insertedIn(by: GuidOrder): readonly Inserted[] {
+    if (by === 'sql') return this.#inserted.sql;
+    if (this.#inserted.text.length !== this.#inserted.sql.length) {
+      this.#inserted.text.length = 0;
+      for (const row of this.#inserted.sql) {
+        const before = this.#parts.keys.length === 0 ? this.size : this.rank(row.key, 'text', true);
+        this.#place('text', { ...row, before });
+      }
+    }
+    return this.#inserted.text;
+  }
+
+  #place(by: GuidOrder, row: Inserted): void {
+    const list = this.#inserted[by];
+    let index = list.length;
+    while (index > 0 && this.#isAfter(list[index - 1]!, row, by)) index--;
+    list.splice(index, 0, row);
+  }
+
+  #isAfter(a: Inserted, b: Inserted, by: GuidOrder): boolean {
+    return a.before === b.before ? compareKeys(a.key, b.key, by) > 0 : a.before > b.before;
+  }
+
+  #firstInserted(place: Place, by: GuidOrder): number {
+    const list = this.#insertedIn(by);
+    let low = 0;
+    let high = list.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const row = list[middle]!;
+      let done = row.before < place.position;
+      if (row.before === place.position && place.after !== null) {
+        const compared = compareKeys(row.key, place.after, by);
+        done = compared < 0 || (compared === 0 && !place.inclusive);
+      }
+      if (done) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** A `rowversion` as it comes out: eight bytes, big endian, base64. */
+export function rowVersionText(version: number): string {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(version));
+  return bytes.toString('base64');
+}

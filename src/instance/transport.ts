@@ -1,0 +1,295 @@
+/**
+ * The way to the instance: GET and nothing else, within the governor's limits, to allowed origins only.
+ *
+ * `get` resolves when the head of a good answer is there; up to then it retries by itself. What breaks inside a body is thrown from its
+ * iterator as a retryable error, and whoever reads it must redo the whole task: a part that was already handed on cannot be taken back.
+ */
+import { setMaxListeners } from 'node:events';
+import { TablevaultError } from '../core/errors.ts';
+import { attempt, type Outcome } from './attempt.ts';
+import { readAll } from './body.ts';
+import { createDispatcher } from './dispatcher.ts';
+import { placeOf, type RequestPlace } from './errors.ts';
+import { createGovernor, type Slot } from './governor.ts';
+import type { Verdict } from './refusal.ts';
+import { NO_HISTORY, nextStep, type RequestHistory, type Step } from './retry.ts';
+import { TRANSPORT_DEFAULTS, type TransportDeps, type TransportOptions } from './transport-options.ts';
+import { userAgent } from './user-agent.ts';
+
+export interface TransportRequest {
+  /** What it is for, in a few words: shown in errors, and groups requests that should take about the same time. */
+  readonly purpose: string;
+  readonly table?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly accept?: string | undefined;
+  /** Send the credential. Default true. */
+  readonly credentials?: boolean | undefined;
+}
+
+export interface Reply {
+  readonly url: string;
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Decompressed. Must be drained, left by `break`, or cancelled: the request's slot is held until then. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Body bytes received so far, before decompression. */
+  wireBytes(): number;
+  /** Gives the rest up. */
+  cancel(): void;
+}
+
+export interface ReplyBytes {
+  readonly url: string;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly bytes: Uint8Array;
+}
+
+export interface TransportStats {
+  /** Requests sent, tries included. */
+  readonly requests: number;
+  readonly byStatus: Readonly<Record<string, number>>;
+  /** Requests that ended without an answer. */
+  readonly failures: number;
+  readonly wireBytes: number;
+  /** Tries beyond the first. */
+  readonly retries: number;
+  readonly maxInFlight: number;
+}
+
+export interface Transport {
+  /** @throws TablevaultError once retrying cannot help or has lasted too long; the signal's reason */
+  get(url: string, request: TransportRequest): Promise<Reply>;
+  /** The whole body; a body that breaks off is asked for again. At most `maxBytes`, 64 MiB by default. */
+  getBytes(url: string, request: TransportRequest & { readonly maxBytes?: number }): Promise<ReplyBytes>;
+  stats(): TransportStats;
+  /** Ends what is under way. */
+  close(): Promise<void>;
+}
+
+const MAX_BYTES = 64 * 1024 * 1024;
+const BODY_TRIES = 4;
+
+export function createTransport(options: TransportOptions, deps: TransportDeps): Transport {
+  const tuning = { ...TRANSPORT_DEFAULTS, ...options.tuning };
+  const { credential, origins } = options;
+  const { clock, emit, random } = deps;
+  const ceiling = options.limits.concurrency;
+  const governor = createGovernor({ ...tuning.governor, ceiling }, deps);
+  const dispatcher = createDispatcher({
+    connections: ceiling + 1,
+    connectTimeoutMs: tuning.connectTimeoutMs,
+    env: tuning.env,
+  });
+  const closing = new AbortController();
+  // Every request waiting or under way listens: more than ten is no leak.
+  setMaxListeners(0, deps.signal, closing.signal);
+  const deadlineAt = clock.now() + options.limits.deadlineMs;
+  const contacted = new Set<string>();
+  const byStatus: Record<string, number> = {};
+  const counts = { requests: 0, failures: 0, wireBytes: 0, retries: 0 };
+  const fixedHeaders = {
+    'accept-encoding': 'gzip, br',
+    'accept-language': tuning.acceptLanguage,
+    'user-agent': userAgent(),
+  };
+
+  async function get(url: string, request: TransportRequest): Promise<Reply> {
+    const place: RequestPlace = { url, purpose: request.purpose, table: request.table };
+    const origin = checkOrigin(place, origins);
+    const lifetime = linkSignals([deps.signal, closing.signal, request.signal]);
+    let handedOver = false;
+    try {
+      let history = NO_HISTORY;
+      for (let tried = 0; ; tried += 1) {
+        if (clock.now() >= deadlineAt) throw deadlinePassed(place);
+        const slot = await governor.acquire({ signal: lifetime.signal, first: tried > 0 });
+        let sent: Readonly<Record<string, string>> = {};
+        let step: Step;
+        try {
+          sent = await credentialHeaders(request, place);
+          lifetime.signal.throwIfAborted();
+          if (tried > 0) counts.retries += 1;
+          const outcome = await once(place, request, sent, lifetime.signal);
+          if (outcome.kind === 'data') {
+            contacted.add(origin);
+            slot.answered(`${request.purpose} ${request.table ?? ''}`, outcome.firstByteMs);
+            handedOver = true;
+            return replyOf(url, outcome, () => {
+              lifetime.unlink();
+              slot.release();
+            });
+          }
+          contacted.add(origin);
+          step = stepAfter(outcome.verdict, history, origin);
+          pauseAll(step, slot);
+        } catch (thrown) {
+          if (!(thrown instanceof TablevaultError && thrown.retryable)) throw thrown;
+          step = stepAfter({ kind: 'again', afterMs: null, tries: null, error: thrown }, history, origin);
+        } finally {
+          if (!handedOver) slot.release();
+        }
+        history = await take(step, sent, lifetime.signal);
+      }
+    } finally {
+      if (!handedOver) lifetime.unlink();
+    }
+  }
+
+  /** One request on the wire, counted. */
+  async function once(
+    place: RequestPlace,
+    request: TransportRequest,
+    sent: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    counts.requests += 1;
+    try {
+      const outcome = await attempt({
+        place,
+        headers: { ...fixedHeaders, accept: request.accept ?? tuning.accept, ...sent },
+        dispatcher,
+        signal,
+        firstByteTimeoutMs: tuning.firstByteTimeoutMs,
+        idleTimeoutMs: tuning.idleTimeoutMs,
+        maxRatio: tuning.maxRatio,
+        now: clock.now,
+        scrub: (text) => credential?.scrub(text) ?? text,
+        onWireBytes: (bytes) => {
+          counts.wireBytes += bytes;
+        },
+      });
+      byStatus[outcome.status] = (byStatus[outcome.status] ?? 0) + 1;
+      return outcome;
+    } catch (thrown) {
+      counts.failures += 1;
+      throw thrown;
+    }
+  }
+
+  async function credentialHeaders(
+    request: TransportRequest,
+    place: RequestPlace,
+  ): Promise<Readonly<Record<string, string>>> {
+    if (request.credentials === false) return {};
+    if (credential === undefined) {
+      throw new TablevaultError('BUG', 'a request wants a credential before there is one', { at: placeOf(place) });
+    }
+    return credential.headers();
+  }
+
+  function stepAfter(verdict: Verdict, history: RequestHistory, origin: string): Step {
+    return nextStep({
+      verdict,
+      history,
+      policy: tuning.retry,
+      now: clock.now(),
+      deadlineAt,
+      contacted: contacted.has(origin),
+      random: random(),
+    });
+  }
+
+  /** Before the slot is free again, so that nobody slips through. */
+  function pauseAll(step: Step, slot: Slot): void {
+    if (step.do !== 'pause') return;
+    if (step.refusal !== null) slot.refused(step.refusal);
+    if (step.ms !== null) governor.pause(step.ms, step.reason);
+  }
+
+  /** Does what the step says; returns when the request may be tried again. */
+  async function take(
+    step: Step,
+    sent: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<RequestHistory> {
+    switch (step.do) {
+      case 'fail':
+        throw step.error;
+      case 'renew':
+        if (credential === undefined || Object.keys(sent).length === 0) throw step.error;
+        if (!(await credential.renewAfter401(sent))) throw step.error;
+        return step.history;
+      case 'delay':
+        emit({
+          type: 'log',
+          level: 'info',
+          message: `again in ${Math.round(step.ms)} ms: ${step.error.message}`,
+          at: step.error.at,
+        });
+        await clock.sleep(step.ms, signal);
+        return step.history;
+      case 'pause':
+        return step.history;
+    }
+  }
+
+  return {
+    get,
+    async getBytes(url, { maxBytes = MAX_BYTES, ...request }) {
+      const place: RequestPlace = { url, purpose: request.purpose, table: request.table };
+      for (let tried = 1; ; tried += 1) {
+        const { status, headers, body, cancel } = await get(url, request);
+        try {
+          return { url, status, headers, bytes: await readAll(body, maxBytes, place) };
+        } catch (thrown) {
+          if (tried >= BODY_TRIES || !(thrown instanceof TablevaultError && thrown.retryable)) throw thrown;
+          await clock.sleep(tuning.retry.baseMs * 2 ** tried * random(), deps.signal);
+        } finally {
+          cancel();
+        }
+      }
+    },
+    stats: () => ({ ...counts, byStatus: { ...byStatus }, maxInFlight: governor.stats().maxInFlight }),
+    async close() {
+      const reason = new TablevaultError('INTERRUPTED', 'the connection to the instance was closed');
+      closing.abort(reason);
+      governor.close(reason);
+      await dispatcher.destroy();
+    },
+  };
+}
+
+function replyOf(url: string, outcome: Extract<Outcome, { kind: 'data' }>, onEnd: () => void): Reply {
+  outcome.whenEnded(onEnd);
+  const { status, headers, body } = outcome;
+  return { url, status, headers, body: body.chunks, wireBytes: body.wireBytes, cancel: body.cancel };
+}
+
+/** The origin of the request, if it may be asked. */
+function checkOrigin(place: RequestPlace, origins: ReadonlySet<string>): string {
+  const { origin, pathname } = new URL(place.url);
+  if (origins.has(origin)) return origin;
+  throw new TablevaultError(
+    'FOREIGN_ORIGIN',
+    `${place.purpose} would go to another origin, ${origin}; nothing was sent there`,
+    {
+      at: placeOf(place),
+      hint: `If ${origin} serves this instance, name it in the pipeline: endpoints: { tableApi: ${origin}${pathname.replace(/odata\/.*$/, 'odata/')} }.`,
+    },
+  );
+}
+
+function deadlinePassed(place: RequestPlace): TablevaultError {
+  return new TablevaultError('DEADLINE', 'the run has lasted longer than limits.deadline', {
+    at: placeOf(place),
+    hint: 'Raise limits.deadline, or run again: an unfinished run is continued.',
+  });
+}
+
+/** One signal that aborts with the first of several. By hand: `AbortSignal.any` keeps every request on the list of a signal that lives as long as the process. */
+function linkSignals(signals: readonly (AbortSignal | undefined)[]): { readonly signal: AbortSignal; unlink(): void } {
+  const controller = new AbortController();
+  const undo: (() => void)[] = [];
+  for (const signal of signals) {
+    if (signal === undefined) continue;
+    const onAbort = () => controller.abort(signal.reason);
+    if (signal.aborted) onAbort();
+    else {
+      signal.addEventListener('abort', onAbort, { once: true });
+      undo.push(() => signal.removeEventListener('abort', onAbort));
+    }
+  }
+  return { signal: controller.signal, unlink: () => undo.forEach((remove) => void remove()) };
+}

@@ -1,0 +1,233 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { errorFromData, TablevaultError } from '../core/errors.ts';
+import type { Guid } from '../core/guid.ts';
+import type { FromWriter, LocalPart, PageEnd, TaskSpec, ToWriter } from './task.ts';
+import type { WorkerTask } from './worker.ts';
+
+/** Bytes on their way to a writer at most; more wait for the writer. */
+const WINDOW_BYTES = 1024 * 1024;
+/** Bytes gathered before they are sent over. */
+const BLOCK_BYTES = 256 * 1024;
+
+export interface SinkHooks {
+  /** Rows decoded since the last call. */
+  readonly onRows?: (rows: number) => void;
+  /** A property that no column is named for; once each. */
+  readonly onUnknown?: (property: string) => void;
+  /** A part is finished; called in order. */
+  readonly onPart?: (part: LocalPart) => void;
+}
+
+/** Where one task's responses go: each is `begin`, any number of `write`, `end`; then `finish` gives the parts. */
+export interface TaskSink {
+  /** Begins a response. A row with the key `exclude` is left out: it came with the range before. */
+  begin(exclude: Guid | null): void;
+  /** Bytes of the body; resolves when more may come. The bytes are copied. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** The body has ended: resolves once it is decoded, rejects when it was not complete and valid. */
+  end(): Promise<PageEnd>;
+  /** No more responses: the parts, at least one. */
+  finish(): Promise<readonly LocalPart[]>;
+  /** Gives the task up; its files are removed. */
+  abort(): void;
+}
+
+/**
+ * Worker threads that decode and write. Each takes one task at a time. A writer blocks one thread of libuv's pool while it waits
+ * for bytes, so there must be more of those than writers: UV_THREADPOOL_SIZE, which the command line sets to 16.
+ */
+export class WriterPool {
+  private readonly size: number;
+  private readonly idle: Worker[] = [];
+  private readonly all = new Set<Worker>();
+  private readonly waiting: ((worker: Worker) => void)[] = [];
+
+  constructor(size: number, threadPoolSize = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)) {
+    this.size = Math.max(1, Math.min(size, threadPoolSize - 2));
+  }
+
+  /** A sink for a task, as soon as a writer is free. */
+  async open(spec: TaskSpec, hooks: SinkHooks = {}): Promise<TaskSink> {
+    const worker = await this.acquire();
+    return createSink(worker, spec, hooks, (usable) => this.release(worker, usable));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.all].map((worker) => worker.terminate()));
+    this.all.clear();
+    this.idle.length = 0;
+  }
+
+  private async acquire(): Promise<Worker> {
+    const worker = this.idle.pop();
+    if (worker !== undefined) return worker;
+    if (this.all.size < this.size) return this.start();
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  private start(): Worker {
+    const worker = new Worker(workerFile());
+    worker.setMaxListeners(0);
+    worker.unref();
+    this.all.add(worker);
+    return worker;
+  }
+
+  private release(worker: Worker, usable: boolean): void {
+    if (!usable) this.all.delete(worker);
+    const next = this.waiting.shift();
+    if (next !== undefined) next(usable ? worker : this.start());
+    else if (usable) this.idle.push(worker);
+  }
+}
+
+/** The compiled worker, also when this file itself runs from source (tests): threads take JavaScript only. */
+function workerFile(): string {
+  const own = fileURLToPath(new URL('./worker.js', import.meta.url));
+  if (existsSync(own)) return own;
+  const built = fileURLToPath(new URL('../../dist/parquet/worker.js', import.meta.url));
+  if (existsSync(built)) return built;
+  throw new TablevaultError('BUG', 'the writer thread is not built', { hint: 'Run `npm run build`.' });
+}
+
+function createSink(worker: Worker, spec: TaskSpec, hooks: SinkHooks, release: (usable: boolean) => void): TaskSink {
+  const { port1: port, port2 } = new MessageChannel();
+  const sent = new Int32Array(new SharedArrayBuffer(4));
+  const parts: LocalPart[] = [];
+  let block = new Uint8Array(BLOCK_BYTES);
+  let filled = 0;
+  let underway = 0;
+  let failure: Error | undefined;
+  let ended = false;
+  let waiter: Deferred<unknown> | undefined;
+  let wants: 'credit' | 'page' | 'done' | undefined;
+
+  const post = (message: ToWriter, transfer: ArrayBuffer[] = []) => {
+    if (ended) return;
+    port.postMessage(message, transfer);
+    Atomics.add(sent, 0, 1);
+    Atomics.notify(sent, 0);
+  };
+  const close = (usable: boolean) => {
+    if (ended) return;
+    ended = true;
+    worker.off('error', onError);
+    worker.off('exit', onExit);
+    port.close();
+    release(usable);
+  };
+  const settle = (kind: typeof wants, value: unknown) => {
+    if (wants !== kind) return;
+    const { resolve } = waiter!;
+    waiter = wants = undefined;
+    resolve(value);
+  };
+  const fail = (error: Error, usable: boolean) => {
+    failure ??= error;
+    close(usable);
+    const pending = waiter;
+    waiter = wants = undefined;
+    pending?.reject(failure);
+  };
+  const onError = (error: Error) =>
+    fail(new TablevaultError('BUG', `a writer thread failed: ${error.message}`, { cause: error }), false);
+  const onExit = () => fail(new TablevaultError('BUG', 'a writer thread ended by itself'), false);
+  const wait = <T>(kind: NonNullable<typeof wants>): Promise<T> => {
+    if (failure !== undefined) return Promise.reject(failure);
+    waiter = deferred<unknown>();
+    wants = kind;
+    return waiter.promise as Promise<T>;
+  };
+  const receive = (message: FromWriter) => {
+    switch (message.type) {
+      case 'credit':
+        underway -= message.bytes;
+        if (underway < WINDOW_BYTES) settle('credit', undefined);
+        return;
+      case 'rows':
+        hooks.onRows?.(message.rows);
+        return;
+      case 'unknown':
+        hooks.onUnknown?.(message.property);
+        return;
+      case 'page':
+        settle('page', message.page);
+        return;
+      case 'part':
+        parts.push(message.part);
+        hooks.onPart?.(message.part);
+        return;
+      case 'done':
+        close(true);
+        settle('done', undefined);
+        return;
+      case 'failed':
+        fail(errorFromData(message.error), true);
+        return;
+    }
+  };
+  const flush = () => {
+    if (filled === 0) return;
+    const bytes = block.subarray(0, filled);
+    underway += filled;
+    post({ type: 'chunk', bytes }, [block.buffer]);
+    block = new Uint8Array(BLOCK_BYTES);
+    filled = 0;
+  };
+
+  port.on('message', receive);
+  worker.on('error', onError);
+  worker.on('exit', onExit);
+  worker.postMessage({ spec, port: port2, sent } satisfies WorkerTask, [port2 as MessagePort]);
+
+  return {
+    begin(exclude) {
+      filled = 0;
+      post({ type: 'begin', exclude });
+    },
+    async write(bytes) {
+      if (failure !== undefined) throw failure;
+      for (let at = 0; at < bytes.length; ) {
+        const take = Math.min(bytes.length - at, BLOCK_BYTES - filled);
+        block.set(bytes.subarray(at, at + take), filled);
+        filled += take;
+        at += take;
+        if (filled < BLOCK_BYTES) continue;
+        flush();
+        if (underway >= WINDOW_BYTES) await wait<void>('credit');
+      }
+    },
+    async end() {
+      flush();
+      post({ type: 'end' });
+      return wait<PageEnd>('page');
+    },
+    async finish() {
+      post({ type: 'finish' });
+      await wait<void>('done');
+      return parts;
+    },
+    abort() {
+      post({ type: 'abort' });
+      failure ??= new TablevaultError('INTERRUPTED', `the reading of ${spec.table} was given up`);
+    },
+  };
+}
+
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
+}
+
+function deferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,71 @@
+/** What a reading task asks of a writer, and what comes back. Plain data: it crosses threads. */
+import type { ErrorData } from '../core/errors.ts';
+import type { Guid } from '../core/guid.ts';
+import type { Column, TypeProfile } from '../core/schema.ts';
+import type { KeysSeen } from '../decode/keys.ts';
+
+export interface TaskSpec {
+  readonly table: string;
+  readonly columns: readonly Column[];
+  /** Key columns, all among `columns`; empty for views. */
+  readonly key: readonly string[];
+  readonly profile: TypeProfile;
+  readonly compression: 'zstd' | 'snappy' | 'gzip' | 'uncompressed';
+  /** Rows of a part at most. */
+  readonly partRows: number;
+  /** Parts are written to `<path>-<n>.parquet`, n from 0. */
+  readonly path: string;
+  /** Key-value metadata of the file: table, range, schema fingerprint; nothing of the run, so that equal data give equal bytes. */
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly absentIsNull: boolean;
+  readonly maxRowBytes: number;
+}
+
+/** What one response held. */
+export interface PageEnd {
+  /** Rows that came, with those left out. */
+  readonly rows: number;
+  /** Rows left out because their key was the excluded one. */
+  readonly excluded: number;
+  readonly nextLink: string | null;
+  readonly count: number | null;
+  /** Keys of the rows kept, in the order they came; only for tables with one GUID key column. */
+  readonly keys: KeysSeen | null;
+  /** Text of the last row's key, for messages and checkpoints; null when no row came. */
+  readonly lastKey: string | null;
+}
+
+/** A finished Parquet file on local disk. */
+export interface LocalPart {
+  readonly path: string;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly firstKey: Guid | null;
+  readonly lastKey: Guid | null;
+  /** Did the keys come in SQL Server's order, each once? */
+  readonly ascending: boolean;
+  readonly columns: Readonly<Record<string, ColumnStats>>;
+}
+
+export interface ColumnStats {
+  readonly nulls: number;
+  readonly min?: string;
+  readonly max?: string;
+}
+
+export type ToWriter =
+  | { readonly type: 'begin'; readonly exclude: Guid | null }
+  | { readonly type: 'chunk'; readonly bytes: Uint8Array }
+  | { readonly type: 'end' }
+  | { readonly type: 'finish' }
+  | { readonly type: 'abort' };
+
+export type FromWriter =
+  | { readonly type: 'credit'; readonly bytes: number }
+  | { readonly type: 'page'; readonly page: PageEnd }
+  | { readonly type: 'rows'; readonly rows: number }
+  | { readonly type: 'unknown'; readonly property: string }
+  | { readonly type: 'part'; readonly part: LocalPart }
+  | { readonly type: 'done' }
+  | { readonly type: 'failed'; readonly error: ErrorData };

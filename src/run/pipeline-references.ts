@@ -1,0 +1,90 @@
+/**
+ * `${env:NAME}` and `${file:path}`: how a pipeline names what does not belong into it. They are resolved only as whole values.
+ * A text that merely contains `${` is an error, never taken as it stands.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { isAbsolute, resolve } from 'node:path';
+import { Secret } from '../core/secret.ts';
+import type { Problem } from './pipeline-problems.ts';
+
+const REFERENCE = /^\$\{(?:env:(?<name>[A-Za-z_][A-Za-z0-9_]*)|file:(?<path>[^{}]+))\}$/;
+
+/** A credential is never longer; a larger file is the wrong one. */
+const MAX_SECRET_BYTES = 65_536;
+
+export interface ReferenceContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Relative paths count from here: the pipeline's folder. */
+  readonly folder: string;
+}
+
+export function isReference(value: string): boolean {
+  return REFERENCE.test(value);
+}
+
+/** The value a reference stands for, or the text itself when it holds none. */
+export async function resolveText(
+  value: string,
+  path: readonly PropertyKey[],
+  context: ReferenceContext,
+): Promise<string | Problem> {
+  if (!value.includes('${')) return value;
+  if (!isReference(value)) {
+    return {
+      code: 'CONFIG_INVALID',
+      path,
+      message: `mixes text with a reference; a reference must be the whole value, \${env:NAME} or \${file:path}`,
+    };
+  }
+  return readReference(value, path, context);
+}
+
+/** The secret a reference stands for. Leading and trailing white space (an editor's last line break) is not part of it. */
+export async function resolveSecret(
+  value: string,
+  path: readonly PropertyKey[],
+  context: ReferenceContext,
+): Promise<Secret | Problem> {
+  const found = await readReference(value, path, context);
+  if (typeof found !== 'string') return found;
+  if (!/^[\x21-\x7e]+$/.test(found)) {
+    return missing(
+      path,
+      `of ${value} holds a space, a line break or a character outside ASCII`,
+      'Store the credential alone, as it was issued.',
+    );
+  }
+  return new Secret(found);
+}
+
+async function readReference(
+  value: string,
+  path: readonly PropertyKey[],
+  context: ReferenceContext,
+): Promise<string | Problem> {
+  const groups = REFERENCE.exec(value)?.groups;
+  const name = groups?.['name'];
+  if (name !== undefined) {
+    const found = context.env[name]?.trim();
+    if (found !== undefined && found !== '') return found;
+    const state = found === undefined ? 'not set' : 'empty';
+    return missing(path, `needs the environment variable ${name}, which is ${state}`, `Set ${name} and run again.`);
+  }
+  const written = groups?.['path']?.trim() ?? '';
+  const file = isAbsolute(written) ? written : resolve(context.folder, written);
+  try {
+    const { size } = await stat(file);
+    if (size > MAX_SECRET_BYTES)
+      return missing(path, `needs ${file}, which is ${size} bytes long`, 'Name the file that holds the value alone.');
+    const found = (await readFile(file, 'utf8')).replace(/^\uFEFF/, '').trim();
+    if (found !== '') return found;
+    return missing(path, `needs ${file}, which is empty`, 'Write the value into the file.');
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown reason';
+    return missing(path, `needs ${file}, which cannot be read (${reason})`, 'Check the path and its rights.');
+  }
+}
+
+function missing(path: readonly PropertyKey[], message: string, hint: string): Problem {
+  return { code: 'SECRET_MISSING', path, message, hint };
+}

@@ -1,0 +1,156 @@
+import pLimit from 'p-limit';
+import type { Emit } from '../core/events.ts';
+import type { Guid } from '../core/guid.ts';
+import { parseGuid } from '../core/guid.ts';
+import type { Pipeline } from '../core/pipeline.ts';
+import type { Column, TableSchema } from '../core/schema.ts';
+import type { Instance } from '../instance/open.ts';
+import type { Filter } from '../odata/filters.ts';
+import { selectColumns, selectTables } from '../odata/select.ts';
+import { planTable, type RowEstimate, rangeKey, rangesWanted, type TablePlan } from '../scan/plan.ts';
+import type { KeyRange } from '../scan/ranges.ts';
+import type { Manifest } from '../vault/manifest.ts';
+import { fingerprintOf } from './fingerprint.ts';
+import { scanKeys } from './key-scan.ts';
+import { isRefusal, type ProbeResult } from './probe.ts';
+
+/** A table of the pipeline with the columns that will be read of it. */
+export interface ChosenTable {
+  readonly table: TableSchema;
+  readonly columns: readonly Column[];
+  readonly leftOut: readonly { readonly name: string; readonly reason: string }[];
+  readonly filter: Filter | undefined;
+  /** Hash of columns, key and type profile. */
+  readonly fingerprint: string;
+}
+
+/** The pipeline's tables, narrowed to `only` where given. Throws when a pattern matches nothing. */
+export function chooseTables(
+  model: Instance['model'],
+  pipeline: Pipeline,
+  only: readonly string[] | undefined,
+  sensitive: readonly string[],
+  emit: Emit,
+): readonly ChosenTable[] {
+  const { include, exclude, overrides } = pipeline.tables;
+  const chosen = selectTables(model, include, exclude, Object.keys(overrides));
+  for (const message of chosen.warnings) emit({ type: 'warning', message });
+  const { tables } = only === undefined ? chosen : selectTables({ tables: chosen.tables, warnings: [] }, only, []);
+  return tables.map((table) => {
+    const override = overrides[table.name];
+    const { columns, leftOut } = selectColumns(table, override, sensitive);
+    return {
+      table,
+      columns,
+      leftOut,
+      filter: override?.filter === undefined ? undefined : { op: 'text', text: override.filter },
+      fingerprint: fingerprintOf(columns, table.key, pipeline.parquet.types),
+    };
+  });
+}
+
+export interface PlanDeps {
+  readonly instance: Instance;
+  readonly probe: ProbeResult;
+  readonly previous: Manifest | undefined;
+  readonly pipeline: Pipeline;
+  readonly signal: AbortSignal;
+  readonly emit: Emit;
+}
+
+export interface PlannedTable extends ChosenTable {
+  readonly plan: TablePlan;
+  /** Requests that planning took. */
+  readonly requests: number;
+}
+
+/** Plans every table: sizes from the instance or the last snapshot, boundaries from the last snapshot or a read of the keys. */
+export async function planTables(tables: readonly ChosenTable[], deps: PlanDeps): Promise<readonly PlannedTable[]> {
+  const limit = pLimit(deps.pipeline.limits.concurrency);
+  return Promise.all(tables.map((chosen) => limit(() => planOne(chosen, deps))));
+}
+
+async function planOne(chosen: ChosenTable, deps: PlanDeps): Promise<PlannedTable> {
+  const { instance, probe, previous, pipeline, signal } = deps;
+  const { table, filter, columns } = chosen;
+  const { concurrency, pageRows } = pipeline.limits;
+  let estimate = estimateOf(chosen, deps);
+  let sample: readonly Guid[] = [];
+  let requests = 0;
+  const key = probe.capabilities.keyFilter === false ? null : rangeKey(table);
+  const wanted = estimate === null ? 1 : rangesWanted(estimate.rows, concurrency);
+  if (key !== null && wanted > 1) {
+    sample = previousKeys(previous, chosen);
+    if (sample.length < wanted) {
+      try {
+        const scan = await scanKeys(instance, table, key, filter, signal);
+        sample = scan.sample;
+        requests = scan.requests;
+        estimate = { rows: scan.rows, source: 'keys' };
+      } catch (thrown) {
+        if (!isRefusal(thrown)) throw thrown;
+        sample = [];
+      }
+    }
+  }
+  const plan = planTable({
+    table,
+    columns,
+    filter,
+    capabilities: probe.capabilities,
+    estimate,
+    sample,
+    concurrency,
+    pageRows,
+  });
+  return { ...chosen, plan, requests };
+}
+
+function estimateOf({ table, filter }: ChosenTable, { probe, previous }: PlanDeps): RowEstimate | null {
+  const known = filter === undefined ? probe.tableRows?.get(table.name) : undefined;
+  if (known !== undefined) return { rows: known, source: 'Dmv_Table_Info' };
+  const before = previous?.tables.find(({ name }) => name === table.name);
+  return before === undefined ? null : { rows: before.rows, source: 'snapshot' };
+}
+
+/** First and last keys of the parts of the last snapshot: cut points that need no request. */
+function previousKeys(previous: Manifest | undefined, { table }: ChosenTable): readonly Guid[] {
+  const entry = previous?.tables.find(({ name }) => name === table.name);
+  const keys = (entry?.parts ?? []).flatMap((part) => [part.firstKey?.[0], part.lastKey?.[0]]);
+  return keys.map((key) => (key === undefined ? undefined : parseGuid(key))).filter((key) => key !== undefined);
+}
+
+/** What a plan needs to be stored with a run, so that a continued run asks for the very same ranges. */
+export interface StoredTablePlan {
+  readonly table: string;
+  readonly strategy: TablePlan['strategy'];
+  readonly ranges: readonly KeyRange[];
+  readonly pageRows: number | null;
+  readonly keyColumn: string | null;
+  readonly estimate: RowEstimate | null;
+  readonly reason: string;
+}
+
+export function storePlan({ plan }: PlannedTable): StoredTablePlan {
+  const { table, strategy, ranges, pageRows, keyColumn, estimate, reason } = plan;
+  return { table: table.name, strategy, ranges, pageRows, keyColumn, estimate, reason };
+}
+
+/** The stored plan of a run that is continued, on the tables as they are chosen now; the plan's hash says that they are the same. */
+export function restorePlans(
+  tables: readonly ChosenTable[],
+  stored: readonly StoredTablePlan[],
+): readonly PlannedTable[] | undefined {
+  const byName = new Map(stored.map((plan) => [plan.table, plan]));
+  const plans: PlannedTable[] = [];
+  for (const chosen of tables) {
+    const plan = byName.get(chosen.table.name);
+    if (plan === undefined) return undefined;
+    plans.push({
+      ...chosen,
+      requests: 0,
+      plan: { ...plan, table: chosen.table, columns: chosen.columns, filter: chosen.filter },
+    });
+  }
+  return plans;
+}

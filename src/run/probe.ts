@@ -1,0 +1,111 @@
+import { TablevaultError } from '../core/errors.ts';
+import { compareGuidsAsSqlServer, parseGuid } from '../core/guid.ts';
+import type { TableSchema } from '../core/schema.ts';
+import type { Instance } from '../instance/open.ts';
+import { compileQuery } from '../odata/query.ts';
+import { type Capabilities, rangeKey, UNKNOWN_CAPABILITIES } from '../scan/plan.ts';
+import { readSmall, type SmallAnswer } from './small-read.ts';
+
+export interface ProbeResult {
+  readonly capabilities: Capabilities;
+  /** Table that the answers are from; null when none was fit. */
+  readonly table: string | null;
+  /** Rows of each table by `Dmv_Table_Info`; null where it cannot be read. */
+  readonly tableRows: ReadonlyMap<string, number> | null;
+  readonly requests: number;
+}
+
+/** Tables tried until one has rows enough to tell something. */
+const MAX_CANDIDATES = 5;
+const TABLE_INFO = 'Dmv_Table_Info';
+
+/** Asks the instance what its documentation leaves open. A refusal is an answer; only failures that would fail any read are thrown. */
+export async function probeInstance(
+  instance: Instance,
+  tables: readonly TableSchema[],
+  signal: AbortSignal,
+): Promise<ProbeResult> {
+  let requests = 0;
+  const ask = async (table: TableSchema, query: string): Promise<SmallAnswer | null> => {
+    requests++;
+    try {
+      return await readSmall(instance, query, { purpose: 'probe', table: table.name, signal });
+    } catch (thrown) {
+      if (isRefusal(thrown)) return null;
+      throw thrown;
+    }
+  };
+  const info = await readTableRows(instance, signal);
+  requests += info.requests;
+  const ranked = tables
+    .filter((table) => rangeKey(table) !== null)
+    .map((table) => ({ table, rows: info.rows?.get(table.name) ?? null }))
+    .filter(({ rows }) => rows === null || rows >= 3)
+    .sort((a, b) => (a.rows ?? 0) - (b.rows ?? 0));
+  for (const { table } of ranked.slice(0, MAX_CANDIDATES)) {
+    const key = rangeKey(table)!;
+    const first = await ask(table, compileQuery({ table, select: [key], top: 3 }));
+    if (first === null || first.rows.length < 3) continue;
+    const keys = first.rows.slice(0, 3).map((row) => parseGuid(String(row[key])));
+    const [, middle] = keys.filter((each) => each !== undefined).sort(compareGuidsAsSqlServer);
+    if (middle === undefined) continue;
+    const filter = {
+      op: 'and',
+      terms: [
+        { op: 'ge', column: key, value: middle },
+        { op: 'le', column: key, value: middle },
+      ],
+    } as const;
+    const ranged = await ask(table, compileQuery({ table, select: [key], filter }));
+    const counted = await ask(table, compileQuery({ table, select: [key], top: 1, count: true }));
+    return {
+      table: table.name,
+      tableRows: info.rows,
+      requests,
+      capabilities: {
+        top: first.rows.length === 3,
+        nextLink: first.rows.length === 3 ? first.hasNextLink : null,
+        keyFilter: ranged !== null && ranged.rows.length === 1 && parseGuid(String(ranged.rows[0]?.[key])) === middle,
+        count: counted !== null && counted.count !== null,
+        absentIsNull: false,
+      },
+    };
+  }
+  return { table: null, tableRows: info.rows, requests, capabilities: UNKNOWN_CAPABILITIES };
+}
+
+/** Row counts that the instance keeps of its tables, where the identity may read them. */
+export async function readTableRows(
+  instance: Instance,
+  signal: AbortSignal,
+): Promise<{ readonly rows: ReadonlyMap<string, number> | null; readonly requests: number }> {
+  const table = instance.model.tables.find(({ name }) => name === TABLE_INFO);
+  const columns = new Set(table?.columns.map(({ name }) => name));
+  if (table === undefined || !columns.has('Table_Name') || !columns.has('Row_Count'))
+    return { rows: null, requests: 0 };
+  try {
+    const query = compileQuery({ table, select: ['Table_Name', 'Row_Count'] });
+    const { rows } = await readSmall(instance, query, {
+      purpose: 'row counts',
+      table: TABLE_INFO,
+      signal,
+      follow: true,
+    });
+    const counts = new Map<string, number>();
+    for (const row of rows) {
+      const count = Number(row['Row_Count']);
+      if (typeof row['Table_Name'] === 'string' && Number.isSafeInteger(count)) counts.set(row['Table_Name'], count);
+    }
+    return { rows: counts, requests: 1 };
+  } catch (thrown) {
+    if (isRefusal(thrown)) return { rows: null, requests: 1 };
+    throw thrown;
+  }
+}
+
+/** Did the instance understand and decline, rather than fail? */
+export function isRefusal(thrown: unknown): boolean {
+  return (
+    thrown instanceof TablevaultError && ['REQUEST_REFUSED', 'AUTH_FORBIDDEN', 'BODY_INVALID'].includes(thrown.code)
+  );
+}

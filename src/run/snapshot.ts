@@ -1,0 +1,444 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pLimit from 'p-limit';
+import type { Clock } from '../core/clock.ts';
+import { asTablevaultError, EXIT, TablevaultError } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
+import type { Pipeline } from '../core/pipeline.ts';
+import { type Instance, openInstance } from '../instance/open.ts';
+import { readSensitiveColumns } from '../instance/sensitive.ts';
+import { userAgent } from '../instance/user-agent.ts';
+import { WriterPool } from '../parquet/pool.ts';
+import { openStore } from '../storage/open.ts';
+import type { Store } from '../storage/store.ts';
+import { type Checkpoint, readCheckpoints } from '../vault/checkpoints.ts';
+import { commitSnapshot } from '../vault/commit.ts';
+import { newRunId } from '../vault/layout.ts';
+import { acquireLease, type Lease } from '../vault/lease.ts';
+import { FORMAT_VERSION, type Manifest, type ManifestDraft, type TableEntry } from '../vault/manifest.ts';
+import { openVault } from '../vault/open-vault.ts';
+import { finishCommits } from '../vault/recover.ts';
+import { findResumable } from '../vault/resume.ts';
+import { beginRun, planHashOf } from '../vault/run.ts';
+import { latestSnapshot, type Vault } from '../vault/vault.ts';
+import { changeWarnings, checkExpectations, driftOf } from './expectations.ts';
+import {
+  type ChosenTable,
+  chooseTables,
+  type PlannedTable,
+  planTables,
+  restorePlans,
+  type StoredTablePlan,
+  storePlan,
+} from './plan-tables.ts';
+import { type ProbeResult, probeInstance, readTableRows } from './probe.ts';
+import { readTable, type TableContext } from './read-table.ts';
+import {
+  doneTable,
+  emptyTable,
+  type FailedTable,
+  failedTable,
+  outcomeOf,
+  type SnapshotOutcome,
+} from './snapshot-report.ts';
+
+export type { SnapshotOutcome, SnapshotReport, TableReport } from './snapshot-report.ts';
+
+export interface SnapshotOptions {
+  /** Globs that narrow the pipeline's tables. */
+  readonly tables?: readonly string[];
+  /** Read every table whole, whatever the last snapshot holds. */
+  readonly full: boolean;
+  /** Publish a snapshot marked incomplete when tables fail. */
+  readonly allowPartial: boolean;
+  /** Do not continue an unfinished run. */
+  readonly fresh: boolean;
+}
+
+export interface SnapshotDeps {
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/** Times the schema may change under a run before it is given up. */
+const MAX_SCHEMA_ROUNDS = 3;
+/** A row may take this share of the memory that the pipeline allows. */
+const ROW_SHARE = 8;
+
+/**
+ * Takes a snapshot: opens the instance and the vault, plans, reads all tables, commits. Returns a report whatever happens; its error is
+ * the cause, and without a snapshot id nothing was published.
+ */
+export async function runSnapshot(
+  pipeline: Pipeline,
+  options: SnapshotOptions,
+  deps: SnapshotDeps,
+): Promise<SnapshotOutcome> {
+  const startedMs = deps.clock.now();
+  const session = new Session(pipeline, options, deps, startedMs);
+  let error: unknown = null;
+  let manifest: Manifest | null = null;
+  try {
+    manifest = await session.take();
+    if (!manifest.complete) error = session.tablesFailed();
+  } catch (thrown) {
+    error = deps.signal.aborted ? interrupted(deps.signal.reason) : thrown;
+  } finally {
+    await session.close();
+  }
+  return outcomeOf({
+    manifest,
+    error,
+    tables: session.tableReports(),
+    resumed: session.resumed,
+    durationMs: deps.clock.now() - startedMs,
+    ...session.traffic(),
+  });
+}
+
+/** Everything one run holds open, closed together whatever happens. */
+class Session {
+  resumed = false;
+  private readonly pipeline: Pipeline;
+  private readonly options: SnapshotOptions;
+  private readonly deps: SnapshotDeps;
+  private readonly startedMs: number;
+  private instance: Instance | undefined;
+  private store: Store | undefined;
+  private leases: Lease[] = [];
+  private pool: WriterPool | undefined;
+  private tempDir: string | undefined;
+  private chosen: readonly ChosenTable[] = [];
+  private readonly entries = new Map<string, TableEntry>();
+  private readonly failed = new Map<string, FailedTable>();
+
+  constructor(pipeline: Pipeline, options: SnapshotOptions, deps: SnapshotDeps, startedMs: number) {
+    this.pipeline = pipeline;
+    this.options = options;
+    this.deps = deps;
+    this.startedMs = startedMs;
+  }
+
+  async take(): Promise<Manifest> {
+    const { pipeline, options, deps } = this;
+    const { clock, emit } = deps;
+    const instance = await openInstance(pipeline, deps);
+    this.instance = instance;
+    this.chosen = chooseTables(instance.model, pipeline, options.tables, readSensitiveColumns(), emit);
+    const store = await openStore(pipeline.destination, { signal: deps.signal });
+    this.store = store;
+    const vault = await openVault(store, { write: true, tool: userAgent(), clock, signal: deps.signal });
+    const lease = await acquireLease(store, pipeline.name, { clock, signal: deps.signal });
+    this.leases.push(lease);
+    const abort = new AbortController();
+    const signal = AbortSignal.any([deps.signal, lease.signal, abort.signal]);
+    await finishCommits(vault, { clock, emit, signal });
+    const previous = (await latestSnapshot(vault, { complete: true, signal }))?.manifest;
+
+    const probe = await probeInstance(
+      instance,
+      this.chosen.map(({ table }) => table),
+      signal,
+    );
+    const { run, planned, finished, numbers } = await this.planOrResume(vault, probe, previous, signal);
+    const rowsExpected = planned.reduce((sum, { plan }) => sum + (plan.estimate?.rows ?? 0), 0);
+    emit({ type: 'planned', tables: planned.length, rowsExpected });
+    this.pool = new WriterPool(pipeline.limits.concurrency);
+    this.tempDir = await mkdtemp(join(tmpdir(), 'tablevault-'));
+    const context: TableContext = {
+      instance,
+      vault,
+      run,
+      finished,
+      clock,
+      emit,
+      signal,
+      pool: this.pool,
+      parquet: pipeline.parquet,
+      capabilities: probe.capabilities,
+      tempDir: this.tempDir,
+      maxRowBytes: Math.floor((pipeline.limits.memoryMb * 1024 * 1024) / ROW_SHARE),
+      limit: pLimit(pipeline.limits.concurrency),
+      nextNumber: numbering(numbers),
+    };
+    await this.readAll(planned, context, abort);
+    await this.settleSchema(context, probe, previous, abort);
+    if (this.failed.size > 0 && !options.allowPartial) throw this.tablesFailed();
+    const draft = await this.draft(run, instance, previous, signal);
+    checkExpectations(pipeline.expect, draft.tables, previous);
+    await lease.assertHeld();
+    const committed = await commitSnapshot(vault, draft, { clock, emit, signal });
+    return committed.manifest;
+  }
+
+  /** The plan of an unfinished run of the same plan with what it has finished, or a new run. */
+  private async planOrResume(vault: Vault, probe: ProbeResult, previous: Manifest | undefined, signal: AbortSignal) {
+    const { pipeline, options, deps, chosen } = this;
+    const instance = this.instance!;
+    const { clock, emit } = deps;
+    const planHash = planHashOf({
+      formatVersion: FORMAT_VERSION,
+      pipeline: settingsOf(pipeline),
+      database: instance.discovery.databaseName,
+      tables: chosen.map(({ table, fingerprint }) => ({ name: table.name, fingerprint })),
+    });
+    const within = pipeline.limits.resumeWithinMs;
+    const unfinished = options.fresh
+      ? undefined
+      : await findResumable(vault, { planHash, withinMs: within, nowMs: clock.now(), signal });
+    const stored = (unfinished?.plan as { tables: StoredTablePlan[] } | undefined)?.tables;
+    const restored = stored === undefined ? undefined : restorePlans(chosen, stored);
+    if (unfinished !== undefined && restored !== undefined) {
+      const { checkpoints, unusable, nextNumber } = await readCheckpoints(vault, unfinished.run, { signal });
+      for (const { key, reason } of unusable) emit({ type: 'warning', message: `${key} is not used: ${reason}` });
+      emit({
+        type: 'log',
+        level: 'info',
+        message: `continuing run ${unfinished.run}, ${checkpoints.length} tasks are done`,
+      });
+      this.resumed = true;
+      const finished = new Map<string, Checkpoint>(
+        checkpoints.map((checkpoint) => [`${checkpoint.table}/${checkpoint.task}`, checkpoint]),
+      );
+      return { run: unfinished.run, planned: restored, finished, numbers: nextNumber };
+    }
+    const planned = await planTables(chosen, { instance, probe, previous, pipeline, signal, emit });
+    const run = newRunId(clock.now(), () => randomBytes(4).toString('hex'));
+    const plan = { probe: probe.capabilities, tables: planned.map(storePlan) };
+    await beginRun(vault, { run, pipeline: pipeline.name, planHash, plan, tool: userAgent() }, { clock, signal });
+    return { run, planned, finished: new Map<string, Checkpoint>(), numbers: new Map<string, number>() };
+  }
+
+  /** Reads tables, largest first. A failure that concerns the whole process stops the others. */
+  private async readAll(
+    planned: readonly PlannedTable[],
+    context: TableContext,
+    abort: AbortController,
+  ): Promise<void> {
+    const bySize = planned.toSorted((a, b) => (b.plan.estimate?.rows ?? 0) - (a.plan.estimate?.rows ?? 0));
+    let fatal: TablevaultError | undefined;
+    await Promise.all(
+      bySize.map(async (table) => {
+        const { name } = table.table;
+        try {
+          const { entry } = await readTable(table, context);
+          this.entries.set(name, entry);
+          this.failed.delete(name);
+        } catch (thrown) {
+          const error = asTablevaultError(
+            context.signal.aborted && fatal === undefined ? context.signal.reason : thrown,
+          );
+          if (concernsAll(error)) {
+            fatal ??= error;
+            abort.abort(error);
+            return;
+          }
+          if (fatal !== undefined) return;
+          this.failed.set(name, { name, error });
+          context.emit({ type: 'tableFailed', table: name, message: error.message });
+        }
+      }),
+    );
+    if (fatal !== undefined) throw fatal;
+  }
+
+  /** Reads `$metadata` again: tables whose schema changed while they were read are read anew. */
+  private async settleSchema(
+    context: TableContext,
+    probe: ProbeResult,
+    previous: Manifest | undefined,
+    abort: AbortController,
+  ): Promise<void> {
+    const { pipeline, options, deps } = this;
+    const { emit } = deps;
+    const instance = this.instance!;
+    let sha256 = instance.metadataSha256;
+    for (let round = 1; ; round++) {
+      const again = await instance.reloadModel();
+      if (again.sha256 === sha256) return;
+      sha256 = again.sha256;
+      const now = chooseTables(again.model, pipeline, options.tables, readSensitiveColumns(), emit);
+      const known = new Map(this.chosen.map((each) => [each.table.name, each.fingerprint]));
+      const changed = now.filter(({ table, fingerprint }) => known.get(table.name) !== fingerprint);
+      const present = new Set(now.map(({ table }) => table.name));
+      for (const { table } of this.chosen) {
+        if (!present.has(table.name)) this.entries.delete(table.name);
+      }
+      this.chosen = now;
+      if (changed.length === 0) continue;
+      if (round >= MAX_SCHEMA_ROUNDS) {
+        throw new TablevaultError(
+          'SCHEMA_CHANGED',
+          `the schema of ${changed.map(({ table }) => table.name).join(', ')} keeps changing`,
+          {
+            hint: 'Run again when nobody changes the database.',
+          },
+        );
+      }
+      for (const { table } of changed) {
+        this.entries.delete(table.name);
+        emit({ type: 'warning', table: table.name, message: 'its schema changed while it was read; reading it again' });
+      }
+      const planned = await planTables(changed, { instance, probe, previous, pipeline, signal: context.signal, emit });
+      await this.readAll(planned, { ...context, finished: new Map() }, abort);
+    }
+  }
+
+  private async draft(
+    run: string,
+    instance: Instance,
+    previous: Manifest | undefined,
+    signal: AbortSignal,
+  ): Promise<ManifestDraft> {
+    const { pipeline, deps } = this;
+    const { rows: after } = await readTableRows(instance, signal);
+    const tables = this.chosen
+      .map(({ table }) => this.entries.get(table.name))
+      .filter((entry) => entry !== undefined)
+      .map((entry) => this.finishEntry(entry, previous, after));
+    const finishedMs = deps.clock.now();
+    const { requests, bytesReceived } = this.traffic();
+    const sum = (pick: (entry: TableEntry) => number) => tables.reduce((total, entry) => total + pick(entry), 0);
+    const [, version = 'unknown'] = userAgent().split('/');
+    return {
+      formatVersion: FORMAT_VERSION,
+      snapshot: run,
+      nonce: randomUUID(),
+      run,
+      pipeline: { name: pipeline.name, sha256: planHashOf(settingsOf(pipeline)) },
+      instance: {
+        url: instance.url,
+        database: instance.discovery.databaseName,
+        version: instance.version,
+        metadataSha256: instance.metadataSha256,
+      },
+      identity: { kind: instance.identity.kind, describe: instance.identity.describe() },
+      tool: { version, formatVersion: FORMAT_VERSION },
+      complete: this.failed.size === 0,
+      startedAt: new Date(this.startedMs).toISOString(),
+      finishedAt: new Date(finishedMs).toISOString(),
+      tables,
+      failed: [...this.failed.values()].map(({ name, error }) => ({
+        name,
+        error: { code: error.code, message: error.message },
+      })),
+      totals: {
+        tables: tables.length,
+        rows: sum((entry) => entry.rows),
+        bytes: sum((entry) => entry.bytes),
+        parts: sum((entry) => entry.parts.length),
+      },
+      durationMs: finishedMs - this.startedMs,
+      requests,
+      bytesReceived,
+    };
+  }
+
+  /** Adds what is only known at the end: counts after the read, changes since the last complete snapshot. */
+  private finishEntry(
+    entry: TableEntry,
+    previous: Manifest | undefined,
+    after: ReadonlyMap<string, number> | null,
+  ): TableEntry {
+    const before = previous?.tables.find(({ name }) => name === entry.name);
+    const drift = driftOf(entry, before);
+    const counted = entry.filter === undefined ? after?.get(entry.name) : undefined;
+    const counts =
+      entry.counts.after === null && counted !== undefined ? { ...entry.counts, after: counted } : entry.counts;
+    const warnings = [...entry.warnings, ...changeWarnings(entry, before, drift), ...countWarnings(entry, counts)];
+    const finished: TableEntry = { ...entry, counts, warnings, drift };
+    this.entries.set(entry.name, finished);
+    return finished;
+  }
+
+  tablesFailed(): TablevaultError {
+    const names = [...this.failed.keys()];
+    const [first] = this.failed.values();
+    return new TablevaultError(
+      'TABLES_FAILED',
+      `${names.length} of ${this.chosen.length} tables failed: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}; the first: ${first?.error.message}`,
+      {
+        cause: first?.error,
+        hint: `${first?.error.hint ?? 'See the error of each table.'} Running again reads only what is missing.`,
+      },
+    );
+  }
+
+  tableReports() {
+    return this.chosen.map(({ table }) => {
+      const entry = this.entries.get(table.name);
+      const failed = this.failed.get(table.name);
+      return entry !== undefined
+        ? doneTable(entry)
+        : failed !== undefined
+          ? failedTable(failed)
+          : emptyTable(table.name);
+    });
+  }
+
+  traffic(): { requests: number; bytesReceived: number } {
+    const stats = this.instance?.transport.stats();
+    return { requests: stats?.requests ?? 0, bytesReceived: stats?.wireBytes ?? 0 };
+  }
+
+  async close(): Promise<void> {
+    await this.pool?.close();
+    if (this.tempDir !== undefined) await rm(this.tempDir, { recursive: true, force: true });
+    for (const lease of this.leases) await lease.release();
+    await this.store?.close();
+    await this.instance?.close();
+  }
+}
+
+/** Parts and checkpoints of a table are numbered on from where a continued run stopped. */
+function numbering(first: ReadonlyMap<string, number>): (table: string) => number {
+  const next = new Map(first);
+  return (table) => {
+    const number = next.get(table) ?? 0;
+    next.set(table, number + 1);
+    return number;
+  };
+}
+
+/** Does an error of one table mean that no other can succeed either? A table that may not be read is that table's failure. */
+function concernsAll(error: TablevaultError): boolean {
+  if (error.code === 'AUTH_FORBIDDEN') return false;
+  const whole: readonly number[] = [
+    EXIT.bug,
+    EXIT.auth,
+    EXIT.instance,
+    EXIT.destination,
+    EXIT.commitUnknown,
+    EXIT.locked,
+    EXIT.interrupted,
+  ];
+  return whole.includes(error.exitCode);
+}
+
+/** The instance holds more rows than came: rights may hide some. Reported, for no read can tell. */
+function countWarnings(entry: TableEntry, counts: TableEntry['counts']): readonly string[] {
+  const { before, after, source } = counts;
+  if (before === null || source !== 'Dmv_Table_Info') return [];
+  const least = Math.min(before, after ?? before);
+  return entry.rows >= least
+    ? []
+    : [`${entry.rows} rows came, Dmv_Table_Info counts ${least}: the identity may not be allowed to see all`];
+}
+
+/** What makes two pipelines ask for the same: all but secrets, limits and destination. */
+function settingsOf(pipeline: Pipeline): unknown {
+  const { instance, auth, tables, parquet } = pipeline;
+  const identity = auth.kind === 'service' ? { kind: auth.kind, clientId: auth.clientId } : { kind: auth.kind };
+  return { instance, identity, tables, parquet };
+}
+
+function interrupted(reason: unknown): TablevaultError {
+  if (reason instanceof TablevaultError) return reason;
+  return new TablevaultError('INTERRUPTED', 'the run was interrupted', {
+    cause: reason,
+    hint: 'Run the same command again; it continues where it stopped.',
+  });
+}

@@ -1,0 +1,207 @@
+import pLimit from 'p-limit';
+import { z } from 'zod';
+import { asTablevaultError, TablevaultError } from '../core/errors.ts';
+import type { CallOptions } from '../storage/store.ts';
+import { canonicalJson } from '../vault/json.ts';
+import { doneKey, LATEST_KEY, outcomeKey, snapshotKey, tombstoneKey } from '../vault/layout.ts';
+import type { Manifest, ParentLink } from '../vault/manifest.ts';
+import { manifestProblems } from '../vault/manifest.ts';
+import { parseObject } from '../vault/parse.ts';
+import { findUnfinishedCommits } from '../vault/recover.ts';
+import { listRuns, readOutcome } from '../vault/run.ts';
+import { readTombstone } from '../vault/tombstones.ts';
+import type { Vault } from '../vault/vault.ts';
+import { readChain, readIfLive } from '../vault/vault.ts';
+import type { Findings } from './verify-findings.ts';
+
+const READERS = 4;
+
+export interface ChainResult {
+  /** The newest live snapshot whose manifest can be read. */
+  readonly newestReadable: number | undefined;
+  readonly unreadable: ReadonlySet<number>;
+}
+
+/** One place of the chain as far as it is known. */
+interface Link {
+  readonly sha256: string;
+  readonly parent: ParentLink;
+}
+
+/** Checks all manifests and tombstones, and that each names the hash of the one before. */
+export async function verifyChain(vault: Vault, findings: Findings, call: CallOptions): Promise<ChainResult> {
+  const chain = await readChain(vault, call);
+  const limit = pLimit(READERS);
+  const links = new Map<number, Link>();
+  const unreadable = new Set<number>();
+  await Promise.all([
+    ...chain.live.map((sequence) =>
+      limit(async () => {
+        const link = await checkManifest(vault, sequence, findings, call);
+        if (link === 'retired') return;
+        findings.checked.snapshots += 1;
+        if (link === undefined) unreadable.add(sequence);
+        else links.set(sequence, link);
+      }),
+    ),
+    ...chain.retired.map((sequence) =>
+      limit(async () => {
+        findings.checked.tombstones += 1;
+        const tombstone = await damageTo(findings, 'TOMBSTONE_UNREADABLE', tombstoneKey(sequence), () =>
+          readTombstone(vault.store, sequence, call),
+        );
+        if (tombstone !== undefined) links.set(sequence, tombstone);
+      }),
+    ),
+  ]);
+  checkLinks(new Set([...chain.live, ...chain.retired]), chain.head, links, findings);
+  await checkRuns(vault, chain.head, unreadable, findings, call);
+  await checkHint(vault, chain.head, findings, call);
+  return { newestReadable: chain.live.findLast((sequence) => links.has(sequence)), unreadable };
+}
+
+/** Runs a read; damage becomes a finding and undefined, everything else is thrown. */
+async function damageTo<T>(
+  findings: Findings,
+  code: Parameters<Findings['add']>[0],
+  object: string,
+  read: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    const fault = asTablevaultError(error);
+    if (fault.code !== 'VAULT_CORRUPT' && fault.code !== 'OBJECT_MISSING') throw error;
+    findings.add(code, object, fault.message);
+    return undefined;
+  }
+}
+
+async function checkManifest(
+  vault: Vault,
+  sequence: number,
+  findings: Findings,
+  call: CallOptions,
+): Promise<Link | 'retired' | undefined> {
+  const key = snapshotKey(sequence);
+  const found = await damageTo(
+    findings,
+    'MANIFEST_UNREADABLE',
+    key,
+    async () => (await readIfLive(vault, sequence, call)) ?? 'retired',
+  );
+  if (found === undefined || found === 'retired') return found;
+  const { manifest, sha256 } = found;
+  for (const problem of manifestProblems(manifest)) findings.add('MANIFEST_CONTRADICTION', key, problem);
+  await checkOutcome(vault, manifest, findings, call);
+  return { sha256, parent: manifest.parent };
+}
+
+/** The outcome holds the manifest a second time: it shows changes of the newest manifest, which no other names the hash of. */
+async function checkOutcome(vault: Vault, manifest: Manifest, findings: Findings, call: CallOptions): Promise<void> {
+  const object = outcomeKey(manifest.run);
+  const outcome = await damageTo(findings, 'OUTCOME_UNREADABLE', object, async () => {
+    const read = await readOutcome(vault, manifest.run, call);
+    return read ?? 'missing';
+  });
+  if (outcome === undefined) return;
+  if (outcome === 'missing') {
+    findings.add('OUTCOME_MISSING', object, `the outcome of snapshot ${manifest.snapshot} is missing`);
+    return;
+  }
+  const { sequence: _sequence, parent: _parent, ...draft } = manifest;
+  const same = outcome.outcome === 'commit' && canonicalJson(outcome.manifest) === canonicalJson(draft);
+  if (!same) {
+    findings.add(
+      'OUTCOME_DIFFERS',
+      snapshotKey(manifest.sequence),
+      `it is not the manifest that ${object} was to publish`,
+    );
+  }
+}
+
+function checkLinks(
+  known: ReadonlySet<number>,
+  head: number,
+  links: ReadonlyMap<number, Link>,
+  findings: Findings,
+): void {
+  for (let sequence = 1; sequence <= head; sequence += 1) {
+    if (!known.has(sequence)) {
+      findings.add('SEQUENCE_MISSING', snapshotKey(sequence), 'there is neither a manifest nor a tombstone of it');
+      continue;
+    }
+    const link = links.get(sequence);
+    const before = links.get(sequence - 1);
+    if (link === undefined || (sequence > 1 && before === undefined)) continue;
+    const expected = before === undefined ? null : { sequence: sequence - 1, sha256: before.sha256 };
+    if (canonicalJson(link.parent) !== canonicalJson(expected)) {
+      const what =
+        expected === null
+          ? 'it names a parent and is the first'
+          : `it names another parent than ${snapshotKey(sequence - 1)} as it is stored`;
+      findings.add('CHAIN_BROKEN', snapshotKey(sequence), what);
+    }
+  }
+}
+
+const doneSchema = z.object({ sequence: z.int().positive(), snapshot: z.string() });
+
+/** Runs that say they were published beyond the chain's head, and decided commits that were not published. */
+async function checkRuns(
+  vault: Vault,
+  head: number,
+  unreadable: ReadonlySet<number>,
+  findings: Findings,
+  call: CallOptions,
+): Promise<void> {
+  const limit = pLimit(READERS);
+  await Promise.all(
+    (await listRuns(vault, call)).map((run) =>
+      limit(async () => {
+        const key = doneKey(run);
+        if ((await vault.store.head(key, call)) === undefined) return;
+        const done = await readHint(vault, key, call);
+        if (done === undefined) findings.notice('HINT_WRONG', key, 'it cannot be read; it only spares a search');
+        // Listed before: a snapshot that was published since is beyond the head and there.
+        else if (done.sequence > head && (await vault.store.head(snapshotKey(done.sequence), call)) === undefined) {
+          findings.add('SNAPSHOT_MISSING', snapshotKey(done.sequence), `snapshot ${done.snapshot} was published there`);
+        }
+      }),
+    ),
+  );
+  // With unreadable manifests about, a commit may seem unfinished that is there; the manifests are found already.
+  if (unreadable.size > 0) return;
+  try {
+    for (const { run } of (await findUnfinishedCommits(vault, call)).outcomes) {
+      findings.notice('COMMIT_UNFINISHED', outcomeKey(run), `the next run publishes the snapshot of run ${run}`);
+    }
+  } catch (error) {
+    if (!(error instanceof TablevaultError) || error.code !== 'VAULT_CORRUPT') throw error;
+    const object = String(error.at['object'] ?? vault.store.uri);
+    if (!findings.list.some((finding) => finding.object === object)) {
+      findings.add('OUTCOME_UNREADABLE', object, error.message);
+    }
+  }
+}
+
+async function readHint(vault: Vault, key: string, call: CallOptions) {
+  try {
+    return parseObject(doneSchema, await vault.store.get(key, call), key);
+  } catch (error) {
+    const { code } = asTablevaultError(error);
+    if (code === 'VAULT_CORRUPT' || code === 'OBJECT_MISSING') return undefined;
+    throw error;
+  }
+}
+
+async function checkHint(vault: Vault, head: number, findings: Findings, call: CallOptions): Promise<void> {
+  if (head === 0) return;
+  const hint = await readHint(vault, LATEST_KEY, call);
+  if (hint !== undefined && hint.sequence >= head) return;
+  findings.notice(
+    'HINT_WRONG',
+    LATEST_KEY,
+    'it is missing or does not name the newest snapshot; readers do not go by it',
+  );
+}

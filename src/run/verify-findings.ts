@@ -1,0 +1,53 @@
+/** What a check found, as data. The codes are part of `verify --json`: scripts rely on them. */
+export type FindingCode =
+  | 'MANIFEST_UNREADABLE'
+  | 'MANIFEST_CONTRADICTION'
+  | 'CHAIN_BROKEN'
+  | 'SEQUENCE_MISSING'
+  | 'SNAPSHOT_MISSING'
+  | 'TOMBSTONE_UNREADABLE'
+  | 'OUTCOME_MISSING'
+  | 'OUTCOME_UNREADABLE'
+  | 'OUTCOME_DIFFERS'
+  | 'PART_MISSING'
+  | 'PART_SIZE'
+  | 'PART_HASH'
+  | 'PART_UNREADABLE'
+  | 'PARQUET_UNREADABLE'
+  | 'PARQUET_SCHEMA'
+  | 'ROW_COUNT'
+  | 'NULL_COUNT'
+  | 'COLUMN_RANGE'
+  | 'KEY_NULL'
+  | 'KEY_RANGE'
+  | 'KEY_DUPLICATE';
+
+/** No damage. */
+export type NoticeCode = 'VAULT_EMPTY' | 'COMMIT_UNFINISHED' | 'HINT_WRONG';
+
+export interface Finding {
+  readonly code: FindingCode | NoticeCode;
+  /** Key of the object, or the table's name for findings about all of its parts. */
+  readonly object: string;
+  readonly message: string;
+}
+
+export interface Findings {
+  readonly list: Finding[];
+  readonly notices: Finding[];
+  readonly checked: Record<'snapshots' | 'tombstones' | 'tables' | 'parts' | 'bytes' | 'rows', number>;
+  add(code: FindingCode, object: string, message: string): void;
+  notice(code: NoticeCode, object: string, message: string): void;
+}
+
+export function collectFindings(): Findings {
+  const list: Finding[] = [];
+  const notices: Finding[] = [];
+  return {
+    list,
+    notices,
+    checked: { snapshots: 0, tombstones: 0, tables: 0, parts: 0, bytes: 0, rows: 0 },
+    add: (code, object, message) => list.push({ code, object, message }),
+    notice: (code, object, message) => notices.push({ code, object, message }),
+  };
+}

@@ -1,0 +1,114 @@
+import type { Guid } from '../core/guid.ts';
+import type { Column, TableSchema } from '../core/schema.ts';
+import type { Filter } from '../odata/filters.ts';
+import { ALL_KEYS, type KeyRange, pickBoundaries, splitAt } from './ranges.ts';
+
+/** What probes found of an instance; null where a probe could not tell. */
+export interface Capabilities {
+  /** `key ge x and key le y` gives just those rows. */
+  readonly keyFilter: boolean | null;
+  /** A page with `$top` carries a next link while rows remain. */
+  readonly nextLink: boolean | null;
+  /** `$top` is kept to. */
+  readonly top: boolean | null;
+  /** `$count=true` gives `@odata.count`. */
+  readonly count: boolean | null;
+  /** Properties that are null are left out of rows. */
+  readonly absentIsNull: boolean;
+}
+
+export const UNKNOWN_CAPABILITIES: Capabilities = {
+  keyFilter: null,
+  nextLink: null,
+  top: null,
+  count: null,
+  absentIsNull: false,
+};
+
+/** Rows of a table, and where the number is from. */
+export interface RowEstimate {
+  readonly rows: number;
+  readonly source: 'Dmv_Table_Info' | '$count' | 'snapshot' | 'keys';
+}
+
+export interface PlanInput {
+  readonly table: TableSchema;
+  readonly columns: readonly Column[];
+  readonly filter: Filter | undefined;
+  readonly capabilities: Capabilities;
+  readonly estimate: RowEstimate | null;
+  /** Keys drawn evenly from the table (a key scan, or part boundaries of the last snapshot); empty where there are none. */
+  readonly sample: readonly Guid[];
+  /** Requests in flight at most. */
+  readonly concurrency: number;
+  /** `$top` of a page. */
+  readonly pageRows: number;
+}
+
+/** How a table will be read. Frozen data: stored with the run, shown by `plan`, and nothing else decides what is requested. */
+export interface TablePlan {
+  readonly table: TableSchema;
+  readonly columns: readonly Column[];
+  readonly filter: Filter | undefined;
+  readonly strategy: 'stream' | 'chain' | 'ranges';
+  /** One task each; a stream or chain has one, of all keys. */
+  readonly ranges: readonly KeyRange[];
+  /** `$top` of a chain's pages, else null. */
+  readonly pageRows: number | null;
+  readonly estimate: RowEstimate | null;
+  /** Can the end be proven by key? */
+  readonly keyColumn: string | null;
+  readonly reason: string;
+}
+
+/** Rows of a range: enough to be worth a request, few enough to be done in minutes and redone cheaply. */
+const RANGE_ROWS = { least: 25_000, most: 200_000 };
+/** Ranges of a table for each reader, so that readers finish together. */
+const RANGES_A_READER = 4;
+
+/** The key column, when it is a single GUID: the only keys whose order is known and whose ranges can be asked for. */
+export function rangeKey(table: TableSchema): string | null {
+  const [only] = table.key;
+  if (only === undefined || table.key.length > 1) return null;
+  const column = table.columns.find((each) => each.name === only);
+  return column?.type.kind === 'guid' ? only : null;
+}
+
+/** How many ranges a table is worth; 1 means it is read as one stream. */
+export function rangesWanted(rows: number, concurrency: number): number {
+  const size = Math.min(RANGE_ROWS.most, Math.max(RANGE_ROWS.least, Math.ceil(rows / (concurrency * RANGES_A_READER))));
+  return rows < RANGE_ROWS.least * 2 ? 1 : Math.ceil(rows / size);
+}
+
+/** Decides how a table is read. */
+export function planTable(input: PlanInput): TablePlan {
+  const { table, columns, filter, capabilities, estimate, sample } = input;
+  const key = rangeKey(table);
+  const keyColumn = key !== null && capabilities.keyFilter !== false ? key : null;
+  const plan = (strategy: TablePlan['strategy'], ranges: readonly KeyRange[], reason: string): TablePlan => ({
+    table,
+    columns,
+    filter,
+    strategy,
+    ranges,
+    pageRows: strategy === 'chain' ? input.pageRows : null,
+    estimate,
+    keyColumn,
+    reason,
+  });
+  if (keyColumn === null) {
+    if (table.key.length > 0 && capabilities.nextLink === true && capabilities.top === true) {
+      return plan(
+        'chain',
+        [ALL_KEYS],
+        key === null ? 'its key is not a single GUID' : 'the instance refuses filters on the key',
+      );
+    }
+    return plan('stream', [ALL_KEYS], table.key.length === 0 ? 'it has no key' : 'it can be read only whole');
+  }
+  const wanted = estimate === null ? 1 : rangesWanted(estimate.rows, input.concurrency);
+  const boundaries = pickBoundaries(sample, wanted);
+  if (boundaries.length === 0)
+    return plan('stream', [ALL_KEYS], estimate === null ? 'its size is unknown' : 'it is small');
+  return plan('ranges', splitAt(boundaries), `about ${estimate?.rows} rows in ${boundaries.length + 1} key ranges`);
+}

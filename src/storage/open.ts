@@ -1,0 +1,49 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TablevaultError } from '../core/errors.ts';
+import type { FileSystem } from './filesystem.ts';
+import { createFolderStore } from './folder.ts';
+import type { CallOptions, Store } from './store.ts';
+
+export interface OpenStoreOptions extends CallOptions {
+  /** Default `process.env`; the S3 store reads its endpoint and path style from it. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly fileSystem?: FileSystem;
+}
+
+/**
+ * The store at an address: a folder's path (relative to the working directory), `file:` URL, or `s3://bucket/prefix`.
+ * Nothing is asked of it yet, and nothing is created.
+ * @throws TablevaultError `USAGE` for other addresses.
+ */
+export async function openStore(uri: string, options: OpenStoreOptions = {}): Promise<Store> {
+  if (uri.trim() === '' || uri.includes('\0')) throw unusable(uri, 'it names no folder');
+  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(uri)?.[1]?.toLowerCase();
+  if (scheme === 's3') {
+    // Loaded only when needed: the SDK takes a third of a second to load.
+    const { createS3Store, parseS3Uri } = await import('./s3.ts');
+    return createS3Store({ ...parseS3Uri(uri), env: options.env ?? process.env });
+  }
+  const folder = options.fileSystem === undefined ? {} : { fileSystem: options.fileSystem };
+  if (scheme === 'file') return createFolderStore(pathOfFileUrl(uri), folder);
+  if (scheme !== undefined && uri.slice(scheme.length + 1).startsWith('//')) {
+    throw unusable(uri, `${scheme}: is no kind of destination`);
+  }
+  return createFolderStore(resolve(uri), folder);
+}
+
+function pathOfFileUrl(uri: string): string {
+  try {
+    return fileURLToPath(uri);
+  } catch (error) {
+    throw unusable(uri, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function unusable(uri: string, why: string): TablevaultError {
+  // What stands before an @ may be a password.
+  const shown = uri.replace(/\/\/[^/@]*@/, '//…@');
+  return new TablevaultError('USAGE', `${JSON.stringify(shown)} is no address of a vault: ${why}`, {
+    hint: 'Give a folder, or s3://bucket/prefix.',
+  });
+}

@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto';
+import { TablevaultError } from '../core/errors.ts';
+import type { CallOptions, Store } from './store.ts';
+
+const WRITERS = 3;
+
+/**
+ * Tries out that the store creates objects without ever replacing one, which the commit depends on: several writers at once,
+ * then one more; only the first may win, and its bytes must be what is read. Leaves nothing behind where it may remove.
+ *
+ * @throws TablevaultError `DESTINATION_UNSAFE` when two writers win or the bytes are another's; errors of the store as they are.
+ */
+export async function probeCreateOnly(store: Store, call: CallOptions = {}): Promise<void> {
+  const key = `probe/${randomUUID()}`;
+  const contents = Array.from({ length: WRITERS + 1 }, (_, writer) =>
+    Buffer.from(`probe of writer ${writer}, ${key}\n`),
+  );
+  const put = (bytes: Uint8Array) =>
+    store.putNew(key, bytes, { signal: call.signal, retries: false }).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof TablevaultError && error.code === 'OBJECT_EXISTS') return false;
+        throw error;
+      },
+    );
+  try {
+    const results = await Promise.allSettled(contents.slice(0, WRITERS).map(put));
+    const fault = results.find((result) => result.status === 'rejected');
+    if (fault !== undefined) throw fault.reason;
+    const won = results.map((result) => result.status === 'fulfilled' && result.value);
+    won.push(await put(contents[WRITERS]!));
+    const stored = Buffer.from(await store.get(key, call));
+    const winners = contents.filter((_, writer) => won[writer]);
+    if (winners.length !== 1 || !winners[0]?.equals(stored)) {
+      throw new TablevaultError('DESTINATION_UNSAFE', `${store.uri} lets a second writer replace an object`, {
+        at: { store: store.uri, object: key },
+        hint: 'A commit could be overwritten there. Use a store that honours `If-None-Match: *` on PUT (AWS S3, Ceph, MinIO), or a folder.',
+      });
+    }
+  } finally {
+    // A writer role may lack the right to delete; the probe object harms nobody.
+    await store.remove(key).catch(() => undefined);
+  }
+}

@@ -1,0 +1,76 @@
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { TablevaultError } from '../core/errors.ts';
+import { keyProblem } from './key.ts';
+
+export interface S3Address {
+  readonly bucket: string;
+  /** Empty, or ends with `/`. */
+  readonly prefix: string;
+}
+
+/**
+ * `s3://bucket/prefix`.
+ * @throws TablevaultError `USAGE`.
+ */
+export function parseS3Uri(uri: string): S3Address {
+  const match = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/i.exec(uri);
+  const prefix = (match?.[2] ?? '').replace(/\/+$/, '');
+  const problem = prefix === '' ? undefined : keyProblem(prefix);
+  if (match?.[1] === undefined || problem !== undefined) {
+    const shown = uri.replace(/\/\/[^/@]*@/, '//…@');
+    throw new TablevaultError(
+      'USAGE',
+      `${JSON.stringify(shown)} is no address of a bucket${problem ? `: of the prefix, ${problem}` : ''}`,
+      {
+        hint: 'Write s3://bucket/prefix; credentials belong into the AWS variables.',
+      },
+    );
+  }
+  return { bucket: match[1], prefix: prefix === '' ? '' : `${prefix}/` };
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The SDK's client, without retries of its own (the store retries what it may). Checksums beyond the signed payload hash only
+ * where S3 requires them: other servers refuse the trailers.
+ */
+export function createS3Client(env: Environment): S3Client {
+  const endpoint = env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'];
+  const region = env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? (endpoint === undefined ? undefined : 'us-east-1');
+  const config: S3ClientConfig = {
+    maxAttempts: 1,
+    forcePathStyle: env['TABLEVAULT_S3_PATH_STYLE'] === '1',
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: 10_000,
+      socketTimeout: 60_000,
+      httpsAgent: { maxSockets: 50 },
+      httpAgent: { maxSockets: 50 },
+    },
+  };
+  if (endpoint !== undefined && endpoint !== '') config.endpoint = checkedEndpoint(endpoint);
+  if (region !== undefined && region !== '') config.region = region;
+  const credentials = explicitCredentials(env);
+  if (credentials !== undefined) config.credentials = credentials;
+  return new S3Client(config);
+}
+
+/** For an environment that is not the process's own the SDK's chain would look in the wrong place. */
+function explicitCredentials(env: Environment) {
+  const accessKeyId = env['AWS_ACCESS_KEY_ID'];
+  const secretAccessKey = env['AWS_SECRET_ACCESS_KEY'];
+  if (env === process.env || accessKeyId === undefined || secretAccessKey === undefined) return undefined;
+  const sessionToken = env['AWS_SESSION_TOKEN'];
+  return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
+}
+
+function checkedEndpoint(endpoint: string): string {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '')
+    return endpoint;
+  throw new TablevaultError('CONFIG_INVALID', 'AWS_ENDPOINT_URL_S3 is not an http(s) address without credentials', {
+    hint: 'Write it as https://host:port; credentials belong into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+  });
+}

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  PutObjectCommand,
+  type S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { sha256Hex } from './digest.ts';
+import { changedFile, type S3Place } from './s3-faults.ts';
+
+/** Above this an object is sent in pieces. S3 takes 5 GB in one put; smaller puts are cheaper to repeat. */
+export const SINGLE_PUT_MAX_BYTES = 128 * 1024 * 1024;
+const PIECE_BYTES = 32 * 1024 * 1024;
+const MAX_PIECES = 10_000;
+/** Files up to this size are read into memory for their put. */
+const IN_MEMORY_BYTES = 8 * 1024 * 1024;
+
+export interface UploadTarget {
+  readonly client: S3Client;
+  readonly bucket: string;
+  /** With the store's prefix. */
+  readonly key: string;
+  readonly place: S3Place;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One conditional PUT; the signed payload hash lets the server check the bytes. */
+export async function putBytes(
+  target: UploadTarget,
+  bytes: Uint8Array,
+  sha256: string,
+  createOnly: boolean,
+): Promise<void> {
+  await sendPut(target, bytes, bytes.byteLength, sha256, createOnly);
+}
+
+/** As `putBytes`, of a local file that fits into one put. */
+export async function putSmallFile(target: UploadTarget, path: string, bytes: number, sha256: string): Promise<void> {
+  if ((await stat(path)).size !== bytes) throw changedFile(target.place);
+  if (bytes <= IN_MEMORY_BYTES) {
+    const content = await readFile(path, { signal: target.signal });
+    if (content.byteLength !== bytes || sha256Hex(content) !== sha256) throw changedFile(target.place);
+    await sendPut(target, content, bytes, sha256, true);
+    return;
+  }
+  const stream = createReadStream(path);
+  try {
+    await sendPut(target, stream, bytes, sha256, true);
+  } catch (error) {
+    if (error instanceof Error && error.name === 'XAmzContentSHA256Mismatch') throw changedFile(target.place);
+    throw error;
+  } finally {
+    stream.destroy();
+  }
+}
+
+async function sendPut(
+  { client, bucket, key, signal }: UploadTarget,
+  body: Uint8Array | ReturnType<typeof createReadStream>,
+  bytes: number,
+  sha256: string,
+  createOnly: boolean,
+): Promise<void> {
+  const command = new PutObjectCommand({
+    Bucket: bucket,
+    Key: key,
+    Body: body,
+    ContentLength: bytes,
+    ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64'),
+    ...(createOnly ? { IfNoneMatch: '*' } : {}),
+  });
+  command.middlewareStack.add(payloadHash(sha256), { step: 'build', name: 'tablevaultPayloadHash' });
+  await client.send(command, signal === undefined ? {} : { abortSignal: signal });
+}
+
+/** Signs the hash that is known already, instead of hashing again (or, for streams, not at all). */
+function payloadHash(sha256: string) {
+  return <Input extends object, Output>(next: (args: Input) => Promise<Output>) =>
+    (args: Input): Promise<Output> => {
+      if ('request' in args) {
+        const { headers } = args.request as { headers: Record<string, string> };
+        headers['x-amz-content-sha256'] = sha256;
+      }
+      return next(args);
+    };
+}
+
+/**
+ * A large file in pieces, cleaned up when it fails. The last step is conditional where the server honours that; the caller has
+ * looked before whether the object exists, and a part's key holds its hash, so that even two winners store the same bytes.
+ */
+export async function putLargeFile(
+  target: UploadTarget,
+  path: string,
+  bytes: number,
+  sha256: string,
+  send: <T>(step: () => Promise<T>) => Promise<T>,
+  pieceBytes = PIECE_BYTES,
+): Promise<void> {
+  const { client, bucket, key, place, signal } = target;
+  const call = signal === undefined ? {} : { abortSignal: signal };
+  const where = { Bucket: bucket, Key: key };
+  const { UploadId } = await send(() => client.send(new CreateMultipartUploadCommand(where), call));
+  try {
+    const size = Math.max(pieceBytes, Math.ceil(bytes / MAX_PIECES));
+    const pieces: { PartNumber: number; ETag: string | undefined }[] = [];
+    const whole = createHash('sha256');
+    const file = await open(path, 'r');
+    try {
+      if ((await file.stat()).size !== bytes) throw changedFile(place);
+      for (let start = 0; start < bytes; start += size) {
+        signal?.throwIfAborted();
+        const piece = Buffer.alloc(Math.min(size, bytes - start));
+        const { bytesRead } = await file.read(piece, 0, piece.byteLength, start);
+        if (bytesRead !== piece.byteLength) throw changedFile(place);
+        whole.update(piece);
+        const PartNumber = pieces.length + 1;
+        const upload = new UploadPartCommand({ ...where, UploadId, PartNumber, Body: piece });
+        const { ETag } = await send(() => client.send(upload, call));
+        pieces.push({ PartNumber, ETag });
+      }
+    } finally {
+      await file.close();
+    }
+    if (whole.digest('hex') !== sha256) throw changedFile(place);
+    const complete = new CompleteMultipartUploadCommand({
+      ...where,
+      UploadId,
+      MultipartUpload: { Parts: pieces },
+      IfNoneMatch: '*',
+    });
+    await client.send(complete, call);
+  } catch (error) {
+    // Not with the signal: the clean-up is wanted above all after an interrupt.
+    await client.send(new AbortMultipartUploadCommand({ ...where, UploadId })).catch(() => undefined);
+    throw error;
+  }
+}

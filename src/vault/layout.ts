@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+
+/** Every key of a vault, in one place. `docs/architecture.md` shows the same as a tree. */
+
+export const VAULT_KEY = 'vault.json';
+export const LATEST_KEY = 'latest.json';
+export const SNAPSHOTS = 'snapshots/';
+export const TOMBSTONES = 'tombstones/';
+export const RUNS = 'runs/';
+
+const SEQUENCE_DIGITS = 20;
+const MAX_SEGMENT_BYTES = 150;
+
+/** Sequences are padded so that keys sort as numbers. */
+export const padded = (sequence: number): string => String(sequence).padStart(SEQUENCE_DIGITS, '0');
+
+export const snapshotKey = (sequence: number): string => `${SNAPSHOTS}${padded(sequence)}.json`;
+export const tombstoneKey = (sequence: number): string => `${TOMBSTONES}${padded(sequence)}.json`;
+
+/** The sequence in a key of `snapshots/`, `tombstones/` or a lock, undefined for a foreign object. */
+export function sequenceOf(key: string, folder: string): number | undefined {
+  const name = key.startsWith(folder) ? key.slice(folder.length) : '';
+  if (!/^\d{20}\.json$/.test(name)) return undefined;
+  const sequence = Number(name.slice(0, SEQUENCE_DIGITS));
+  return Number.isSafeInteger(sequence) && sequence > 0 ? sequence : undefined;
+}
+
+export const runFolder = (run: string): string => `${RUNS}${run}/`;
+export const planKey = (run: string): string => `${runFolder(run)}plan.json`;
+export const outcomeKey = (run: string): string => `${runFolder(run)}outcome.json`;
+/** Written after the manifest was confirmed: spares later writers the search for it. Never the proof of a commit. */
+export const doneKey = (run: string): string => `${runFolder(run)}done.json`;
+export const refsKey = (run: string, n: number): string => `${runFolder(run)}refs-${n}.json`;
+export const checkpointFolder = (run: string, table?: string): string =>
+  `${runFolder(run)}ckpt/${table === undefined ? '' : `${segment(table)}/`}`;
+export const checkpointKey = (run: string, table: string, n: number): string =>
+  `${checkpointFolder(run, table)}${n}.json`;
+
+export const partKey = (table: string, run: string, n: number, sha256: string): string =>
+  `tables/${segment(table)}/${run}-${n}-${sha256.slice(0, 12)}.parquet`;
+
+export const lockFolder = (name: string): string => `locks/${segment(name)}/`;
+export const lockKey = (name: string, generation: number): string => `${lockFolder(name)}${padded(generation)}.json`;
+
+/** `20261121T211500Z-0a1b2c3d`: a run, and the snapshot that comes of it. */
+export const RUN_ID = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
+
+/** A new id; `random` gives 8 hexadecimal digits. */
+export function newRunId(nowMs: number, random: () => string): string {
+  return `${new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, '')}-${random()}`;
+}
+
+/** Names that Windows keeps for devices, with any ending. */
+const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+
+/**
+ * A foreign name (of a table, of a pipeline) as one segment of a key: letters, digits, `_` and `-` as they are, everything
+ * else as `%` and the bytes' hexadecimal digits. Two names never share a segment; names past 150 bytes end in their hash.
+ */
+export function segment(name: string): string {
+  const encoded = [...Buffer.from(name)].map(encodeByte).join('');
+  const safe = DEVICE.test(name) ? `%${hex(name.charCodeAt(0))}${encoded.slice(1)}` : encoded;
+  if (safe.length > 0 && safe.length <= MAX_SEGMENT_BYTES) return safe;
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 32);
+  return `${safe.slice(0, MAX_SEGMENT_BYTES - 40).replace(/%.?$/, '')}%-${hash}`;
+}
+
+const hex = (byte: number): string => byte.toString(16).padStart(2, '0');
+
+function encodeByte(byte: number): string {
+  const letter = String.fromCharCode(byte);
+  return /[A-Za-z0-9_-]/.test(letter) ? letter : `%${hex(byte)}`;
+}

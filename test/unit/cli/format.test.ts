@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { bytes, columns, count, duration, plainText, plural } from '../../../src/cli/format.ts';
+
+describe('numbers for people', () => {
+  it('have separators and units', () => {
+    expect([count(1234567), plural(1, 'table'), plural(40, 'table')]).toEqual(['1,234,567', '1 table', '40 tables']);
+  });
+
+  it.each([
+    [0, '0 B'],
+    [999, '999 B'],
+    [1000, '1.0 kB'],
+    [99_949, '99.9 kB'],
+    [99_960, '100 kB'],
+    [999_600, '1.0 MB'],
+    [1_500_000_000, '1.5 GB'],
+  ])('%d bytes are %s', (value, text) => {
+    expect(bytes(value)).toBe(text);
+  });
+
+  it.each([
+    [0, '0.0 s'],
+    [9_900, '9.9 s'],
+    [9_960, '10 s'],
+    [59_400, '59 s'],
+    [59_600, '1 min'],
+    [125_000, '2 min 5 s'],
+    [7_800_000, '2 h 10 min'],
+    [7_200_000, '2 h'],
+  ])('%d milliseconds are %s', (value, text) => {
+    expect(duration(value)).toBe(text);
+  });
+});
+
+describe('columns', () => {
+  it('are padded to the widest cell, numbers to the right, without spaces at the end', () => {
+    const rows = [
+      ['Gen_Documents', '5', ''],
+      ['X', '1,000', 'ok'],
+    ];
+    expect(columns(rows, ['left', 'right', 'left'])).toEqual(['Gen_Documents      5', 'X              1,000  ok']);
+  });
+});
+
+it('what a server says cannot drive a terminal', () => {
+  expect(plainText('a\u001b[31mred\r\nb\u009bc')).toBe('a [31mred b c');
+});
