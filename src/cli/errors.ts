@@ -24,7 +24,7 @@ export function errorObject(command: string | undefined, error: TablevaultError)
   const { code, message } = failure;
   return {
     snapshot: null,
-    sequence: null,
+    sequence: 0,
     complete: false,
     resumed: false,
     tables: [],

@@ -3,6 +3,7 @@ import { Command, type CommanderError } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
 import type { CliContext } from './context.ts';
 import { addDemo } from './demo.ts';
+import { addInit } from './init.ts';
 import { addLs } from './ls.ts';
 import { addPaths } from './paths.ts';
 import { addQuery } from './query.ts';
@@ -11,7 +12,7 @@ import { addSnapshot } from './snapshot.ts';
 import { addTables } from './tables.ts';
 import { addVerify } from './verify.ts';
 
-const COMMANDS = [addTables, addSnapshot, addLs, addShow, addPaths, addQuery, addVerify, addDemo] as const;
+const COMMANDS = [addInit, addTables, addSnapshot, addLs, addShow, addPaths, addQuery, addVerify, addDemo] as const;
 
 export interface ProgramText {
   readonly version: string;

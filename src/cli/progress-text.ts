@@ -10,16 +10,18 @@ const BAR_CELLS = 24;
 /** The live block: the whole run, each table being read, and why it waits. */
 export function progressBlock(state: ProgressState, now: number, width: number): string[] {
   const ended = state.tablesDone + state.tablesFailed;
-  const share = state.rowsExpected ? state.rows / state.rowsExpected : state.tables > 0 ? ended / state.tables : 0;
-  const running = [...state.running.values()];
-  const shown = running.slice(0, MAX_TABLE_BARS);
+  const share = known(state) ? state.rows / (state.rowsExpected ?? 1) : ended / Math.max(1, state.tables);
+  if (state.tables === 0) return [cut(`${headline(state)}, ${duration(now - state.startedAt)} gone`, width)];
+  // All tables begin at once and wait for their turn; those that have rows are at work.
+  const atWork = [...state.running.values()].filter(({ rows }) => rows > 0);
+  const shown = atWork.slice(0, MAX_TABLE_BARS);
   const nameCells = Math.min(40, Math.max(...shown.map(({ name }) => name.length), 0));
   const lines = [
     `${bar(share)} ${headline(state)}`,
     `${' '.repeat(BAR_CELLS)} ${speedline(state, now)}`,
     ...shown.map((table) => `  ${tableLine(table, nameCells)}`),
   ];
-  if (running.length > shown.length) lines.push(`  and ${running.length - shown.length} more`);
+  if (atWork.length > shown.length) lines.push(`  and ${atWork.length - shown.length} more`);
   const waiting = waitline(state, now);
   if (waiting !== null) lines.push(waiting);
   return lines.map((line) => cut(line, width));
@@ -31,10 +33,16 @@ export function progressLine(state: ProgressState, now: number): string {
   return parts.filter((part) => part !== null && part !== '').join(', ');
 }
 
+/** Is the number of rows to come known, as far as one can tell by now? */
+function known(state: ProgressState): boolean {
+  return state.rowsExpected !== null && state.rowsExpected > 0 && state.rows <= state.rowsExpected;
+}
+
 function headline(state: ProgressState): string {
+  if (state.tables === 0) return 'opening the instance and the vault';
   const ended = state.tablesDone + state.tablesFailed;
   const failed = state.tablesFailed === 0 ? '' : ` (${count(state.tablesFailed)} failed)`;
-  const expected = state.rowsExpected === null ? '' : ` of ${count(state.rowsExpected)}`;
+  const expected = known(state) ? ` of ${count(state.rowsExpected ?? 0)}` : '';
   return `${count(ended)} of ${count(state.tables)} tables${failed}, ${count(state.rows)}${expected} rows`;
 }
 

@@ -52,7 +52,7 @@ export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Cl
     show: (event) => {
       state = advance(state, event, clock.now());
       const note = noteOf(event);
-      if (note !== undefined) screen.line(plainText(note));
+      if (note !== undefined) screen.line(note);
     },
     end: () => {
       clearInterval(timer);
@@ -63,8 +63,11 @@ export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Cl
 
 /** What must be read even if nobody watches the bars; told in every mode. */
 function noteOf(event: RunEvent): string | undefined {
-  if (event.type === 'warning')
-    return `warning: ${event.table === undefined ? '' : `${event.table}: `}${event.message}`;
-  if (event.type === 'tableFailed') return `failed: ${event.table}: ${event.message}`;
+  if (event.type === 'warning') return warningText(event);
+  if (event.type === 'tableFailed') return plainText(`failed: ${event.table}: ${event.message}`);
   return undefined;
+}
+
+export function warningText({ message, table }: { readonly message: string; readonly table?: string }): string {
+  return plainText(`warning: ${table === undefined ? '' : `${table}: `}${message}`);
 }

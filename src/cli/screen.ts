@@ -18,12 +18,13 @@ export interface Screen {
 }
 
 export function createScreen(stream: NodeJS.WriteStream, redactor: Redactor): Screen {
-  const isTerminal = stream.isTTY === true;
+  // A pseudo-terminal may have no size (0 × 0): nothing can be drawn on it.
+  const isTerminal = stream.isTTY === true && stream.columns !== 0 && stream.rows !== 0;
   const update = createLogUpdate(stream, { showCursor: true });
   let block = '';
   return {
     isTerminal,
-    width: () => stream.columns ?? 80,
+    width: () => stream.columns || 80,
     line: (text) => {
       if (block !== '') update.clear();
       stream.write(`${redactor.redact(text)}\n`);

@@ -1,13 +1,14 @@
 /** `tablevault snapshot`: takes and commits a snapshot. */
 import type { Command } from 'commander';
 import type { ExitCode } from '../core/errors.ts';
-import type { SnapshotReport } from '../run/snapshot.ts';
+import type { SnapshotOutcome, SnapshotReport } from '../run/snapshot.ts';
 import { type CliContext, loadPipeline } from './context.ts';
-import { bytes, columns, count, duration, plainText, plural } from './format.ts';
+import { errorParagraph } from './errors.ts';
+import { bytes, columns, count, duration, plural } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { globList } from './options.ts';
-import { progressModeOf, startProgress } from './progress.ts';
+import { progressModeOf, startProgress, warningText } from './progress.ts';
 
 interface Options {
   readonly destination?: string;
@@ -51,9 +52,11 @@ async function snapshot(context: CliContext, file: string, options: Options): Pr
   const { destination, tables } = options;
   const pipeline = await loadPipeline(context, file, destination === undefined ? {} : { destination });
   const { runSnapshot } = await import('../run/snapshot.ts');
+  /** Warnings told while it ran; those that only the end brought to light are told with the summary. */
+  const shown = new Set<string>();
   const progress = startProgress(mode, screen, clock);
   try {
-    const { report, exitCode } = await runSnapshot(
+    const outcome = await runSnapshot(
       pipeline,
       {
         ...(tables === undefined ? {} : { tables }),
@@ -67,20 +70,24 @@ async function snapshot(context: CliContext, file: string, options: Options): Pr
         emit: (event) => {
           progress.show(event);
           logEvent(context.log, event);
+          if (event.type === 'warning') shown.add(warningText(event));
         },
       },
     );
     progress.end();
-    if (options.json) await context.output.json(report);
-    for (const line of summary(report, pipeline.destination, exitCode)) screen.line(line);
-    return exitCode;
+    if (options.json) await context.output.json(outcome.report);
+    const late = outcome.report.tables
+      .flatMap(({ name, warnings }) => warnings.map((message) => warningText({ message, table: name })))
+      .filter((text) => !shown.has(text));
+    for (const line of [...late, ...summary(outcome, pipeline.destination)]) screen.line(line);
+    return outcome.exitCode;
   } finally {
     progress.end();
   }
 }
 
 /** What a person wants to know at the end. */
-function summary(report: SnapshotReport, destination: string, exitCode: ExitCode): string[] {
+function summary({ report, error }: SnapshotOutcome, destination: string): string[] {
   const total = (pick: (table: SnapshotReport['tables'][number]) => number) =>
     report.tables.reduce((sum, table) => sum + pick(table), 0);
   const facts = `${plural(report.tables.length, 'table')}, ${count(total(({ rows }) => rows))} rows, ${bytes(total((table) => table.bytes))} of Parquet, ${plural(report.requests, 'request')}, ${bytes(report.bytesReceived)} received, ${duration(report.durationMs)}`;
@@ -94,8 +101,6 @@ function summary(report: SnapshotReport, destination: string, exitCode: ExitCode
     const kind = report.complete ? 'snapshot' : 'incomplete snapshot';
     lines.push(`${kind} ${report.snapshot} (number ${report.sequence}) in ${destination}: ${facts}`);
   }
-  if (report.error !== null) {
-    lines.push(plainText(`error: ${report.error.message} [${report.error.code}, exit ${exitCode}]`));
-  }
+  if (error !== null) lines.push(errorParagraph(error));
   return lines;
 }

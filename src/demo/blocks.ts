@@ -67,16 +67,21 @@ export function createBlockCache(maxBytes = 96 * 1024 * 1024): BlockCache {
 
 function encodeBlock(encoder: RowEncoder, from: number, to: number): Block {
   const offsets = new Uint32Array(to - from + 1);
-  const texts: Buffer[] = [];
+  let bytes = Buffer.allocUnsafe(256 * 1024);
   let length = 0;
   for (let position = from; position < to; position++) {
-    const bytes = Buffer.from(encoder.encode(cleanRow(encoder, position)));
+    const text = encoder.encode(cleanRow(encoder, position));
+    // A UTF-16 unit becomes three bytes at most.
+    if (bytes.length - length < text.length * 3) {
+      const larger = Buffer.allocUnsafe(Math.max(bytes.length * 2, length + text.length * 3));
+      bytes.copy(larger, 0, 0, length);
+      bytes = larger;
+    }
     offsets[position - from] = length;
-    texts.push(bytes);
-    length += bytes.length;
+    length += bytes.write(text, length);
   }
   offsets[to - from] = length;
-  return { bytes: Buffer.concat(texts, length), offsets };
+  return { bytes: Buffer.from(bytes.subarray(0, length)), offsets };
 }
 
 function cleanRow(encoder: RowEncoder, position: number): RowRef {

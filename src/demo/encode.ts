@@ -53,7 +53,7 @@ export function compileEncoder(request: EncoderRequest): RowEncoder {
   const parts = columns.map((index) => {
     const column = table.columns[index]!;
     return {
-      index,
+      read: table.reader(index),
       name: `${pretty ? '\n      ' : ''}${JSON.stringify(column.name)}:${pretty ? ' ' : ''}`,
       write: hidden.has(column.name) ? () => 'null' : writerOf(column, form),
     };
@@ -84,7 +84,7 @@ export function compileEncoder(request: EncoderRequest): RowEncoder {
       const turn = shuffled ? mix(row.ordinal, 77) % Math.max(1, parts.length) : 0;
       for (let i = 0; i < parts.length; i++) {
         const part = parts[turn === 0 ? i : (i + turn) % parts.length]!;
-        const value = table.value(row, part.index);
+        const value = part.read(row);
         if (value === null && form.nulls === 'omitted') continue;
         if (comma) text += ',';
         comma = true;

@@ -69,6 +69,7 @@ export class TableData {
   #insertedCount = 0;
   #textOrder: Order | null = null;
   readonly #overrides = new Map<string, Value>();
+  #readers: ((row: RowRef) => Value)[] = [];
 
   constructor(parts: TableParts) {
     this.#parts = parts;
@@ -108,6 +109,7 @@ export class TableData {
   /** Replaces the columns and their makers (a schema change). */
   reshape(model: TableModel, makers: readonly ValueMaker[]): void {
     this.#parts = { ...this.#parts, model, makers };
+    this.#readers = [];
     this.#schemaVersion++;
   }
 
@@ -118,17 +120,31 @@ export class TableData {
   }
 
   value(row: RowRef, column: number): Value {
-    if (this.#overrides.size > 0) {
+    return this.reader(column)(row);
+  }
+
+  /** Reads a column of any row; good until the columns change. */
+  reader(column: number): (row: RowRef) => Value {
+    this.#readers[column] ??= this.#compileReader(column);
+    return this.#readers[column];
+  }
+
+  #compileReader(column: number): (row: RowRef) => Value {
+    const read = this.#plainReader(column);
+    return (row) => {
+      if (this.#overrides.size === 0) return read(row);
       const value = this.#overrides.get(`${row.ordinal} ${column}`);
-      if (value !== undefined) return value;
-    }
-    const type = this.#parts.model.columns[column]!.type;
-    if (type.kind === 'rowversion') return rowVersionText(row.rowVersion);
-    for (const key of this.#parts.keys) {
-      if (key.column === column) return key.at(row.ordinal);
-    }
-    const ordinal = this.period > 0 ? row.ordinal % this.period : row.ordinal;
-    return this.#parts.makers[column]!(ordinal, row.generation);
+      return value === undefined ? read(row) : value;
+    };
+  }
+
+  #plainReader(column: number): (row: RowRef) => Value {
+    if (this.columns[column]!.type.kind === 'rowversion') return (row) => rowVersionText(row.rowVersion);
+    const key = this.#parts.keys.find((maker) => maker.column === column);
+    if (key !== undefined) return (row) => key.at(row.ordinal);
+    const make = this.#parts.makers[column]!;
+    const period = this.period;
+    return (row) => make(period > 0 ? row.ordinal % period : row.ordinal, row.generation);
   }
 
   /** The key of a row; of a table without one, its ordinal. */

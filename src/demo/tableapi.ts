@@ -70,7 +70,7 @@ export async function answerTableApi(api: TableApi, call: Call): Promise<void> {
     try {
       if (limits.latencyMs > 0) await api.clock.sleep(limits.latencyMs, signal);
       const mustStop = () => limits.cutAtSessionEnd && api.clock.now() >= session.endsAt;
-      await answerPath(api, call, mergeRights(api.rights(), identity.application.rights), mustStop);
+      await answerPath(api, call, mergeRights(api.rights(), identity.rights), mustStop);
     } finally {
       slot.release();
     }

@@ -4,6 +4,7 @@ import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'j
 import type { Clock } from '../core/clock.ts';
 import { TablevaultError } from '../core/errors.ts';
 import type { ReferenceToken, TrustedApplication } from './applications.ts';
+import type { Rights } from './rights.ts';
 
 /** Who calls, as a token tells. */
 export interface Identity {
@@ -14,6 +15,8 @@ export interface Identity {
   readonly user: string;
   readonly scopes: readonly string[];
   readonly expiresAt: number | null;
+  /** What this person is kept from; a System User is kept from what its application is. */
+  readonly rights: Partial<Rights> | undefined;
 }
 
 export interface TokenStore {
@@ -37,6 +40,8 @@ export interface ReferenceOrder {
   readonly user?: string;
   readonly scopes?: readonly string[];
   readonly expiresAt?: number;
+  /** Rights of the person of a PAT. */
+  readonly rights?: Partial<Rights>;
   /** The token's text; random when not given. */
   readonly token?: string;
 }
@@ -92,7 +97,15 @@ export function createTokens(settings: TokenSettings): TokenStore {
         .setJti(tokenId)
         .sign(key!.privateKey);
       const user = application.systemUser ?? '';
-      add(token, { tokenId, kind: 'service', application, user, scopes, expiresAt: (now + seconds) * 1000 });
+      add(token, {
+        tokenId,
+        kind: 'service',
+        application,
+        user,
+        scopes,
+        expiresAt: (now + seconds) * 1000,
+        rights: application.rights,
+      });
       return token;
     },
     issueReference(order) {
@@ -117,7 +130,8 @@ export function createTokens(settings: TokenSettings): TokenStore {
       const scopes = order.scopes ?? application.scopes;
       const expiresAt = order.expiresAt ?? null;
       const tokenId = createHash('sha256').update(token).digest('hex').slice(0, 32);
-      add(token, { tokenId, kind: order.kind, application, user, scopes, expiresAt });
+      const rights = order.kind === 'SAT' ? application.rights : order.rights;
+      add(token, { tokenId, kind: order.kind, application, user, scopes, expiresAt, rights });
       return { token, kind: order.kind, application: order.application, user, scopes, expiresAt };
     },
     identify(token) {

@@ -69,7 +69,7 @@ function ordinaryMaker(column: DemoColumn, type: SqlType): (h: number, n: number
     case 'binary':
       return (h, n) => bytesOf(h, n).toString('base64');
     case 'guid':
-      return (h, n) => plainGuid(h, n);
+      return column.references === null ? plainGuid : (h) => ELSEWHERE[h & 1023]!;
     case 'text':
       return textMaker(column, type.length, type.fixed);
     case 'rowversion':
@@ -175,16 +175,22 @@ function bytesOf(h: number, n: number): Buffer {
   return bytes;
 }
 
-function plainGuid(h: number, n: number): string {
-  const a = mix(h, n).toString(16).padStart(8, '0');
-  const b = mix(h, n + 1)
-    .toString(16)
-    .padStart(8, '0');
-  const c = mix(h, n + 2)
-    .toString(16)
-    .padStart(8, '0');
-  return `${a}-${b.slice(0, 4)}-4${b.slice(5)}-8${c.slice(1, 4)}-${c.slice(4)}${h.toString(16).padStart(8, '0')}`;
+const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+
+function hex32(value: number): string {
+  return HEX[value >>> 24]! + HEX[(value >>> 16) & 255] + HEX[(value >>> 8) & 255] + HEX[value & 255];
 }
+
+function plainGuid(h: number, n: number): string {
+  const b = mix(h, n + 1);
+  const c = mix(h, n + 2);
+  return `${hex32(mix(h, n))}-${HEX[b >>> 24]}${HEX[(b >>> 16) & 255]}-4${HEX[b & 255]}0-8${HEX[c >>> 24]}1-${
+    HEX[(c >>> 8) & 255]
+  }${HEX[c & 255]}${hex32(h)}`;
+}
+
+/** Keys of tables that are not served: what references to them hold. */
+const ELSEWHERE = Array.from({ length: 1024 }, (_, i) => plainGuid(mix(i, 12345), i));
 
 const DATE_CACHE = new Map<number, string>();
 

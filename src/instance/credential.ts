@@ -74,8 +74,8 @@ export function createServiceCredential(auth: ServiceAuth, { clock, emit, reques
   return {
     kind: 'service',
     async headers() {
-      if (current === undefined || renewal !== undefined) await renew();
-      else if (clock.now() >= current.renewAt) await renewEarly(current);
+      if (current === undefined) await renew();
+      else if (renewal !== undefined || clock.now() >= current.renewAt) await renewOrKeep(current);
       return current?.headers ?? {};
     },
     async renewAfter401(used) {
@@ -91,13 +91,15 @@ export function createServiceCredential(auth: ServiceAuth, { clock, emit, reques
   };
 
   /** A renewal that fails while the old token lives is no reason to stop: the next request tries again. */
-  async function renewEarly(old: NonNullable<typeof current>): Promise<void> {
+  async function renewOrKeep(old: NonNullable<typeof current>): Promise<void> {
     try {
       await renew();
     } catch (thrown) {
       const error = asTablevaultError(thrown);
       const alive = clock.now() < old.grant.askedAt + old.grant.lifetimeMs;
       if (!alive || !error.retryable) throw error;
+      // The first of those who waited for it tells and sets the time of the next try.
+      if (clock.now() < old.renewAt) return;
       old.renewAt = clock.now() + RETRY_MS;
       emit({ type: 'warning', message: `the token could not be renewed yet: ${error.message}` });
     }

@@ -68,7 +68,8 @@ export function createGovernor(
   const latency = createLatencyTracker();
   const queue: Waiter[] = [];
   let timer: { readonly at: number; readonly stop: AbortController } | undefined;
-  let told = { limit: 0, requests: 0, at: Number.NEGATIVE_INFINITY, pausedUntil: Number.NEGATIVE_INFINITY };
+  const never = Number.NEGATIVE_INFINITY;
+  let told = { limit: 0, requests: 0, at: never, pausedUntil: never, perMinute: state.perMinute };
   let closed: { readonly reason: unknown } | undefined;
 
   function update(next: GovernorState): void {
@@ -79,6 +80,14 @@ export function createGovernor(
     if (limit !== told.limit || moved) {
       told = { ...told, limit, requests, at: now };
       emit({ type: 'inFlight', requests, limit });
+    }
+    if (state.perMinute !== told.perMinute) {
+      told = { ...told, perMinute: state.perMinute };
+      emit({
+        type: 'log',
+        level: 'info',
+        message: `requests are spaced: the instance takes ${state.perMinute} a minute`,
+      });
     }
     if (state.pausedUntil > now && state.pausedUntil !== told.pausedUntil) {
       told = { ...told, pausedUntil: state.pausedUntil };

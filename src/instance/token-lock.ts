@@ -3,7 +3,7 @@
  * folder for temporary files, named by the token's fingerprint; that of a dead process is taken over.
  */
 import { randomUUID } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -35,7 +35,6 @@ const held = new Map<string, number>();
 
 /** @throws LOCKED when another living process holds it */
 export function lockToken({ fingerprint, now, folder = tmpdir() }: TokenLockOptions): TokenLock {
-  mkdirSync(folder, { recursive: true });
   const path = join(folder, `tablevault-token-${fingerprint.slice(0, 32)}.lock`);
   const before = held.get(path) ?? 0;
   if (before === 0) take(path, now);

@@ -52,8 +52,9 @@ export async function commitSnapshot(vault: Vault, draft: ManifestDraft, deps: C
   const outcome = outcomeKey(draft.run);
   if ((await vault.store.head(outcome)) !== undefined) throw await lostRun(vault, draft, outcome);
   deps.signal?.throwIfAborted();
+  const start = await placeAfter(vault, head);
   await decideCommit(vault, draft, deps);
-  return publish(vault, draft, head, deps);
+  return publish(vault, draft, start, deps);
 }
 
 /** Creates `outcome.json`. */
@@ -91,13 +92,25 @@ async function lostRun(vault: Vault, draft: ManifestDraft, key: string): Promise
   });
 }
 
+/** Where to begin to look for a free place. */
+export interface StartPlace {
+  readonly head: number;
+  readonly parent: ParentLink;
+}
+
 /**
- * Puts the manifest at the first free place after `head`. Also called to finish another's commit; both write the same bytes.
+ * Puts the manifest at the first free place after the head. Also called to finish another's commit; both write the same bytes.
  * @throws TablevaultError `COMMIT_UNKNOWN`.
  */
-export async function publish(vault: Vault, draft: ManifestDraft, head: number, deps: CommitDeps): Promise<Committed> {
+export async function publish(
+  vault: Vault,
+  draft: ManifestDraft,
+  start: StartPlace,
+  deps: CommitDeps,
+): Promise<Committed> {
+  const { head } = start;
   try {
-    let parent = await linkTo(vault, head);
+    let { parent } = start;
     for (let sequence = head + 1; ; sequence += 1) {
       const retired = await readTombstone(vault.store, sequence);
       if (retired?.nonce === draft.nonce) {
@@ -135,12 +148,15 @@ export async function publish(vault: Vault, draft: ManifestDraft, head: number, 
   }
 }
 
-/** The chain's link to a place: the hash of its manifest, or the one its tombstone keeps. */
-async function linkTo(vault: Vault, sequence: number): Promise<ParentLink> {
-  if (sequence === 0) return null;
-  const tombstone = await readTombstone(vault.store, sequence);
-  if (tombstone !== undefined) return { sequence, sha256: tombstone.sha256 };
-  return { sequence, sha256: (await readStoredManifest(vault, sequence)).sha256 };
+/**
+ * The place after a head, with the link to it: the hash of its manifest, or the one its tombstone keeps.
+ * @throws TablevaultError `VAULT_CORRUPT` when the head cannot be read: nothing is built on damage.
+ */
+export async function placeAfter(vault: Vault, head: number): Promise<StartPlace> {
+  if (head === 0) return { head, parent: null };
+  const tombstone = await readTombstone(vault.store, head);
+  const { sha256 } = tombstone ?? (await readStoredManifest(vault, head));
+  return { head, parent: { sequence: head, sha256 } };
 }
 
 /**

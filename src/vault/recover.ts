@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { TablevaultError } from '../core/errors.ts';
 import type { CallOptions } from '../storage/store.ts';
 import type { CommitDeps, Committed } from './commit.ts';
-import { publish } from './commit.ts';
+import { placeAfter, publish } from './commit.ts';
 import { doneKey } from './layout.ts';
 import type { Outcome } from './run.ts';
 import { listRuns, readOutcome } from './run.ts';
@@ -66,7 +66,9 @@ export async function findUnfinishedCommits(vault: Vault, call: CallOptions = {}
  */
 export async function finishCommits(vault: Vault, deps: CommitDeps): Promise<readonly Committed[]> {
   const { outcomes, head } = await findUnfinishedCommits(vault, { signal: deps.signal });
+  if (outcomes.length === 0) return [];
   const finished: Committed[] = [];
+  const start = await placeAfter(vault, head);
   for (const outcome of outcomes) {
     if (outcome.manifest.nonce !== outcome.nonce || outcome.manifest.run !== outcome.run) {
       throw new TablevaultError('VAULT_CORRUPT', `the outcome of run ${outcome.run} contradicts itself`, {
@@ -75,7 +77,7 @@ export async function finishCommits(vault: Vault, deps: CommitDeps): Promise<rea
       });
     }
     // Each from the searched head, not from the one before: another writer may finish the same commits in another order.
-    const committed = await publish(vault, outcome.manifest, head, deps);
+    const committed = await publish(vault, outcome.manifest, start, deps);
     deps.emit?.({
       type: 'log',
       level: 'info',

@@ -1,3 +1,4 @@
+import { TablevaultError } from '../core/errors.ts';
 import type { CallOptions } from '../storage/store.ts';
 import type { RunPlan } from './run.ts';
 import { listRuns, readOutcome, readPlan } from './run.ts';
@@ -23,13 +24,23 @@ export async function findResumable(vault: Vault, query: ResumeQuery): Promise<R
   const oldestDay = dayOf(oldest - DAY_MS);
   const runs = (await listRuns(vault, query)).filter((run) => run.slice(0, 8) >= oldestDay);
   for (const run of runs.toReversed()) {
-    const plan = await readPlan(vault, run, query);
+    const plan = await planIfSound(vault, run, query);
     if (plan === undefined || plan.planHash !== query.planHash) continue;
     const startedMs = Date.parse(plan.startedAt);
     if (startedMs < oldest || startedMs > query.nowMs + CLOCK_TOLERANCE_MS) continue;
     if ((await readOutcome(vault, run, query)) === undefined) return plan;
   }
   return undefined;
+}
+
+/** A damaged plan is not continued; the run simply begins anew. */
+async function planIfSound(vault: Vault, run: string, call: CallOptions): Promise<RunPlan | undefined> {
+  try {
+    return await readPlan(vault, run, call);
+  } catch (error) {
+    if (error instanceof TablevaultError && error.code === 'VAULT_CORRUPT') return undefined;
+    throw error;
+  }
 }
 
 const dayOf = (ms: number): string => new Date(Math.max(0, ms)).toISOString().slice(0, 10).replaceAll('-', '');

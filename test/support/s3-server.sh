@@ -119,9 +119,11 @@ command=${1:-}
 case $command in
   fetch) fetch "$2" ;;
   stop) stop "$2" ;;
+  launch) start "${@:2}" ;;
   start)
     mkdir -p "$3"
-    if ! start "${@:2}" >"$3/start.log" 2>&1; then
+    # As a process of its own: inside a condition bash would not stop at the first failing step.
+    if ! "$0" launch "${@:2}" >"$3/start.log" 2>&1; then
       tail -n 20 "$3/start.log" >&2
       stop "$3"
       exit 1

@@ -58,7 +58,7 @@ const NAMES = harness().program.commands.map((command) => command.name());
 describe('the command line', () => {
   it('has the commands of the contract that are there so far', () => {
     expect(NAMES).toEqual(
-      expect.arrayContaining(['tables', 'snapshot', 'ls', 'show', 'paths', 'query', 'verify', 'demo']),
+      expect.arrayContaining(['init', 'tables', 'snapshot', 'ls', 'show', 'paths', 'query', 'verify', 'demo']),
     );
   });
 

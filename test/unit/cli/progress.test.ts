@@ -43,6 +43,10 @@ describe('progress', () => {
     }
   });
 
+  it('says that it opens the instance before there is a plan', () => {
+    expect(progressBlock(stateAfter([]), 2_000, 80)).toEqual(['opening the instance and the vault, 2.0 s gone']);
+  });
+
   it('says why it waits, as long as it waits', () => {
     const state = stateAfter([...HALFWAY, [10_000, { type: 'wait', reason: 'the instance answered 429', ms: 12_000 }]]);
     expect(progressLine(state, 11_000)).toContain('waiting 11 s: the instance answered 429');
@@ -65,11 +69,14 @@ describe('progress', () => {
   });
 
   it('keeps within the width of the terminal and names no more than eight tables', () => {
-    const many = Array.from({ length: 30 }, (_, n): readonly [number, RunEvent] => [
-      0,
-      { type: 'tableStarted', table: `Table_${n}_${'x'.repeat(100)}`, rowsExpected: n },
-    ]);
-    const block = progressBlock(stateAfter(many), 1, 60);
+    const many = Array.from({ length: 30 }, (_, n) => `Table_${n}_${'x'.repeat(100)}`).flatMap(
+      (table): (readonly [number, RunEvent])[] => [
+        [0, { type: 'tableStarted', table, rowsExpected: 9 }],
+        [0, { type: 'progress', table, rows: 1, bytes: 1 }],
+      ],
+    );
+    const waiting: readonly [number, RunEvent] = [0, { type: 'tableStarted', table: 'Later', rowsExpected: 9 }];
+    const block = progressBlock(stateAfter([HALFWAY[0]!, ...many, waiting]), 1, 60);
     expect(block).toHaveLength(2 + 8 + 1);
     expect(block.at(-1)).toBe('  and 22 more');
     for (const line of block) expect(line.length).toBeLessThanOrEqual(60);

@@ -256,6 +256,15 @@ describe('a commit', () => {
     expect(await inner.head(snapshotKey(1))).toBeUndefined();
   });
 
+  it('is not built on a damaged head: nothing is decided, and the run can be continued', async () => {
+    const vault = await memoryVault();
+    await commitSnapshot(vault, draft(), deps);
+    await vault.store.replace(snapshotKey(1), Buffer.from('{'));
+    const mine = draft();
+    await expect(commitSnapshot(vault, mine, deps)).rejects.toMatchObject({ code: 'VAULT_CORRUPT' });
+    expect(await readOutcome(vault, mine.run)).toBeUndefined();
+  });
+
   it('refuses a manifest that contradicts itself before anything is decided', async () => {
     const vault = await memoryVault();
     const wrong = draft({ totals: { tables: 1, rows: 0, bytes: 0, parts: 0 } });

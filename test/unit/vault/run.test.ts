@@ -7,7 +7,7 @@ import { createMemoryStore } from '../../../src/storage/memory.ts';
 import { readCheckpoints, writeCheckpoint } from '../../../src/vault/checkpoints.ts';
 import { commitSnapshot } from '../../../src/vault/commit.ts';
 import { canonicalBytes } from '../../../src/vault/json.ts';
-import { checkpointKey, newRunId, partKey, tombstoneKey } from '../../../src/vault/layout.ts';
+import { checkpointKey, newRunId, partKey, planKey, tombstoneKey } from '../../../src/vault/layout.ts';
 import { openVault } from '../../../src/vault/open-vault.ts';
 import { putPart } from '../../../src/vault/parts.ts';
 import { declareReference, readReferences } from '../../../src/vault/refs.ts';
@@ -73,6 +73,8 @@ describe('a run', () => {
     await begun(vault, NOW - HOUR, planHashOf('another plan'));
     expect(await findResumable(vault, query)).toBeUndefined();
     const young = await begun(vault, NOW - 3 * HOUR);
+    const damaged = await begun(vault, NOW - HOUR);
+    await vault.store.replace(planKey(damaged), Buffer.from('{'));
     expect((await findResumable(vault, query))?.run).toBe(young);
     expect((await findResumable(vault, query))?.plan).toEqual({ boundaries: ['x'] });
     const younger = await begun(vault, NOW - 2 * HOUR);

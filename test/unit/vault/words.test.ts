@@ -20,7 +20,7 @@ describe('names in keys', () => {
         expect(seen.get(key) ?? well).toBe(well);
         seen.set(key, well);
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     );
   });
 

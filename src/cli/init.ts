@@ -1,0 +1,80 @@
+/** `tablevault init`: a starter pipeline, and what to ask an administrator for. */
+import { type Command, Option } from 'commander';
+import type { AuthKind, InitReport } from '../run/init.ts';
+import type { CliContext } from './context.ts';
+import { jsonOption, withHelp } from './help.ts';
+
+interface Options {
+  readonly auth: AuthKind;
+  readonly generateSecret?: true;
+  readonly json?: true;
+}
+
+export function addInit(program: Command, context: CliContext): void {
+  const command = program
+    .command('init')
+    .summary('write a commented starter pipeline')
+    .description('Writes backup.yaml, .env.example and .gitignore into a folder. Files that exist are never touched.')
+    .argument('[dir]', 'the folder', '.')
+    .addOption(
+      new Option('--auth <kind>', 'kind of credential').choices(['service', 'reference-token']).default('service'),
+    )
+    .option('--generate-secret', 'make up a client secret, write it to .env, and print the hash to register')
+    .addOption(jsonOption())
+    .action(async (folder: string, options: Options) => {
+      await init(context, folder, options);
+    });
+  withHelp(command, { exits: [7], examples: ['tablevault init ./backup --auth service --generate-secret'] });
+}
+
+async function init(context: CliContext, folder: string, options: Options): Promise<void> {
+  const { initPipeline } = await import('../run/init.ts');
+  const kind = options.auth;
+  const report = await initPipeline({ folder, kind, generateSecret: options.generateSecret === true });
+  if (options.json) return context.output.json(report);
+  for (const line of [...filesText(report), '', ...setupText(kind, report), '', ...nextText(report)]) {
+    context.screen.line(line);
+  }
+}
+
+function filesText({ folder, created, kept }: InitReport): string[] {
+  return [
+    ...created.map((name) => `created ${folder}/${name}`),
+    ...kept.map((name) => `kept ${folder}/${name}, which existed`),
+  ];
+}
+
+/** What the Trusted Application must be, in ERP.net's own words. */
+function setupText(kind: AuthKind, { secretHash }: InitReport): string[] {
+  if (kind === 'reference-token') {
+    return [
+      'Ask an administrator of the instance for a reference token of a Trusted Application of type Automation, with:',
+      '  IsEnabled = true',
+      '  Scope contains read',
+      '  AccessTokens = AuthenticatedUsers or AdministratorsOnly',
+      '  for a token of the application itself (SAT): SystemUserAllowed = true, and a SystemUser who may read the tables',
+      'The types for signing people in (web, native, single page) do not fit: nobody sits in front of a nightly backup.',
+    ];
+  }
+  return [
+    'Ask an administrator of the instance for a Trusted Application of type Service Application, with:',
+    '  ApplicationUri = the clientId of backup.yaml',
+    '  IsEnabled = true',
+    '  ClientType = Confidential',
+    '  SystemUserAllowed = true, and a SystemUser who may read the tables',
+    '  Scope contains read (nothing else is needed)',
+    `  ApplicationSecretHash = ${secretHash ?? 'base64(sha256(secret)); `tablevault init --generate-secret` makes both'}`,
+    'The types for signing people in (web, native, single page) do not fit: nobody sits in front of a nightly backup.',
+  ];
+}
+
+function nextText({ folder, created }: InitReport): string[] {
+  const steps = [
+    `Next, in ${folder}: correct what is marked in backup.yaml,`,
+    created.includes('.env') ? 'then:' : 'copy .env.example to .env and put the credential in, then:',
+    '  set -a; . ./.env; set +a',
+    '  tablevault tables backup.yaml',
+    '  tablevault snapshot backup.yaml',
+  ];
+  return steps;
+}

@@ -1,0 +1,104 @@
+/** A starter pipeline, and what an administrator must set up for it. Files that exist are never touched. */
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { TablevaultError } from '../core/errors.ts';
+import type { Auth } from '../core/pipeline.ts';
+
+export type AuthKind = Auth['kind'];
+
+export interface InitOptions {
+  readonly folder: string;
+  readonly kind: AuthKind;
+  /** Make up a client secret, write it to `.env`, and give its hash to register. Service identity only. */
+  readonly generateSecret: boolean;
+}
+
+export interface InitReport {
+  readonly folder: string;
+  readonly created: readonly string[];
+  /** Existed already and were left as they are. */
+  readonly kept: readonly string[];
+  /** base64(sha256(secret)): ApplicationSecretHash of the Trusted Application. Null when no secret was made. */
+  readonly secretHash: string | null;
+}
+
+interface StarterFile {
+  readonly name: string;
+  readonly text: string;
+  /** Permissions where they matter. */
+  readonly mode?: number;
+}
+
+/** Bytes of a generated secret: 256 bits. */
+const SECRET_BYTES = 32;
+
+const TEMPLATES: Readonly<Record<AuthKind, string>> = {
+  service: 'nightly.yaml',
+  'reference-token': 'nightly-token.yaml',
+};
+
+const VARIABLES: Readonly<Record<AuthKind, string>> = {
+  service: 'ERPNET_CLIENT_SECRET',
+  'reference-token': 'ERPNET_TOKEN',
+};
+
+/**
+ * Writes `backup.yaml`, `.env.example` and `.gitignore`, and `.env` with a generated secret.
+ * @throws TablevaultError USAGE, DESTINATION_DENIED when the folder cannot be written
+ */
+export async function initPipeline(options: InitOptions): Promise<InitReport> {
+  const { kind, generateSecret } = options;
+  if (generateSecret && kind !== 'service') {
+    throw new TablevaultError('USAGE', 'a reference token is issued by the instance and cannot be generated here', {
+      hint: 'Leave out --generate-secret, or choose --auth service.',
+    });
+  }
+  const folder = resolve(options.folder);
+  const secret = generateSecret ? randomBytes(SECRET_BYTES).toString('base64url') : null;
+  const files = await starterFiles(kind, secret);
+  const created: string[] = [];
+  const kept: string[] = [];
+  try {
+    await mkdir(folder, { recursive: true });
+    for (const file of files) ((await createOnly(folder, file)) ? created : kept).push(file.name);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown reason';
+    throw new TablevaultError('DESTINATION_DENIED', `the folder ${folder} cannot be written (${code})`, {
+      cause: error,
+      hint: 'Choose another folder, or give yourself the right to write.',
+    });
+  }
+  // A hash whose secret was not stored would lock its owner out.
+  const stored = secret !== null && created.includes('.env');
+  return { folder, created, kept, secretHash: stored ? hashOf(secret) : null };
+}
+
+/** As ERP.net stores it. */
+function hashOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64');
+}
+
+async function starterFiles(kind: AuthKind, secret: string | null): Promise<readonly StarterFile[]> {
+  const template = await readFile(new URL(`../../pipelines/${TEMPLATES[kind]}`, import.meta.url), 'utf8');
+  const variable = VARIABLES[kind];
+  const files: StarterFile[] = [
+    // The editor's line points into this package; the copy lies elsewhere.
+    { name: 'backup.yaml', text: template.replace(/^# yaml-language-server:.*\n/, '') },
+    { name: '.env.example', text: `# Copy to .env, fill in, and keep .env out of version control.\n${variable}=\n` },
+    { name: '.gitignore', text: '.env\nvault/\n' },
+  ];
+  if (secret !== null) files.push({ name: '.env', text: `${variable}=${secret}\n`, mode: 0o600 });
+  return files;
+}
+
+/** False when the file is there already. */
+async function createOnly(folder: string, { name, text, mode }: StarterFile): Promise<boolean> {
+  try {
+    await writeFile(join(folder, name), text, { flag: 'wx', ...(mode === undefined ? {} : { mode }) });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}

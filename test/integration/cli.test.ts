@@ -1,0 +1,207 @@
+/** The command line end to end against a small demo instance. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type DemoInstance, startDemo } from '../../src/demo/instance.ts';
+import { tablevault } from '../support/cli.ts';
+
+let folder: string;
+let demo: DemoInstance;
+let pipeline: string;
+let vault: string;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tablevault-cli-'));
+  demo = await startDemo({ rows: 0.05 });
+  vault = join(folder, 'vault');
+  pipeline = join(folder, 'backup.yaml');
+  env = { TOKEN: demo.credentials.referenceToken };
+  await writeFile(
+    pipeline,
+    `version: 1
+instance: ${demo.url}
+auth: { kind: reference-token, token: "\${env:TOKEN}" }
+tables: { include: ["Gen_*", "Sec_Users"] }
+destination: ./vault
+`,
+  );
+});
+
+afterAll(async () => {
+  await demo.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
+
+describe('before there is a vault', () => {
+  it('tables lists what the instance offers and what the pipeline takes of it', async () => {
+    const run = await tablevault(['tables', pipeline, '--json'], { env });
+    expect(run.code, run.stderr).toBe(0);
+    const { tables } = JSON.parse(run.stdout) as {
+      tables: { name: string; selected: boolean; key: string[]; columns: { name: string; read: string }[] }[];
+    };
+    expect(tables.map(({ name }) => name).sort()).toEqual(demo.tables.map(({ name }) => name).sort());
+    expect(tables.find(({ name }) => name === 'Gen_Documents')).toMatchObject({ selected: true, key: ['Id'] });
+    expect(tables.find(({ name }) => name === 'Crm_Customers')).toMatchObject({ selected: false });
+    const users = tables.find(({ name }) => name === 'Sec_Users');
+    expect(users?.columns.find(({ name }) => name === 'Password')?.read).toBe('sensitive');
+  });
+
+  it('tables --columns shows the columns of some, and names near tables for a wrong name', async () => {
+    const run = await tablevault(['tables', pipeline, '--columns', 'Gen_Currencies'], { env });
+    expect(run.stdout).toMatch(/^Gen_Currencies\n {2}Currency_Id +Edm\.Guid +not null +key\n/);
+    const wrong = await tablevault(['tables', pipeline, '--columns', 'Gen_Currencys'], { env });
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain('Gen_Currencies');
+  });
+
+  it('ls and query say that there is none', async () => {
+    for (const args of [
+      ['ls', vault],
+      ['query', vault, 'SELECT 1'],
+      ['verify', vault, '--json'],
+    ]) {
+      const run = await tablevault(args);
+      expect(run.code).toBe(7);
+      expect(run.stderr).toContain('VAULT_NOT_FOUND');
+    }
+  });
+});
+
+describe('a snapshot and what reads it', () => {
+  let report: { snapshot: string; sequence: number; tables: { name: string; rows: number }[] };
+
+  beforeAll(async () => {
+    const run = await tablevault(['snapshot', pipeline, '--json'], { env });
+    expect(run.code, run.stderr).toBe(0);
+    report = JSON.parse(run.stdout);
+    expect(run.stdout + run.stderr).not.toContain(env['TOKEN']);
+  });
+
+  it('is reported as one JSON object of the contract', () => {
+    expect(report).toMatchObject({
+      snapshot: expect.stringMatching(/./),
+      sequence: 1,
+      complete: true,
+      resumed: false,
+      requests: expect.any(Number),
+      bytesReceived: expect.any(Number),
+      durationMs: expect.any(Number),
+      error: null,
+    });
+    const expected = demo.tables.filter(({ name }) => /^Gen_|^Sec_Users$/.test(name));
+    expect(Object.fromEntries(report.tables.map(({ name, rows }) => [name, rows]))).toEqual(
+      Object.fromEntries(expected.map(({ name, rows }) => [name, rows])),
+    );
+  });
+
+  it('is listed by ls, fresh enough for 26h and not for 1ms', async () => {
+    const fresh = await tablevault(['ls', vault, '--max-age', '26h']);
+    expect(fresh.code).toBe(0);
+    expect(fresh.stdout).toContain(report.snapshot);
+    expect(json((await tablevault(['ls', vault, '--json'])).stdout)).toMatchObject({
+      newestComplete: report.snapshot,
+      snapshots: [{ snapshot: report.snapshot, sequence: 1, complete: true }],
+    });
+    const stale = await tablevault(['ls', vault, '--max-age', '1ms']);
+    expect(stale.code).toBe(6);
+    expect(stale.stdout).toContain(report.snapshot);
+    expect(stale.stderr).toContain('[VAULT_STALE, exit 6]');
+  });
+
+  it('is shown with what was left out', async () => {
+    const people = await tablevault(['show', vault]);
+    expect(people.stdout).toContain('left out: Sec_Users.Password (sensitive)');
+    const machine = await tablevault(['show', vault, report.snapshot, '--json']);
+    expect(JSON.parse(machine.stdout)).toMatchObject({ manifest: { snapshot: report.snapshot } });
+  });
+
+  it('gives its files by paths, one a line, and names near tables for a wrong name', async () => {
+    const { stdout } = await tablevault(['paths', vault, 'Gen_Documents']);
+    for (const path of stdout.trimEnd().split('\n')) expect(path).toMatch(/^\/.*\/tables\/Gen_Documents\/.*\.parquet$/);
+    const wrong = await tablevault(['paths', vault, 'Gen_Document']);
+    expect(wrong).toMatchObject({ code: 2, stdout: '' });
+    expect(wrong.stderr).toContain('Gen_Documents');
+  });
+
+  it('answers SQL', async () => {
+    const run = await tablevault(['query', vault, 'SELECT count(*) AS n FROM Gen_Documents', '--format', 'ndjson']);
+    const { rows } = demo.tables.find(({ name }) => name === 'Gen_Documents')!;
+    expect(json(run.stdout)).toEqual({ n: rows });
+    const wrong = await tablevault(['query', vault, 'SELEC', '--json']);
+    expect(wrong.code).toBe(2);
+    expect(json(wrong.stdout)).toMatchObject({ error: { code: 'USAGE' } });
+  });
+
+  it.each(['manifest', 'files', 'rows'])('verifies at level %s', async (level) => {
+    const run = await tablevault(['verify', vault, '--level', level, '--json']);
+    expect(json(run.stdout)).toMatchObject({ ok: true, level, findings: [] });
+    expect(run.code).toBe(0);
+  });
+
+  it('ends quietly when the reader of its output goes, as head does', async () => {
+    const run = await tablevault(['query', vault, 'SELECT * FROM range(5000000)', '--format', 'csv'], {
+      onStart: (child) => child.stdout?.once('data', () => child.stdout?.destroy()),
+    });
+    expect(run.code).toBe(0);
+    expect(run.stderr).toBe('');
+  });
+
+  it('fails verification with exit code 6 when a file was changed', async () => {
+    const { stdout } = await tablevault(['paths', vault, 'Gen_Currencies']);
+    const [path] = stdout.split('\n') as [string];
+    await writeFile(path, 'not Parquet');
+    const run = await tablevault(['verify', vault]);
+    expect(run.code).toBe(6);
+    expect(run.stdout).toMatch(/^PART_(SIZE|HASH) tables\/Gen_Currencies\//);
+    expect(run.stderr).toContain('[VERIFY_FAILED, exit 6]');
+  });
+});
+
+describe('an interrupt', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s ends a snapshot in seconds with exit code 130 and publishes nothing',
+    async (signal) => {
+      demo.configure({ faults: [{ on: { path: /\/odata\/Gen_Documents/ }, do: 'hang' }] });
+      const fired = demo.witness().faults.length;
+      const destination = join(folder, `interrupted-${signal}`);
+      const run = await tablevault(['snapshot', pipeline, '--destination', destination, '--json'], {
+        env,
+        onStart: (child) => {
+          const timer = setInterval(() => {
+            if (demo.witness().faults.length === fired) return;
+            clearInterval(timer);
+            child.kill(signal);
+          }, 50);
+        },
+      });
+      demo.configure({ faults: [] });
+      expect(run.code, run.stderr).toBe(130);
+      expect(JSON.parse(run.stdout)).toMatchObject({ snapshot: null, error: { code: 'INTERRUPTED' } });
+      expect(run.stderr).toMatch(/^error: interrupted by .*\[INTERRUPTED, exit 130\]$/m);
+      expect((await tablevault(['ls', destination, '--json'])).stdout).not.toMatch(/"sequence"/);
+    },
+  );
+});
+
+describe('the demo command', () => {
+  it('serves until it is stopped, and prints what a pipeline needs', async () => {
+    let port: string | undefined;
+    const run = await tablevault(['demo', '--json'], {
+      onStart: (child) => {
+        child.stdout?.once('data', (chunk) => {
+          port = String(chunk);
+          child.kill('SIGTERM');
+        });
+      },
+    });
+    expect(JSON.parse(port!)).toMatchObject({
+      url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      referenceToken: expect.any(String),
+    });
+    expect(run.code).toBe(130);
+  });
+});

@@ -1,0 +1,176 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { compareGuidsAsSqlServer, type Guid } from '../../src/core/guid.ts';
+import { type Answer, judgeEnd } from '../../src/scan/end.ts';
+import { ALL_KEYS, type KeyRange, KeySampler, pickBoundaries, splitAt } from '../../src/scan/ranges.ts';
+
+type Compare = (a: string, b: string) => number;
+
+const hex = (length: number) =>
+  fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length });
+/** GUIDs as found in databases: sequential ones that share their tail, and random ones; few enough to collide in groups. */
+const guid = fc.oneof(
+  fc
+    .tuple(hex(2), fc.constantFrom('5c0d-e311-81cb-00155d001f00', '6a11-e511-9bcd-00155d002a01'))
+    .map(([a, tail]) => `0000${a}00-${tail}` as Guid),
+  fc.tuple(hex(8), hex(4), hex(4), hex(4), hex(12)).map((parts) => parts.join('-') as Guid),
+);
+const keys = fc.uniqueArray(guid, { maxLength: 60 });
+
+const text: Compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+const orders: fc.Arbitrary<{ name: string; compare: Compare }> = fc.oneof(
+  fc.constant({ name: 'sql', compare: compareGuidsAsSqlServer }),
+  fc.constant({ name: 'text', compare: text }),
+  fc.constant({ name: 'reversed', compare: (a: string, b: string) => compareGuidsAsSqlServer(b, a) }),
+  fc
+    .integer()
+    .map((seed) => ({
+      name: `random ${seed}`,
+      compare: (a: string, b: string) => scramble(a, seed) - scramble(b, seed) || text(a, b),
+    })),
+);
+
+function scramble(key: string, seed: number): number {
+  let hash = seed | 0;
+  for (const char of key) hash = (Math.imul(hash ^ char.charCodeAt(0), 0x01000193) + seed) | 0;
+  return hash;
+}
+
+/** A server that holds `keys`, compares as it likes, and gives at most `cap` rows of an answer, without saying so. */
+function serve(table: readonly Guid[], compare: Compare, cap: number) {
+  return (asked: KeyRange): readonly Guid[] =>
+    table
+      .filter(
+        (key) =>
+          (asked.ge === null || compare(key, asked.ge) >= 0) && (asked.le === null || compare(key, asked.le) <= 0),
+      )
+      .sort(compare)
+      .slice(0, cap);
+}
+
+function answerOf(asked: KeyRange, came: readonly Guid[]): { answer: Answer; kept: readonly Guid[] } {
+  const kept = came.filter((key) => key !== asked.ge);
+  const sorted = [...kept].sort(compareGuidsAsSqlServer);
+  const ascending = (compare: Compare) => kept.every((key, i) => i === 0 || compare(kept[i - 1]!, key) < 0);
+  return {
+    kept,
+    answer: {
+      asked,
+      excluded: came.length - kept.length,
+      rows: kept.length,
+      first: kept[0] ?? null,
+      last: kept.at(-1) ?? null,
+      min: sorted[0] ?? null,
+      max: sorted.at(-1) ?? null,
+      ascendingSql: ascending(compareGuidsAsSqlServer),
+      ascendingText: ascending(text),
+    },
+  };
+}
+
+/** Reads a range as the product does; undefined when its end could not be proven. */
+function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): readonly Guid[] | undefined {
+  const answers: Answer[] = [];
+  const rows: Guid[] = [];
+  for (let reads = 0; reads < 1000; reads++) {
+    const next = judgeEnd(range, answers);
+    if (next.do === 'proven') return rows;
+    if (next.do !== 'read') return undefined;
+    const { answer, kept } = answerOf(next.range, ask(next.range));
+    answers.push(answer);
+    rows.push(...kept);
+  }
+  throw new Error('the scan does not end');
+}
+
+function readTable(
+  table: readonly Guid[],
+  ranges: readonly KeyRange[],
+  compare: Compare,
+  cap: number,
+): readonly Guid[] | undefined {
+  const ask = serve(table, compare, cap);
+  const parts = ranges.map((range) => readRange(range, ask));
+  return parts.some((part) => part === undefined) ? undefined : parts.flatMap((part) => part ?? []);
+}
+
+const sorted = (rows: readonly Guid[]) => [...rows].sort();
+const boundaries = fc.uniqueArray(guid, { maxLength: 6 });
+
+describe('key ranges', () => {
+  test('cover every key at least once in any total order, whatever the boundaries', () => {
+    fc.assert(
+      fc.property(keys, boundaries, orders, (table, cuts, { compare }) => {
+        const ask = serve(table, compare, Number.POSITIVE_INFINITY);
+        expect(new Set(splitAt(cuts).flatMap((range) => ask(range)))).toEqual(new Set(table));
+      }),
+    );
+  });
+
+  test('in the order of SQL Server give each row exactly once, also where every answer is cut short', () => {
+    fc.assert(
+      fc.property(keys, fc.integer({ min: 1, max: 8 }), fc.integer({ min: 2, max: 80 }), (table, count, cap) => {
+        const cuts = pickBoundaries(table, count);
+        expect(sorted(readTable(table, splitAt(cuts), compareGuidsAsSqlServer, cap) ?? [])).toEqual(sorted(table));
+      }),
+    );
+  });
+
+  test('in any other order give each row exactly once or say that they cannot', () => {
+    fc.assert(
+      fc.property(keys, fc.integer({ min: 1, max: 8 }), orders, (table, count, { compare }) => {
+        const rows = readTable(table, splitAt(pickBoundaries(table, count)), compare, Number.POSITIVE_INFINITY);
+        if (rows !== undefined) expect(sorted(rows)).toEqual(sorted(table));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('picked from a sample are in order, inside the table, and fewer than asked for', () => {
+    fc.assert(
+      fc.property(keys, fc.integer({ min: 1, max: 20 }), (table, count) => {
+        const cuts = pickBoundaries(table, count);
+        expect(cuts.length).toBeLessThan(count);
+        expect([...cuts].sort(compareGuidsAsSqlServer)).toEqual(cuts);
+        for (const cut of cuts) expect(table).toContain(cut);
+      }),
+    );
+  });
+});
+
+describe('one stream', () => {
+  test('gives each row exactly once or says that it cannot, in any order, however short the answers are cut', () => {
+    fc.assert(
+      fc.property(keys, orders, fc.integer({ min: 2, max: 80 }), (table, { compare }, cap) => {
+        const rows = readTable(table, [ALL_KEYS], compare, cap);
+        if (rows !== undefined) expect(sorted(rows)).toEqual(sorted(table));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('is proven whole in the orders of SQL Server and of text', () => {
+    fc.assert(
+      fc.property(keys, fc.constantFrom(compareGuidsAsSqlServer, text), (table, compare) => {
+        expect(sorted(readTable(table, [ALL_KEYS], compare, Number.POSITIVE_INFINITY) ?? [])).toEqual(sorted(table));
+      }),
+    );
+  });
+});
+
+describe('the key sampler', () => {
+  test('keeps an even share of the keys, from the first on, and never more than it may', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 5000 }), fc.integer({ min: 4, max: 64 }), (rows, most) => {
+        const sampler = new KeySampler(most);
+        for (let i = 0; i < rows; i++) if (sampler.wants()) sampler.add(String(i) as Guid);
+        const sample = sampler.sample().map(Number);
+        expect(sampler.count).toBe(rows);
+        expect(sample.length).toBeLessThan(most);
+        const steps = new Set(sample.slice(1).map((key, i) => key - sample[i]!));
+        expect(steps.size).toBeLessThanOrEqual(1);
+        if (rows > 0) expect(sample[0]).toBe(0);
+      }),
+    );
+  });
+});

@@ -1,0 +1,42 @@
+/** The executable as a person or a scheduler runs it. Needs `dist/`: `npm test` builds it first. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const LAUNCHER = fileURLToPath(new URL('../../bin/tablevault.cjs', import.meta.url));
+
+export interface CliResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Called with the process once it runs, to signal it or to close its pipes. */
+  readonly onStart?: (child: ChildProcess) => void;
+}
+
+/** Runs `tablevault …args` to its end. Nothing of the environment that could change its behaviour is passed on. */
+export function tablevault(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  const { PATH, HOME, TMPDIR } = process.env;
+  const own = Object.fromEntries(Object.entries({ PATH, HOME, TMPDIR }).filter(([, value]) => value !== undefined));
+  const child = spawn(process.execPath, [LAUNCHER, ...args], {
+    env: { ...own, ...options.env },
+    cwd: options.cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  options.onStart?.(child);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { initPipeline } from '../../../src/run/init.ts';
+import { readPipeline } from '../../../src/run/pipeline.ts';
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tablevault-init-'));
+});
+
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe('init', () => {
+  it.each([
+    ['service', 'ERPNET_CLIENT_SECRET'],
+    ['reference-token', 'ERPNET_TOKEN'],
+  ] as const)('writes a pipeline for %s that can be read as soon as %s is set', async (kind, variable) => {
+    const report = await initPipeline({ folder, kind, generateSecret: false });
+    expect(report).toMatchObject({
+      created: ['backup.yaml', '.env.example', '.gitignore'],
+      kept: [],
+      secretHash: null,
+    });
+    const pipeline = await readPipeline(join(folder, 'backup.yaml'), { env: { [variable]: 'x-y-z' } });
+    expect(pipeline).toMatchObject({ name: 'backup', auth: { kind }, destination: join(folder, 'vault') });
+    expect(await readFile(join(folder, '.env.example'), 'utf8')).toContain(`${variable}=\n`);
+    expect(await readFile(join(folder, '.gitignore'), 'utf8')).toContain('.env\n');
+  });
+
+  it('makes up a secret that only .env holds, readable by its owner alone, and gives the hash that ERP.net stores', async () => {
+    const { secretHash } = await initPipeline({ folder, kind: 'service', generateSecret: true });
+    const [, secret] = /^ERPNET_CLIENT_SECRET=([\w-]{43})\n$/.exec(await readFile(join(folder, '.env'), 'utf8'))!;
+    expect(secretHash).toBe(createHash('sha256').update(secret!).digest('base64'));
+    expect((await stat(join(folder, '.env'))).mode & 0o777).toBe(0o600);
+    for (const name of (await readdir(folder)).filter((name) => name !== '.env')) {
+      expect(await readFile(join(folder, name), 'utf8')).not.toContain(secret);
+    }
+  });
+
+  it('touches no file that exists, and gives no hash of a secret that it did not store', async () => {
+    await writeFile(join(folder, 'backup.yaml'), 'mine');
+    await writeFile(join(folder, '.env'), 'mine too');
+    const report = await initPipeline({ folder, kind: 'service', generateSecret: true });
+    expect(report).toMatchObject({
+      created: ['.env.example', '.gitignore'],
+      kept: ['backup.yaml', '.env'],
+      secretHash: null,
+    });
+    expect(await readFile(join(folder, 'backup.yaml'), 'utf8')).toBe('mine');
+    expect(await readFile(join(folder, '.env'), 'utf8')).toBe('mine too');
+  });
+
+  it('cannot make up a reference token, nor write below a file', async () => {
+    await expect(initPipeline({ folder, kind: 'reference-token', generateSecret: true })).rejects.toMatchObject({
+      code: 'USAGE',
+    });
+    await writeFile(join(folder, 'file'), '');
+    const below = initPipeline({ folder: join(folder, 'file', 'x'), kind: 'service', generateSecret: false });
+    await expect(below).rejects.toMatchObject({ code: 'DESTINATION_DENIED' });
+  });
+});

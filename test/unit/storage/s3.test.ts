@@ -1,0 +1,184 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createS3Store } from '../../../src/storage/s3.ts';
+
+type Handler = (request: IncomingMessage, response: ServerResponse, n: number) => void;
+const ends: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+
+/** A store whose server answers as the test says. The real protocol is tested in test/contract. */
+async function storeAgainst(handler: Handler, attempts = 4) {
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    requests.push(`${request.method} ${request.url}`);
+    request.resume().on('end', () => handler(request, response, requests.length));
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as AddressInfo;
+  const store = createS3Store({
+    bucket: 'bucket',
+    prefix: 'p/',
+    env: {
+      AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${port}`,
+      AWS_ACCESS_KEY_ID: 'a',
+      AWS_SECRET_ACCESS_KEY: 'b',
+      TABLEVAULT_S3_PATH_STYLE: '1',
+    },
+    retries: { attempts, firstPauseMs: 1, lastPauseMs: 2 },
+    random: () => 0.5,
+  });
+  ends.push(async () => {
+    await store.close();
+    server.closeAllConnections();
+    await new Promise((closed) => server.close(closed));
+  });
+  return { store, requests, port };
+}
+
+const xml = (code: string) =>
+  `<?xml version="1.0"?><Error><Code>${code}</Code><Message>said by a test</Message></Error>`;
+const fail =
+  (status: number, code: string): Handler =>
+  (_request, response) =>
+    response.writeHead(status, { 'content-type': 'application/xml' }).end(xml(code));
+
+describe('an answer of S3', () => {
+  it.each([
+    [403, 'AccessDenied', 'DESTINATION_DENIED', /s3:PutObject/],
+    [403, 'SignatureDoesNotMatch', 'DESTINATION_DENIED', /AWS_SECRET_ACCESS_KEY/],
+    [403, 'InvalidAccessKeyId', 'DESTINATION_DENIED', /AWS_ACCESS_KEY_ID/],
+    [403, 'RequestTimeTooSkewed', 'DESTINATION_DENIED', /NTP/],
+    [400, 'ExpiredToken', 'DESTINATION_DENIED', /renew/],
+    [403, 'QuotaExceeded', 'DESTINATION_FULL', /quota/],
+    [404, 'NoSuchBucket', 'DESTINATION_MISSING', /Create the bucket/],
+    [301, 'PermanentRedirect', 'DESTINATION_MISSING', /AWS_REGION/],
+    [412, 'PreconditionFailed', 'OBJECT_EXISTS', /never replaced/],
+    [501, 'NotImplemented', 'DESTINATION_UNSAFE', /If-None-Match/],
+    [400, 'InvalidRequest', 'DESTINATION_UNREACHABLE', /AWS_ENDPOINT_URL_S3/],
+  ])('%i %s to a put is %s at once, with what to do', async (status, code, expected, hint) => {
+    const { store, requests } = await storeAgainst(fail(status, code));
+    await expect(store.putNew('k', Buffer.from('x'))).rejects.toMatchObject({
+      code: expected,
+      hint: expect.stringMatching(hint),
+      retryable: false,
+    });
+    expect(requests).toHaveLength(1);
+  });
+
+  it.each([
+    [500, 'InternalError'],
+    [503, 'SlowDown'],
+    [409, 'ConditionalRequestConflict'],
+    [400, 'XAmzContentSHA256Mismatch'],
+  ])('%i %s is tried again, and not for ever', async (status, code) => {
+    const passing = await storeAgainst((request, response, n) =>
+      n < 3 ? fail(status, code)(request, response, n) : response.writeHead(200).end(),
+    );
+    await passing.store.putNew('k', Buffer.from('x'));
+    expect(passing.requests).toEqual(Array(3).fill('PUT /bucket/p/k?x-id=PutObject'));
+    const lasting = await storeAgainst(fail(status, code));
+    const put = lasting.store.putNew('k', Buffer.from('x'));
+    await expect(put).rejects.toMatchObject({ code: 'DESTINATION_UNREACHABLE', retryable: true });
+    expect(lasting.requests).toHaveLength(4);
+  });
+
+  it('to the put of a commit is never tried again by the store itself', async () => {
+    for (const handler of [
+      fail(500, 'InternalError'),
+      fail(503, 'SlowDown'),
+      ((request) => request.socket.destroy()) as Handler,
+    ]) {
+      const { store, requests } = await storeAgainst(handler);
+      const put = store.putNew('k', Buffer.from('x'), { retries: false });
+      await expect(put).rejects.toMatchObject({ code: 'DESTINATION_UNREACHABLE' });
+      expect(requests).toHaveLength(1);
+    }
+  });
+
+  it('that never comes is unreachable, with the address to check', async () => {
+    const { store } = await storeAgainst((request) => request.socket.destroy(), 2);
+    await expect(store.get('k')).rejects.toMatchObject({
+      code: 'DESTINATION_UNREACHABLE',
+      hint: expect.stringMatching(/ENDPOINT/),
+    });
+  });
+
+  it('shows no credential', async () => {
+    const { store } = await storeAgainst(fail(403, 'SignatureDoesNotMatch'));
+    const error = await store.get('k').catch((thrown: unknown) => thrown);
+    expect(JSON.stringify(error)).not.toMatch(/Signature=|Authorization/i);
+  });
+});
+
+describe('reading from S3', () => {
+  const content = Buffer.from('0123456789'.repeat(1_000));
+  const serve: Handler = (request, response) => {
+    const [, from, to] = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? 'bytes=0-') ?? [];
+    const part = content.subarray(Number(from), to ? Number(to) + 1 : undefined);
+    response.writeHead(request.headers.range ? 206 : 200, { 'content-length': part.length, etag: '"1"' }).end(part);
+  };
+
+  it('goes on where a connection broke, and gives every byte once', async () => {
+    const { store, requests } = await storeAgainst((request, response, n) => {
+      if (n > 3) return serve(request, response, n);
+      const from = Number(/bytes=(\d+)/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      response.writeHead(from === 0 ? 200 : 206, { 'content-length': content.length - from, etag: '"1"' });
+      response.write(content.subarray(from, from + 1_000), () => setTimeout(() => response.destroy(), 20));
+    });
+    expect(Buffer.from(await store.get('k')).equals(content)).toBe(true);
+    expect(requests.length).toBeGreaterThan(3);
+  });
+
+  it('never gives a short object for a whole one', async () => {
+    const { store } = await storeAgainst((_request, response) => {
+      response.writeHead(200, { 'content-length': content.length, etag: '"1"' });
+      response.write(content.subarray(0, 10), () => setTimeout(() => response.destroy(), 5));
+    });
+    await expect(store.get('k')).rejects.toMatchObject({ code: expect.stringMatching(/UNREACHABLE|CORRUPT/) });
+  });
+
+  it('notices an object that was replaced between two pieces', async () => {
+    const { store } = await storeAgainst((_request, response, n) => {
+      if (n > 1) {
+        response.writeHead(206, { 'content-length': content.length - 10, etag: '"2"' }).end(content.subarray(10));
+        return;
+      }
+      response.writeHead(200, { 'content-length': content.length, etag: '"1"' });
+      response.write(content.subarray(0, 10), () => setTimeout(() => response.destroy(), 5));
+    });
+    await expect(store.get('k')).rejects.toMatchObject({ code: 'VAULT_CORRUPT' });
+  });
+
+  it('refuses another range than was asked for', async () => {
+    const { store } = await storeAgainst((request, response) => {
+      if (request.method === 'HEAD') response.writeHead(200, { 'content-length': 10_000 }).end();
+      else response.writeHead(200, { 'content-length': content.length }).end(content);
+    });
+    await expect(store.getRange('k', 5, 10)).rejects.toMatchObject({ code: 'VAULT_CORRUPT' });
+  });
+
+  it('refuses a listing that breaks off, or goes in circles', async () => {
+    const page = (inner: string) => `<?xml version="1.0"?><ListBucketResult>${inner}</ListBucketResult>`;
+    for (const inner of [
+      '<IsTruncated>true</IsTruncated>',
+      '<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>',
+    ]) {
+      const { store } = await storeAgainst((_request, response) => response.writeHead(200).end(page(inner)));
+      const listing = (async () => {
+        for await (const _ of store.list('a/'));
+      })();
+      await expect(listing).rejects.toMatchObject({ code: 'VAULT_CORRUPT' });
+    }
+  });
+
+  it('ends with the signal’s reason when it is interrupted', async () => {
+    const { store } = await storeAgainst(() => undefined);
+    const stop = new AbortController();
+    const reading = store.get('k', { signal: stop.signal });
+    setTimeout(() => stop.abort(new Error('interrupted')), 30);
+    await expect(reading).rejects.toThrow('interrupted');
+  });
+});
