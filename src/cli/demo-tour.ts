@@ -46,8 +46,11 @@ function step(title: string, args: readonly string[], env: Environment = {}): Pr
       stdio: 'inherit',
       env: { ...process.env, ...env },
     });
+    const stop = () => child.kill('SIGTERM');
+    process.once('SIGTERM', stop);
     child.once('error', failed);
     child.once('exit', (code, signal) => {
+      process.off('SIGTERM', stop);
       if (code === 0) done();
       else failed(new StepFailed(code ?? (signal === null ? 1 : 130)));
     });

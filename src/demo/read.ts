@@ -48,20 +48,23 @@ export function planRead(request: ReadRequest): ReadPlan {
     if (index < 0 || name === '') throw badRequest(`Table ${table.name} has no column ${name}.`, 'InvalidSelect');
     return index;
   });
+  // All that can be refused is refused here, before a byte is sent.
+  const resume = query.skipToken === null ? null : readToken(table, query.skipToken);
+  const sortColumn = query.orderby === null ? -1 : sortableColumn(table, query.orderby.column);
   const encoder = compileEncoder({ table, columns, form: request.form, rights });
   const filter = bindFilter(db, table, query.filter, personality);
   const visible = visibility(table, rights);
   const passes = filter.test;
   const test = passes === null ? visible : visible === null ? passes : (row: RowRef) => visible(row) && passes(row);
-  const rows = () => candidates(request, filter.key);
+  const rows = () => candidates({ request, key: filter.key, resume, sortColumn });
   return {
     encoder,
     selected,
-    chunks: () => encodeRows(request, encoder, test, rows()),
+    chunks: () => encodeRows(request, encoder, test, rows(), resume?.rows ?? query.skip),
     count() {
       if (test === null && filter.key.among === null) return table.count;
       let count = 0;
-      for (const step of candidates({ ...request, query: { ...query, skipToken: null, skip: 0 } }, filter.key)) {
+      for (const step of candidates({ request, key: filter.key, resume: null, sortColumn: -1 })) {
         for (const row of rowsOf(table, step)) if (test === null || test(row)) count++;
       }
       return count;
@@ -84,18 +87,32 @@ function* rowsOf(table: TableData, step: Candidate): Generator<RowRef> {
   }
 }
 
+/** Where a page begins. */
+interface Resume {
+  /** Rows sent before it. */
+  readonly rows: number;
+  /** Key of the last of them. */
+  readonly key: readonly Value[];
+}
+
+interface Walk {
+  readonly request: ReadRequest;
+  readonly key: { readonly ge: Value; readonly le: Value; readonly among: readonly Value[] | null };
+  readonly resume: Resume | null;
+  /** Position of the column of `$orderby`, or -1. */
+  readonly sortColumn: number;
+}
+
 /** The rows that can pass, from the page's beginning on, in the order of this response. */
-function* candidates(
-  request: ReadRequest,
-  key: { readonly ge: Value; readonly le: Value; readonly among: readonly Value[] | null },
-): Generator<Candidate> {
-  const { table, query, personality } = request;
+function* candidates(walk: Walk): Generator<Candidate> {
+  const { key, sortColumn } = walk;
+  const { table, personality } = walk.request;
   const by = personality.guidOrder;
-  if (query.orderby !== null) {
-    yield* sorted(request);
+  if (sortColumn >= 0) {
+    yield* sorted(walk.request, sortColumn);
     return;
   }
-  const resume = query.skipToken === null ? null : readToken(request).key;
+  const resume = walk.resume?.key ?? null;
   if (key.among !== null && table.keys[0]?.guids != null) {
     const found = key.among.filter(
       (value) => value !== null && (resume === null || compareKeys([value], resume, by) > 0),
@@ -147,14 +164,17 @@ function gcd(a: number, b: number): number {
   return b === 0 ? a : gcd(b, a % b);
 }
 
-function* sorted(request: ReadRequest): Generator<Candidate> {
-  const { table, query } = request;
-  const order = query.orderby!;
-  const index = table.columns.findIndex((column) => column.name === order.column);
+function sortableColumn(table: TableData, name: string): number {
+  const index = table.columns.findIndex((column) => column.name === name);
   const column = table.columns[index];
   if (column === undefined || !(column.sortable || column.pk > 0)) {
-    throw badRequest(`Table ${table.name} cannot be sorted by ${order.column}.`, 'InvalidOrder');
+    throw badRequest(`Table ${table.name} cannot be sorted by ${name}.`, 'InvalidOrder');
   }
+  return index;
+}
+
+function* sorted(request: ReadRequest, index: number): Generator<Candidate> {
+  const { table } = request;
   const rows: RowRef[] = [];
   let place = START;
   for (
@@ -165,7 +185,7 @@ function* sorted(request: ReadRequest): Generator<Candidate> {
     rows.push(...rowsOf(table, found.step));
     place = found.rest;
   }
-  const sign = order.descending ? -1 : 1;
+  const sign = request.query.orderby?.descending === true ? -1 : 1;
   const by = request.personality.guidOrder;
   rows.sort((a, b) => sign * compareValues(table.value(a, index), table.value(b, index), by));
   for (const row of rows) yield { kind: 'row', row };
@@ -176,11 +196,11 @@ function* encodeRows(
   encoder: RowEncoder,
   test: ((row: RowRef) => boolean) | null,
   steps: Iterable<Candidate>,
+  before: number,
 ): Generator<Buffer, Continuation> {
   const { table, query, personality, rights, blocks } = request;
   const paged = query.top !== null && personality.nextLink !== 'none';
   const byPosition = table.keys.length === 0 || query.orderby !== null;
-  const before = query.skipToken === null ? query.skip : readToken(request).rows;
   const allowed = rights.maxRows === null ? Number.POSITIVE_INFINITY : Math.max(0, rights.maxRows - before);
   const top = query.top ?? Number.POSITIVE_INFINITY;
   const limit = Math.min(top, allowed);
@@ -244,9 +264,9 @@ function next(request: ReadRequest, byPosition: boolean, lastOrdinal: number, ro
 }
 
 /** Reads a token of our own making; any other is refused. */
-function readToken(request: ReadRequest): { readonly rows: number; readonly key: readonly Value[] } {
-  const [body = '', mark] = request.query.skipToken!.split('.');
-  if (mark !== seal(request.table.name, body))
+function readToken(table: TableData, token: string): Resume {
+  const [body = '', mark] = token.split('.');
+  if (mark !== seal(table.name, body))
     throw badRequest('The $skiptoken is not one of this server.', 'InvalidSkipToken');
   const [rows, key] = JSON.parse(Buffer.from(body, 'base64url').toString()) as [
     number,

@@ -85,7 +85,7 @@ export async function runSnapshot(
     manifest = await session.take();
     if (!manifest.complete) error = session.tablesFailed();
   } catch (thrown) {
-    error = deps.signal.aborted ? interrupted(deps.signal.reason) : thrown;
+    error = deps.signal.aborted && !outweighsInterrupt(thrown) ? interrupted(deps.signal.reason) : thrown;
   } finally {
     await session.close();
   }
@@ -433,6 +433,12 @@ function settingsOf(pipeline: Pipeline): unknown {
   const { instance, auth, tables, parquet } = pipeline;
   const identity = auth.kind === 'service' ? { kind: auth.kind, clientId: auth.clientId } : { kind: auth.kind };
   return { instance, identity, tables, parquet };
+}
+
+/** An interrupt makes much fail on the way out; what would mislead if it were hidden behind it stands. */
+function outweighsInterrupt(thrown: unknown): boolean {
+  const outweighing: readonly number[] = [EXIT.auth, EXIT.instance, EXIT.destination, EXIT.commitUnknown];
+  return thrown instanceof TablevaultError && outweighing.includes(thrown.exitCode);
 }
 
 function interrupted(reason: unknown): TablevaultError {
