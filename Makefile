@@ -1,9 +1,9 @@
 # `make demo` and `make test` work as the only command on a machine that has Node and make; see README.md.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build lint types layers unit schemas clean
+.PHONY: help demo test check build lint types layers unit schemas bench bench-smoke bench-build clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # npm writes this file at the end of every install; older than the lock file means: install again.
 node_modules/.package-lock.json: package-lock.json package.json
@@ -35,6 +35,16 @@ unit: build
 
 schemas: node_modules/.package-lock.json ## write schemas/*.schema.json anew from the code
 	@npm run --silent schemas
+
+bench-build: build
+	@npx --no-install tsc -p tsconfig.bench.json
+	@cp -R schemas package.json .cache/bench/
+
+bench: bench-build ## measure everything (10 minutes) and write docs/performance.md
+	@UV_THREADPOOL_SIZE=16 node .cache/bench/bench/run.js
+
+bench-smoke: bench-build ## the benchmarks at small sizes (1 minute): do they work?
+	@UV_THREADPOOL_SIZE=16 node .cache/bench/bench/run.js --smoke
 
 clean: ## remove what was built and the demo's vaults
 	rm -rf dist coverage demo-vault .cache

@@ -18,6 +18,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/support/s3-global.ts'],
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },

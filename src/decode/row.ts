@@ -10,7 +10,7 @@ export interface RowFault {
 }
 
 export interface RowDecoderOptions {
-  /** A probe proved that this server leaves out properties that are null. */
+  /** A probe proved that this server leaves out properties that are null: a nullable column may be absent, any other not. */
   readonly absentIsNull: boolean;
   /** Called once for each property that no column is named for. */
   readonly onUnknownProperty: (name: string) => void;
@@ -191,7 +191,7 @@ export class RowDecoder {
     if (found < this.width) {
       for (const [name, slot] of this.slots) {
         if (this.seen[slot] === round) continue;
-        if (!this.options.absentIsNull) return this.fail('absent', name);
+        if (!(this.options.absentIsNull && batch.columns[slot]!.column.nullable)) return this.fail('absent', name);
         setNull(batch.columns[slot]!, row);
         absent.push(slot);
       }

@@ -37,7 +37,9 @@ export function createBlockCache(maxBytes = 96 * 1024 * 1024): BlockCache {
       return known;
     }
     const first = number * BLOCK_ROWS;
-    const block = encodeBlock(encoder, first, Math.min(first + BLOCK_ROWS, encoder.table.size));
+    const block = encodeBlock(encoder, first, Math.min(first + BLOCK_ROWS, encoder.table.size), (position) =>
+      cleanRow(encoder, position),
+    );
     blocks.set(id, block);
     held += block.bytes.length;
     for (const [oldest, old] of blocks) {
@@ -65,12 +67,12 @@ export function createBlockCache(maxBytes = 96 * 1024 * 1024): BlockCache {
   };
 }
 
-function encodeBlock(encoder: RowEncoder, from: number, to: number): Block {
+function encodeBlock(encoder: RowEncoder, from: number, to: number, rowAt: (position: number) => RowRef): Block {
   const offsets = new Uint32Array(to - from + 1);
   let bytes = Buffer.allocUnsafe(256 * 1024);
   let length = 0;
   for (let position = from; position < to; position++) {
-    const text = encoder.encode(cleanRow(encoder, position));
+    const text = encoder.encode(rowAt(position));
     // A UTF-16 unit becomes three bytes at most.
     if (bytes.length - length < text.length * 3) {
       const larger = Buffer.allocUnsafe(Math.max(bytes.length * 2, length + text.length * 3));
@@ -88,20 +90,13 @@ function cleanRow(encoder: RowEncoder, position: number): RowRef {
   return encoder.table.rowAt(position, 'sql')!;
 }
 
-/** Can key and version be written into copied bytes? They are of one width when GUIDs are whole keys in lower case. */
+/** Can key and version be written into copied bytes? */
 function isPatchable(encoder: RowEncoder): boolean {
-  return (
-    encoder.table.size >= BLOCK_ROWS &&
-    encoder.table.keys[0]?.guids != null &&
-    !encoder.signature.includes('"upper"') &&
-    !encoder.signature.includes('"etag"') &&
-    !encoder.signature.includes('base64url') &&
-    !encoder.signature.includes('shuffled')
-  );
+  return encoder.patchable && encoder.table.size >= BLOCK_ROWS && encoder.table.keys[0]?.guids != null;
 }
 
 function encodeTemplate(encoder: RowEncoder): Template {
-  const block = encodeBlock(encoder, 0, BLOCK_ROWS);
+  const block = encodeBlock(encoder, 0, BLOCK_ROWS, (position) => encoder.table.baseRow(position));
   const keyAt = new Int32Array(BLOCK_ROWS);
   const versionAt = new Int32Array(BLOCK_ROWS);
   const keyName = encoder.table.columns[encoder.table.keys[0]!.column]!.name;
@@ -113,7 +108,7 @@ function encodeTemplate(encoder: RowEncoder): Template {
       const at = row.indexOf(`"${name}":"${text}"`);
       return at < 0 ? -1 : block.offsets[i]! + at + name.length + 4;
     };
-    const ref = cleanRow(encoder, i);
+    const ref = encoder.table.baseRow(i);
     keyAt[i] = place(keyName, String(encoder.table.keyOf(i)[0]));
     versionAt[i] = place(version, rowVersionText(ref.rowVersion));
   }

@@ -11,6 +11,7 @@ import {
   type Value,
 } from './model.ts';
 import type { DemoOptions } from './options.ts';
+import { NO_FACTS, type SystemFacts, systemView } from './system-views.ts';
 import { BLOCK_ROWS, type RowRef, START, TableData } from './table.ts';
 import { columnSalt, isNullAt, planValues, rowHash, type ValueMaker } from './values.ts';
 
@@ -37,9 +38,9 @@ export interface Database {
 /**
  * Builds the tables of the options; nothing is generated yet. Throws CONFIG_INVALID.
  *
- * @param staleInfo does `Dmv_Table_Info` still tell the counts of the start?
+ * @param facts what the system views tell of.
  */
-export function createDatabase(options: DemoOptions, staleInfo: () => boolean = () => false): Database {
+export function createDatabase(options: DemoOptions, facts: SystemFacts = NO_FACTS): Database {
   const seed = options.seed ?? 1;
   const served = options.tables === undefined ? null : new Set(options.tables);
   const models = readModel(options.modelFile).filter((model) => served === null || served.has(model.name));
@@ -81,23 +82,23 @@ export function createDatabase(options: DemoOptions, staleInfo: () => boolean = 
     const size = sizes.get(model.name)!;
     const template =
       options.template === true || (Array.isArray(options.template) && options.template.includes(model.name));
-    const tableInfo = model.name === 'Dmv_Table_Info';
+    const view = systemView(model, models, tables, facts);
     const table = new TableData({
       model,
-      size,
+      size: view?.size ?? size,
       keys: keysFor(model),
-      makers: tableInfo
-        ? tableInfoMakers(model, models, tables, staleInfo)
-        : model.columns.map((column, i) => makerOf(model, column, i)),
+      makers: view?.makers ?? model.columns.map((column, i) => makerOf(model, column, i)),
       firstVersion: version,
-      period: template && !tableInfo ? BLOCK_ROWS : 0,
-      live: tableInfo,
+      period: template && view === undefined ? BLOCK_ROWS : 0,
+      live: view !== undefined,
     });
     version += size;
     tables.set(model.name, table);
   }
   for (const { table: name, row, column, value } of options.values ?? []) {
     const table = find(tables, name);
+    if (table.period > 0)
+      throw new TablevaultError('USAGE', `table ${name} has template rows: no value of one can be set`);
     table.override(row, columnIndex(table, column), isRepeat(value) ? value.repeat.repeat(value.times) : value);
   }
 
@@ -164,7 +165,6 @@ function planSizes(models: readonly TableModel[], options: DemoOptions): Readonl
     const stated = model.rows ?? options.modelRows ?? 40;
     sizes.set(model.name, own ?? Math.round(stated === 0 ? 0 : Math.max(1, stated * factor)));
   }
-  if (sizes.has('Dmv_Table_Info')) sizes.set('Dmv_Table_Info', models.filter((model) => model.kind === 'table').length);
   // A table whose key is another table's key has no more rows than that one.
   for (const model of models) {
     const keys = model.columns.filter((column) => column.pk > 0);
@@ -173,24 +173,6 @@ function planSizes(models: readonly TableModel[], options: DemoOptions): Readonl
     if (limit !== undefined) sizes.set(model.name, Math.min(sizes.get(model.name)!, limit));
   }
   return sizes;
-}
-
-function tableInfoMakers(
-  model: TableModel,
-  models: readonly TableModel[],
-  tables: ReadonlyMap<string, TableData>,
-  stale: () => boolean,
-): ValueMaker[] {
-  const listed = models.filter((other) => other.kind === 'table');
-  const count = (i: number) => {
-    const table = tables.get(listed[i]!.name)!;
-    return stale() ? table.size : table.count;
-  };
-  return model.columns.map((column): ValueMaker => {
-    if (column.name === 'Table_Name') return (i) => listed[i]!.name;
-    if (column.name === 'Row_Count') return (i) => BigInt(count(i));
-    return (i) => (Math.ceil((count(i) * listed[i]!.columns.length * 20) / 1024) / 1024).toFixed(3);
-  });
 }
 
 function reshape(model: TableModel, change: SchemaChange): TableModel {

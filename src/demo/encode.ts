@@ -31,6 +31,8 @@ export interface RowEncoder {
   readonly table: TableData;
   /** Same text, same bytes for the same rows. */
   readonly signature: string;
+  /** Do rows that differ in key and version alone differ in bytes there alone, in places of one width? */
+  readonly patchable: boolean;
   /** The JSON of a row with a comma before it. */
   encode(row: RowRef): string;
 }
@@ -74,6 +76,7 @@ export function compileEncoder(request: EncoderRequest): RowEncoder {
   return {
     table,
     signature,
+    patchable: !pretty && !shuffled && !etag && form.guidCase === 'lower' && form.binaries === 'base64',
     encode(row) {
       let text = open;
       let comma = false;

@@ -5,6 +5,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '../core/clock.ts';
+import { TablevaultError } from '../core/errors.ts';
 import { builtInApplications, demoSecret } from './applications.ts';
 import { createBlockCache } from './blocks.ts';
 import { createCallers } from './callers.ts';
@@ -13,7 +14,14 @@ import { answerControl } from './control.ts';
 import { createDatabase } from './database.ts';
 import { createFaults } from './faults.ts';
 import { edmTypeName } from './metadata.ts';
-import { DEFAULT_LIMITS, DEFAULT_PERSONALITY, type DemoLimits, type DemoOptions, type Personality } from './options.ts';
+import {
+  DEFAULT_LIMITS,
+  DEFAULT_PERSONALITY,
+  type DemoChanges,
+  type DemoLimits,
+  type DemoOptions,
+  type Personality,
+} from './options.ts';
 import { pageHtml } from './page.ts';
 import { DEFAULT_RIGHTS, type Rights } from './rights.ts';
 import { createSessions } from './sessions.ts';
@@ -37,6 +45,7 @@ const DATABASE = 'DEMO';
 /** Starts the instance on 127.0.0.1. Throws CONFIG_INVALID for a table model it cannot read. */
 export async function startDemo(options: DemoOptions = {}): Promise<DemoInstance> {
   const seed = options.seed ?? 1;
+  checkSettings(options);
   let personality: Personality = { ...DEFAULT_PERSONALITY, ...options.personality };
   let limits: DemoLimits = { ...DEFAULT_LIMITS, ...options.limits };
   let rights: Rights = { ...DEFAULT_RIGHTS, ...options.rights };
@@ -44,7 +53,6 @@ export async function startDemo(options: DemoOptions = {}): Promise<DemoInstance
   let ahead = 0;
   const clock: Clock = { now: () => base.now() + ahead, sleep: (ms, signal) => base.sleep(ms, signal) };
 
-  const db = createDatabase(options, () => personality.tableInfo === 'stale');
   const applications = new Map(
     [...builtInApplications(seed), ...(options.applications ?? [])].map((app) => [app.uri, app]),
   );
@@ -52,6 +60,11 @@ export async function startDemo(options: DemoOptions = {}): Promise<DemoInstance
   const faults = createFaults(seed, options.faults ?? []);
   const slots = createSlots(clock, () => limits);
   const sessions = createSessions(clock, () => limits);
+  const db = createDatabase(options, {
+    staleCounts: () => personality.tableInfo === 'stale',
+    sessions: () => sessions.list(),
+    seats: () => limits.seats,
+  });
   const callers = createCallers();
   const writer = createWriter(db, clock, seed);
 
@@ -120,6 +133,7 @@ export async function startDemo(options: DemoOptions = {}): Promise<DemoInstance
     witness: () =>
       witness.read({ ...slots.stats(), tokens: tokens.stats(), sessions: sessions.stats(), faults: faults.fired() }),
     configure(changes) {
+      checkSettings(changes);
       personality = { ...personality, ...changes.personality };
       limits = { ...limits, ...changes.limits };
       rights = { ...rights, ...changes.rights };
@@ -176,6 +190,16 @@ function describe(table: TableData, personality: Personality): DemoTable {
         sensitive: column.password,
       })),
   };
+}
+
+/** A switch that does not exist must not pass for one that is off. Throws USAGE. */
+function checkSettings(changes: DemoChanges): void {
+  const known = { personality: DEFAULT_PERSONALITY, limits: DEFAULT_LIMITS, rights: DEFAULT_RIGHTS };
+  for (const [name, defaults] of Object.entries(known)) {
+    for (const key of Object.keys(changes[name as keyof typeof known] ?? {})) {
+      if (!(key in defaults)) throw new TablevaultError('USAGE', `the demo instance has no ${name} switch ${key}`);
+    }
+  }
 }
 
 async function listen(port: number): Promise<{ readonly server: Server; readonly url: string }> {

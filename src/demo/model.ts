@@ -81,10 +81,15 @@ export type ColumnLine = z.input<typeof columnLine>;
 
 const BUILT_IN = new URL('../../schemas/demo/tables.jsonl', import.meta.url);
 
-/** Reads the 40 built-in tables, or those of a file. Throws CONFIG_INVALID. */
+/** Reads the 40 built-in tables, or those of a file. Throws CONFIG_NOT_FOUND or CONFIG_INVALID. */
 export function readModel(file?: string): readonly TableModel[] {
-  const text = readFileSync(file ?? BUILT_IN, 'utf8').trim();
   const name = file ?? 'schemas/demo/tables.jsonl';
+  let text: string;
+  try {
+    text = readFileSync(file ?? BUILT_IN, 'utf8').trim();
+  } catch (cause) {
+    throw new TablevaultError('CONFIG_NOT_FOUND', `the table model ${name} cannot be read`, { cause });
+  }
   let lines: unknown;
   try {
     lines = text.startsWith('[') ? JSON.parse(text) : text.split('\n').map((line) => JSON.parse(line) as unknown);

@@ -40,7 +40,7 @@ td+td,th+th{text-align:right;font-variant-numeric:tabular-nums}
 <p>A stand-in for an ERP.net instance on this machine only: discovery, identity and a read-only Table API, with
 ${facts.tables.length} tables and ${rows.toLocaleString('en')} rows of an invented company, made from a seed while they are read.</p>
 <h2>Credentials</h2>
-<p>They are good for this process only.</p>
+<p>They are made from the seed and worth nothing elsewhere.</p>
 <pre>client_id      ${escapeHtml(facts.clientId)}
 client_secret  ${escapeHtml(facts.clientSecret)}
 reference token ${escapeHtml(facts.referenceToken)}</pre>

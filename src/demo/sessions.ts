@@ -2,6 +2,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { DemoLimits } from './options.ts';
 import { Refusal } from './refusal.ts';
+import type { SessionFact } from './system-views.ts';
 import type { Identity } from './tokens.ts';
 
 export interface Session {
@@ -17,15 +18,18 @@ export interface Sessions {
    * Throws a refusal when no seat is free or the session's own limits are exceeded.
    */
   enter(identity: Identity): Session;
-  /** Ends all sessions at once. */
-  closeAll(): void;
+  /** The open sessions, oldest first. */
+  list(): readonly SessionFact[];
   stats(): { readonly open: number; readonly opened: number; readonly maxOpen: number; readonly refused: number };
 }
 
 interface OpenSession {
+  readonly identity: Identity;
   readonly startedAt: number;
   lastUsedAt: number;
+  /** Requests under way. */
   requests: number;
+  total: number;
   /** Times of the requests of the last minute. */
   minute: number[];
 }
@@ -61,7 +65,7 @@ export function createSessions(clock: Clock, limits: () => DemoLimits): Sessions
             type: 'MaximumLicenseCountExceeded',
           });
         }
-        session = { startedAt: now, lastUsedAt: now, requests: 0, minute: [] };
+        session = { identity, startedAt: now, lastUsedAt: now, requests: 0, total: 0, minute: [] };
         open.set(id, session);
         opened++;
         maxOpen = Math.max(maxOpen, open.size);
@@ -73,6 +77,7 @@ export function createSessions(clock: Clock, limits: () => DemoLimits): Sessions
         throw tooMany('SessionConcurrentRequests', set);
       at.minute.push(now);
       at.requests++;
+      at.total++;
       at.lastUsedAt = now;
       return {
         endsAt: at.startedAt + set.sessionLifeMs,
@@ -82,7 +87,18 @@ export function createSessions(clock: Clock, limits: () => DemoLimits): Sessions
         },
       };
     },
-    closeAll: () => open.clear(),
+    list() {
+      sweep(clock.now());
+      return [...open.values()].map((session) => ({
+        user: session.identity.user,
+        application: session.identity.application.uri,
+        startedAt: session.startedAt,
+        lastUsedAt: session.lastUsedAt,
+        endsAt: session.startedAt + limits().sessionLifeMs,
+        running: session.requests,
+        requests: session.total,
+      }));
+    },
     stats() {
       sweep(clock.now());
       return { open: open.size, opened, maxOpen, refused };

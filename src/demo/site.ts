@@ -5,7 +5,8 @@ import type { Faults } from './faults.ts';
 import { type Answer, answerIdentity, json } from './identity.ts';
 import type { FaultAction } from './options.ts';
 import { Refusal, refusalBody } from './refusal.ts';
-import { answerTableApi, type TableApi } from './tableapi.ts';
+import { sendBody } from './send.ts';
+import { answerTableApi, misfit, type TableApi } from './tableapi.ts';
 import type { WitnessBook } from './witness.ts';
 
 export interface Site {
@@ -40,6 +41,19 @@ export async function answerSite(site: Site, request: IncomingMessage, response:
     response.writeHead(answer.status, { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) });
     response.end(body);
   };
+  /** A small answer with a fault in its body. */
+  const sendFaulty = (answer: Answer, fault: { readonly action: FaultAction; readonly afterBytes: number }) => {
+    const { action, afterBytes } = fault;
+    if (action !== 'cut' && action !== 'cut-clean' && action !== 'hang-in-body') throw misfit(action);
+    return sendBody(response, [Buffer.from(answer.body)], {
+      ...{ status: answer.status, headers: answer.headers, coding: null, chunkBytes: 0, bytesPerSecond: null },
+      fault: { action, afterBytes },
+      mustStop: () => false,
+      clock: site.api.clock,
+      record,
+      signal: gone.signal,
+    });
+  };
   try {
     const fault = site.faults.match(method, url);
     if (fault !== null && applyAtOnce(site, fault.action, request, whole)) return;
@@ -47,6 +61,8 @@ export async function answerSite(site: Site, request: IncomingMessage, response:
     if (path === '/tableapi/odata' || path.startsWith('/tableapi/odata/')) {
       const inner = decodePath(path.slice('/tableapi/odata/'.length));
       await answerTableApi(site.api, { request, response, path: inner, search, record, fault, signal: gone.signal });
+    } else if (fault !== null) {
+      await sendFaulty(await answerElsewhere(site, request, path), fault);
     } else {
       whole(await answerElsewhere(site, request, path));
     }

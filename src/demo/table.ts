@@ -44,7 +44,8 @@ export type Step =
 
 export interface TableParts {
   readonly model: TableModel;
-  readonly size: number;
+  /** Base rows; of a system view, a function. */
+  readonly size: number | (() => number);
   readonly keys: readonly KeyMaker[];
   readonly makers: readonly ValueMaker[];
   /** Row_Version of base row i is `firstVersion + i`. */
@@ -57,7 +58,6 @@ export interface TableParts {
 
 export class TableData {
   readonly name: string;
-  readonly size: number;
   readonly period: number;
   readonly live: boolean;
   #parts: TableParts;
@@ -66,6 +66,9 @@ export class TableData {
   readonly #deleted = new Set<number>();
   readonly #dirty = new Set<number>();
   readonly #inserted: Record<GuidOrder, Inserted[]> = { sql: [], text: [] };
+  /** Inserted rows that exist, by ordinal and, with a single key, their ordinals by key. */
+  readonly #insertedRows = new Map<number, RowRef>();
+  readonly #insertedKeys = new Map<Value, number>();
   #insertedCount = 0;
   #textOrder: Order | null = null;
   readonly #overrides = new Map<string, Value>();
@@ -74,9 +77,13 @@ export class TableData {
   constructor(parts: TableParts) {
     this.#parts = parts;
     this.name = parts.model.name;
-    this.size = parts.size;
     this.period = parts.period;
     this.live = parts.live;
+  }
+
+  get size(): number {
+    const { size } = this.#parts;
+    return typeof size === 'number' ? size : size();
   }
 
   get model(): TableModel {
@@ -167,15 +174,20 @@ export class TableData {
 
   /** A row by its ordinal, as it is now. */
   rowOf(ordinal: number): RowRef | undefined {
-    if (this.#deleted.has(ordinal)) return undefined;
-    if (ordinal >= this.size) return this.#inserted.sql.find((row) => row.ordinal === ordinal);
-    return this.#updated.get(ordinal) ?? { ordinal, generation: 0, rowVersion: this.#parts.firstVersion + ordinal };
+    if (ordinal < 0 || this.#deleted.has(ordinal)) return undefined;
+    if (ordinal >= this.size) return this.#insertedRows.get(ordinal);
+    return this.#updated.get(ordinal) ?? this.baseRow(ordinal);
+  }
+
+  /** A base row as it was made, whatever was written since. */
+  baseRow(ordinal: number): RowRef {
+    return { ordinal, generation: 0, rowVersion: this.#parts.firstVersion + ordinal };
   }
 
   /** The row whose (single, GUID) key is `key`. */
   find(key: Value): RowRef | undefined {
     const ordinal = typeof key === 'string' ? (this.#parts.keys[0]?.guids?.find(key) ?? -1) : -1;
-    return ordinal >= 0 ? this.rowOf(ordinal) : this.#inserted.sql.find((row) => row.key[0] === key);
+    return this.rowOf(ordinal >= 0 ? ordinal : (this.#insertedKeys.get(key) ?? -1));
   }
 
   /** Number of base positions whose key is below `key`, or, with `through`, not above it. */
@@ -231,7 +243,10 @@ export class TableData {
         before: this.#parts.keys.length === 0 ? this.size : this.rank(key, by, true),
       });
     }
-    return { ordinal, generation: 0, rowVersion };
+    const row = { ordinal, generation: 0, rowVersion };
+    this.#insertedRows.set(ordinal, row);
+    if (key.length === 1) this.#insertedKeys.set(key[0]!, ordinal);
+    return row;
   }
 
   update(ordinal: number, rowVersion: number): RowRef {
@@ -242,6 +257,7 @@ export class TableData {
       this.#updated.set(ordinal, row);
       this.#dirty.add(Math.floor(ordinal / BLOCK_ROWS));
     } else {
+      this.#insertedRows.set(ordinal, row);
       this.#change(ordinal, (list, i) => list.splice(i, 1, { ...list[i]!, ...row }));
     }
     return row;
@@ -253,13 +269,15 @@ export class TableData {
       this.#updated.delete(ordinal);
       this.#dirty.add(Math.floor(ordinal / BLOCK_ROWS));
     } else {
+      this.#insertedRows.delete(ordinal);
+      this.#insertedKeys.delete(this.keyOf(ordinal)[0]!);
       this.#change(ordinal, (list, i) => list.splice(i, 1));
     }
   }
 
   /** Ordinals of the inserted rows that exist. */
   insertedOrdinals(): readonly number[] {
-    return this.#inserted.sql.map((row) => row.ordinal);
+    return [...this.#insertedRows.keys()];
   }
 
   #change(ordinal: number, apply: (list: Inserted[], index: number) => void): void {

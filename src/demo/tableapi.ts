@@ -8,7 +8,7 @@ import { entitySets, metadataXml, serviceDocument } from './metadata.ts';
 import type { DemoLimits, FaultAction, Personality } from './options.ts';
 import { parseQuery, type Query } from './query.ts';
 import { type Continuation, planRead, type ReadPlan } from './read.ts';
-import { badRequest, Refusal } from './refusal.ts';
+import { Refusal } from './refusal.ts';
 import type { Rights } from './rights.ts';
 import { mergeRights } from './rights.ts';
 import { chooseCoding, sendBody } from './send.ts';
@@ -112,6 +112,8 @@ function unauthorized(message: string): Refusal {
 async function answerPath(api: TableApi, call: Call, rights: Rights, mustStop: () => boolean): Promise<void> {
   const personality = api.personality();
   const { path } = call;
+  const rows = path !== '' && path !== '$metadata' && !path.endsWith('/$count');
+  if (!rows && call.fault !== null && needsRows(call.fault.action)) throw misfit(call.fault.action);
   if (path === '')
     return send(
       api,
@@ -179,7 +181,7 @@ function* pageBody(api: TableApi, call: Call, name: string, query: Query, plan: 
   if (first) {
     let step = rows.next();
     for (; !step.done; step = rows.next()) held.push(step.value);
-    link = linkText(step.value);
+    link = fault === 'short' ? '' : linkText(step.value);
     if (link !== '') head += `${link},`;
   }
   yield Buffer.from(`${head}${space}"value"${colon}[`);
@@ -267,9 +269,15 @@ function* buffers(chunks: Iterable<Buffer | string>): Generator<Buffer> {
   for (const chunk of chunks) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
 }
 
-/** What a request that is not understood is answered with. */
-export function noSuchPath(path: string): Refusal {
-  return path.includes('(')
-    ? badRequest('Access by key is not supported.')
-    : new Refusal('Not found.', { status: 404, type: 'NotFound' });
+/** Does a fault happen to the rows of a page? */
+function needsRows(action: FaultAction): boolean {
+  return !BODY_FAULTS.some((other) => other === action);
+}
+
+const BODY_FAULTS = ['cut', 'cut-clean', 'hang-in-body'] as const;
+
+/** A fault ordered for an answer it cannot befall must not pass for one that did. */
+export function misfit(action: FaultAction): Refusal {
+  const name = typeof action === 'string' ? action : `status ${action.status}`;
+  return new Refusal(`The ordered fault '${name}' does not fit this request.`, { status: 501, type: 'MisfitFault' });
 }

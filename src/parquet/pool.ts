@@ -1,15 +1,20 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { errorFromData, TablevaultError } from '../core/errors.ts';
 import type { Guid } from '../core/guid.ts';
-import type { FromWriter, LocalPart, PageEnd, TaskSpec, ToWriter } from './task.ts';
+import { type FromWriter, type LocalPart, type PageEnd, PROGRESS_BYTES, type TaskSpec, type ToWriter } from './task.ts';
 import type { WorkerTask } from './worker.ts';
 
 /** Bytes on their way to a writer at most; more wait for the writer. */
-const WINDOW_BYTES = 1024 * 1024;
+const WINDOW_BYTES = 2 * PROGRESS_BYTES;
+/** The decoder makes next to no garbage: a small nursery spares memory in each thread. */
+const NURSERY_MB = 4;
 /** Bytes gathered before they are sent over. */
 const BLOCK_BYTES = 256 * 1024;
+/** A writer that was told to give up answers within this time, ms, or not at all. */
+const CLOSE_MS = 20_000;
 
 export interface SinkHooks {
   /** Rows decoded since the last call. */
@@ -43,21 +48,49 @@ export class WriterPool {
   private readonly idle: Worker[] = [];
   private readonly all = new Set<Worker>();
   private readonly waiting: ((worker: Worker) => void)[] = [];
+  /** Tasks that a worker is at. */
+  private readonly tasks = new Set<TaskSink>();
+  private whenQuiet: (() => void) | undefined;
 
-  constructor(size: number, threadPoolSize = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)) {
-    this.size = Math.max(1, Math.min(size, threadPoolSize - 2));
+  /** @param tasks at once at most; there is never more than one writer beyond the cores, since each holds a row group in memory. */
+  constructor(tasks: number, threadPoolSize = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)) {
+    this.size = Math.max(1, Math.min(tasks, availableParallelism() + 1, threadPoolSize - 2));
   }
 
   /** A sink for a task, as soon as a writer is free. */
   async open(spec: TaskSpec, hooks: SinkHooks = {}): Promise<TaskSink> {
     const worker = await this.acquire();
-    return createSink(worker, spec, hooks, (usable) => this.release(worker, usable));
+    const sink = createSink(worker, spec, hooks, (usable) => {
+      this.tasks.delete(sink);
+      this.release(worker, usable);
+      if (this.tasks.size === 0) this.whenQuiet?.();
+    });
+    this.tasks.add(sink);
+    return sink;
   }
 
+  /**
+   * Ends all workers. Tasks that are under way are given up first, and waited for: a thread that is ended while the engine is in it takes
+   * the whole process with it.
+   */
   async close(): Promise<void> {
+    this.waiting.length = 0;
+    for (const task of this.tasks) task.abort();
+    await this.quiet();
     await Promise.all([...this.all].map((worker) => worker.terminate()));
     this.all.clear();
     this.idle.length = 0;
+  }
+
+  private async quiet(): Promise<void> {
+    if (this.tasks.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, CLOSE_MS);
+      this.whenQuiet = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   private async acquire(): Promise<Worker> {
@@ -68,7 +101,7 @@ export class WriterPool {
   }
 
   private start(): Worker {
-    const worker = new Worker(workerFile());
+    const worker = new Worker(workerFile(), { resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB } });
     worker.setMaxListeners(0);
     worker.unref();
     this.all.add(worker);
@@ -142,12 +175,10 @@ function createSink(worker: Worker, spec: TaskSpec, hooks: SinkHooks, release: (
   };
   const receive = (message: FromWriter) => {
     switch (message.type) {
-      case 'credit':
+      case 'progress':
         underway -= message.bytes;
+        if (message.rows > 0) hooks.onRows?.(message.rows);
         if (underway < WINDOW_BYTES) settle('credit', undefined);
-        return;
-      case 'rows':
-        hooks.onRows?.(message.rows);
         return;
       case 'unknown':
         hooks.onUnknown?.(message.property);

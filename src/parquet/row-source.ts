@@ -5,7 +5,7 @@ import { guidAt, guidWords, isKey, KeyWatch } from '../decode/keys.ts';
 import { ResponseDecoder } from '../decode/response.ts';
 import { valueText } from '../decode/values.ts';
 import type { Mailbox } from './mailbox.ts';
-import type { FromWriter, TaskSpec } from './task.ts';
+import { type FromWriter, PROGRESS_BYTES, type TaskSpec } from './task.ts';
 
 /** Bytes of text and binary a batch may hold before it is handed on, whatever its rows. */
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
@@ -28,6 +28,9 @@ export class RowSource {
   private pageRows = 0;
   private last: string | null = null;
   private inResponse = false;
+  /** Since the last report. */
+  private newBytes = 0;
+  private newRows = 0;
   /** Rows of the batch already given to `seeRows`. */
   private seen = 0;
   finished = false;
@@ -92,7 +95,8 @@ export class RowSource {
         return true;
       case 'chunk':
         this.decoder.push(message.bytes);
-        this.send({ type: 'credit', bytes: message.bytes.length });
+        this.newBytes += message.bytes.length;
+        if (this.newBytes >= PROGRESS_BYTES) this.report();
         return true;
       case 'end':
         this.decoder.finish();
@@ -107,6 +111,7 @@ export class RowSource {
 
   private endResponse(): void {
     this.inResponse = false;
+    this.report();
     const { nextLink, count } = this.decoder.envelope();
     this.send({
       type: 'page',
@@ -119,6 +124,12 @@ export class RowSource {
         lastKey: this.last,
       },
     });
+  }
+
+  private report(): void {
+    this.send({ type: 'progress', bytes: this.newBytes, rows: this.newRows });
+    this.newBytes = 0;
+    this.newRows = 0;
   }
 
   private keepRow(row: number): boolean {
@@ -149,7 +160,7 @@ export class RowSource {
     this.pageRows += added;
     this.seen = batch.rows;
     this.last = this.keyText(batch.rows - 1);
-    this.send({ type: 'rows', rows: added });
+    this.newRows += added;
   }
 
   private keyText(row: number): string | null {

@@ -61,10 +61,13 @@ export type ToWriter =
   | { readonly type: 'finish' }
   | { readonly type: 'abort' };
 
+/** A writer reports progress after so many bytes: half of what may be on its way to it. */
+export const PROGRESS_BYTES = 512 * 1024;
+
 export type FromWriter =
-  | { readonly type: 'credit'; readonly bytes: number }
+  /** Bytes taken in and rows decoded since the last such message. */
+  | { readonly type: 'progress'; readonly bytes: number; readonly rows: number }
   | { readonly type: 'page'; readonly page: PageEnd }
-  | { readonly type: 'rows'; readonly rows: number }
   | { readonly type: 'unknown'; readonly property: string }
   | { readonly type: 'part'; readonly part: LocalPart }
   | { readonly type: 'done' }

@@ -11,11 +11,11 @@ import type { ColumnStats, LocalPart, TaskSpec } from './task.ts';
 import { duckColumn, sqlName, sqlText } from './types.ts';
 
 const SOURCE = 'tablevault_source';
-/** Bytes of a row group before encoding, about: what a writer holds in memory. */
-const ROW_GROUP_BYTES = 24 * 1024 * 1024;
+/** Bytes of a row group as DuckDB holds it before encoding, about; encoding takes nearly as much again. */
+const ROW_GROUP_BYTES = 48 * 1024 * 1024;
 const ROW_GROUP_ROWS = { least: 2048, most: 122_880 };
-/** Values of text columns count with this many bytes when row groups are sized. */
-const TEXT_BYTES = 32;
+/** A text takes a 16-byte header, and its bytes behind it; GUIDs as text have 36, other text is taken for about as long. */
+const TEXT_BYTES = { header: 16, content: 36 };
 /** Longer minima and maxima are left out of the manifest. */
 const MAX_STAT_CHARS = 64;
 
@@ -106,15 +106,7 @@ export class ParquetWriter {
     const selected = spec.columns.map(
       (column, index) => `${duckColumn(column, spec.profile).expression(`c${index}`)} AS ${sqlName(column.name)}`,
     );
-    const metadata = Object.entries(spec.metadata).map(([key, value]) => `${sqlText(key)}: ${sqlText(value)}`);
-    const options = [
-      'FORMAT parquet',
-      `COMPRESSION ${spec.compression}`,
-      `ROW_GROUP_SIZE ${rowGroupRows(spec)}`,
-      'RETURN_STATS',
-      ...(metadata.length === 0 ? [] : [`KV_METADATA {${metadata.join(', ')}}`]),
-    ];
-    const sql = `COPY (SELECT ${selected.join(', ')} FROM ${SOURCE}()) TO ${sqlText(path)} (${options.join(', ')})`;
+    const sql = `COPY (SELECT ${selected.join(', ')} FROM ${SOURCE}()) TO ${sqlText(path)} (${copyOptions(spec)})`;
     try {
       const result = await this.connection.runAndReadAll(sql);
       return columnStats(result.getRowObjectsJson()[0]?.['column_statistics']);
@@ -129,9 +121,25 @@ export class ParquetWriter {
   }
 }
 
-/** Rows of a row group, from the columns' types alone, so that they do not change with the data. */
-export function rowGroupRows(spec: Pick<TaskSpec, 'columns'>): number {
-  const rowBytes = spec.columns.reduce((sum, column) => sum + (widthOf(column.type) || TEXT_BYTES), 0);
+/** The options of `COPY … TO` for the files of a task. */
+export function copyOptions(spec: Pick<TaskSpec, 'columns' | 'compression' | 'metadata' | 'profile'>): string {
+  const metadata = Object.entries(spec.metadata).map(([key, value]) => `${sqlText(key)}: ${sqlText(value)}`);
+  const options = [
+    'FORMAT parquet',
+    `COMPRESSION ${spec.compression}`,
+    `ROW_GROUP_SIZE ${rowGroupRows(spec)}`,
+    'RETURN_STATS',
+    ...(metadata.length === 0 ? [] : [`KV_METADATA {${metadata.join(', ')}}`]),
+  ];
+  return options.join(', ');
+}
+
+/** Rows of a row group, from the columns' types alone, so that they do not change with the data. Half of the nullable texts count as null. */
+export function rowGroupRows({ columns, profile }: Pick<TaskSpec, 'columns' | 'profile'>): number {
+  const rowBytes = columns.reduce((sum, { type, nullable }) => {
+    const isText = widthOf(type) === 0 || (type.kind === 'guid' && profile === 'portable');
+    return sum + (isText ? TEXT_BYTES.header + TEXT_BYTES.content / (nullable ? 2 : 1) : widthOf(type));
+  }, 0);
   const rows = Math.floor(ROW_GROUP_BYTES / Math.max(1, rowBytes) / 2048) * 2048;
   return Math.min(ROW_GROUP_ROWS.most, Math.max(ROW_GROUP_ROWS.least, rows));
 }
@@ -161,7 +169,7 @@ async function describe(
 }
 
 /** DuckDB's RETURN_STATS as a plain object; its keys are quoted identifiers. */
-function columnStats(value: unknown): Record<string, ColumnStats> {
+export function columnStats(value: unknown): Record<string, ColumnStats> {
   const stats: Record<string, ColumnStats> = {};
   for (const { key, value: entries } of value as readonly {
     key: string;

@@ -1,32 +1,98 @@
-import { DuckDBInstance } from '@duckdb/node-api';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rename, stat } from 'node:fs/promises';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { ROW_VERSION } from '../core/schema.ts';
+import type { LocalPart, TaskSpec } from '../parquet/task.ts';
 import { sqlName, sqlText } from '../parquet/types.ts';
+import { columnStats, copyOptions } from '../parquet/writer.ts';
 
+/** In bounded memory: what does not fit goes to disk. */
 const MEMORY_MB = 128;
 
-/** A key that stands more than once in Parquet files, as text; undefined when there is none. In bounded memory: what does not fit goes to disk. */
-export async function findDuplicate(
-  paths: readonly string[],
-  key: readonly string[],
+export type Settled =
+  | { readonly ok: true; readonly parts: readonly LocalPart[]; readonly dropped: number }
+  /** Rows with this key came more than once, and nothing tells which is the later one. */
+  | { readonly ok: false; readonly key: string };
+
+/**
+ * Leaves one row for each key in the parts of a task that was not read in key order: of rows with the same key the one with the later
+ * `Row_Version`, which SQL Server counts up over the whole database. The same version twice is not two versions of a row but a fault of
+ * the answer, and is not settled.
+ *
+ * A part that loses rows is written again with the same types, compression and metadata.
+ */
+export async function settleDuplicates(
+  parts: readonly LocalPart[],
+  spec: Pick<TaskSpec, 'columns' | 'key' | 'profile' | 'compression' | 'metadata'>,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<Settled> {
   signal.throwIfAborted();
   const instance = await DuckDBInstance.create(':memory:', {
     memory_limit: `${MEMORY_MB}MB`,
     threads: '1',
-    temp_directory: `${paths[0]}.spill`,
-    preserve_insertion_order: 'false',
+    temp_directory: `${parts[0]?.path}.spill`,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
   });
   const connection = await instance.connect();
   try {
-    const columns = key.map(sqlName).join(', ');
-    const files = paths.map(sqlText).join(', ');
-    const sql = `SELECT ${columns} FROM read_parquet([${files}]) GROUP BY ${columns} HAVING count(*) > 1 LIMIT 1`;
-    const [row] = (await connection.runAndReadAll(sql)).getRowsJson();
-    return row === undefined ? undefined : row.map(String).join(',');
+    const files = parts.map(({ path }) => sqlText(path)).join(', ');
+    const key = spec.key.map(sqlName).join(', ');
+    const rows = `read_parquet([${files}], filename = true, file_row_number = true)`;
+    await connection.run(
+      `CREATE TEMP TABLE twice AS SELECT ${key} FROM read_parquet([${files}]) GROUP BY ALL HAVING count(*) > 1`,
+    );
+    const [first] = (await connection.runAndReadAll(`SELECT ${key} FROM twice LIMIT 1`)).getRowsJson();
+    if (first === undefined) return { ok: true, parts, dropped: 0 };
+    const version = spec.columns.find(({ name, type }) => name === ROW_VERSION && type.kind === 'binary');
+    if (version === undefined) return { ok: false, key: first.map(String).join(',') };
+    await connection.run(
+      `CREATE TEMP TABLE ranked AS SELECT ${key}, filename, file_row_number,
+         rank() OVER later AS place, count(*) OVER (PARTITION BY ${key}, ${sqlName(ROW_VERSION)}) AS alike
+       FROM ${rows} SEMI JOIN twice USING (${key})
+       WINDOW later AS (PARTITION BY ${key} ORDER BY ${sqlName(ROW_VERSION)} DESC NULLS LAST)`,
+    );
+    const [tie] = (await connection.runAndReadAll(`SELECT ${key} FROM ranked WHERE alike > 1 LIMIT 1`)).getRowsJson();
+    if (tie !== undefined) return { ok: false, key: tie.map(String).join(',') };
+    const settled: LocalPart[] = [];
+    for (const part of parts) {
+      signal.throwIfAborted();
+      settled.push(await withoutEarlier(part, spec, connection));
+    }
+    const left = settled.reduce((sum, part) => sum + part.rows, 0);
+    return { ok: true, parts: settled, dropped: parts.reduce((sum, part) => sum + part.rows, 0) - left };
   } finally {
     connection.closeSync();
     instance.closeSync();
   }
+}
+
+/** The part without the rows that a later version stands for; itself where there are none. */
+async function withoutEarlier(
+  part: LocalPart,
+  spec: Pick<TaskSpec, 'columns' | 'profile' | 'compression' | 'metadata'>,
+  connection: DuckDBConnection,
+): Promise<LocalPart> {
+  const file = sqlText(part.path);
+  const earlier = `SELECT file_row_number FROM ranked WHERE place > 1 AND filename = ${file}`;
+  const [count] = (await connection.runAndReadAll(`SELECT count(*) FROM (${earlier})`)).getRowsJson();
+  const dropped = Number(count?.[0]);
+  if (dropped === 0) return part;
+  const columns = spec.columns.map(({ name }) => sqlName(name)).join(', ');
+  const again = `${part.path}.settled`;
+  const result = await connection.runAndReadAll(
+    `COPY (SELECT ${columns} FROM read_parquet(${file}, file_row_number = true) WHERE file_row_number NOT IN (${earlier}))
+     TO ${sqlText(again)} (${copyOptions(spec)})`,
+  );
+  await rename(again, part.path);
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(part.path)) hash.update(chunk as Uint8Array);
+  return {
+    ...part,
+    rows: part.rows - dropped,
+    bytes: (await stat(part.path)).size,
+    sha256: hash.digest('hex'),
+    columns: columnStats(result.getRowObjectsJson()[0]?.['column_statistics']),
+  };
 }

@@ -1,15 +1,17 @@
 import pLimit from 'p-limit';
+import { EXIT, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { Guid } from '../core/guid.ts';
 import { parseGuid } from '../core/guid.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import type { Column, TableSchema } from '../core/schema.ts';
 import type { Instance } from '../instance/open.ts';
-import type { Filter } from '../odata/filters.ts';
+import { allOf, type Filter } from '../odata/filters.ts';
 import { selectColumns, selectTables } from '../odata/select.ts';
 import { planTable, type RowEstimate, rangeKey, rangesWanted, type TablePlan } from '../scan/plan.ts';
 import type { KeyRange } from '../scan/ranges.ts';
 import type { Manifest } from '../vault/manifest.ts';
+import { type FilterGroup, findHiddenRows, groupFilter, type HiddenRows } from './default-filters.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { scanKeys } from './key-scan.ts';
 import { isRefusal, type ProbeResult } from './probe.ts';
@@ -60,6 +62,12 @@ export interface PlanDeps {
 
 export interface PlannedTable extends ChosenTable {
   readonly plan: TablePlan;
+  /** Columns that every read names, since an unfiltered one would hide rows; part of the plan's filter. */
+  readonly groups: readonly FilterGroup[];
+  /** What planning found that the manifest should say. */
+  readonly warnings: readonly string[];
+  /** Why the table cannot be read whole, whatever the plan. */
+  readonly refusal: TablevaultError | null;
   /** Requests that planning took. */
   readonly requests: number;
 }
@@ -72,11 +80,14 @@ export async function planTables(tables: readonly ChosenTable[], deps: PlanDeps)
 
 async function planOne(chosen: ChosenTable, deps: PlanDeps): Promise<PlannedTable> {
   const { instance, probe, previous, pipeline, signal } = deps;
-  const { table, filter, columns } = chosen;
+  const { table, columns } = chosen;
   const { concurrency, pageRows } = pipeline.limits;
   let estimate = estimateOf(chosen, deps);
   let sample: readonly Guid[] = [];
-  let requests = 0;
+  const hidden = await hiddenRowsOf(chosen, deps);
+  const { groups, warnings, refusal } = hidden;
+  const filter = allOf(chosen.filter, groupFilter(groups));
+  let { requests } = hidden;
   const key = probe.capabilities.keyFilter === false ? null : rangeKey(table);
   const wanted = estimate === null ? 1 : rangesWanted(estimate.rows, concurrency);
   if (key !== null && wanted > 1) {
@@ -85,7 +96,7 @@ async function planOne(chosen: ChosenTable, deps: PlanDeps): Promise<PlannedTabl
       try {
         const scan = await scanKeys(instance, table, key, filter, signal);
         sample = scan.sample;
-        requests = scan.requests;
+        requests += scan.requests;
         estimate = { rows: scan.rows, source: 'keys' };
       } catch (thrown) {
         if (!isRefusal(thrown)) throw thrown;
@@ -103,7 +114,21 @@ async function planOne(chosen: ChosenTable, deps: PlanDeps): Promise<PlannedTabl
     concurrency,
     pageRows,
   });
-  return { ...chosen, plan, requests };
+  return { ...chosen, plan, groups, warnings, refusal, requests };
+}
+
+/** A table whose hidden rows cannot be asked for fails by itself, when its turn comes. */
+async function hiddenRowsOf(
+  { table, filter }: ChosenTable,
+  { instance, probe, signal }: PlanDeps,
+): Promise<HiddenRows & { readonly refusal: TablevaultError | null }> {
+  try {
+    const found = await findHiddenRows(table, filter, { instance, capabilities: probe.capabilities, signal });
+    return { ...found, refusal: null };
+  } catch (thrown) {
+    if (!(thrown instanceof TablevaultError) || thrown.exitCode !== EXIT.tables) throw thrown;
+    return { groups: [], warnings: [], requests: 0, refusal: thrown };
+  }
 }
 
 function estimateOf({ table, filter }: ChosenTable, { probe, previous }: PlanDeps): RowEstimate | null {
@@ -129,11 +154,23 @@ export interface StoredTablePlan {
   readonly keyColumn: string | null;
   readonly estimate: RowEstimate | null;
   readonly reason: string;
+  /** Absent where hidden rows could not be asked for (or were not looked for): such a plan is not continued. */
+  readonly groups?: readonly FilterGroup[];
+  readonly warnings?: readonly string[];
 }
 
-export function storePlan({ plan }: PlannedTable): StoredTablePlan {
+export function storePlan({ plan, groups, warnings, refusal }: PlannedTable): StoredTablePlan {
   const { table, strategy, ranges, pageRows, keyColumn, estimate, reason } = plan;
-  return { table: table.name, strategy, ranges, pageRows, keyColumn, estimate, reason };
+  return {
+    table: table.name,
+    strategy,
+    ranges,
+    pageRows,
+    keyColumn,
+    estimate,
+    reason,
+    ...(refusal === null ? { groups, warnings } : {}),
+  };
 }
 
 /** The stored plan of a run that is continued, on the tables as they are chosen now; the plan's hash says that they are the same. */
@@ -145,11 +182,16 @@ export function restorePlans(
   const plans: PlannedTable[] = [];
   for (const chosen of tables) {
     const plan = byName.get(chosen.table.name);
-    if (plan === undefined) return undefined;
+    if (plan?.groups === undefined) return undefined;
+    const { groups, warnings = [], table: _, ...rest } = plan;
+    const filter = allOf(chosen.filter, groupFilter(groups));
     plans.push({
       ...chosen,
+      groups,
+      warnings,
+      refusal: null,
       requests: 0,
-      plan: { ...plan, table: chosen.table, columns: chosen.columns, filter: chosen.filter },
+      plan: { ...rest, table: chosen.table, columns: chosen.columns, filter },
     });
   }
   return plans;

@@ -4,6 +4,7 @@ import type { TableSchema } from '../core/schema.ts';
 import type { Instance } from '../instance/open.ts';
 import { compileQuery } from '../odata/query.ts';
 import { type Capabilities, rangeKey, UNKNOWN_CAPABILITIES } from '../scan/plan.ts';
+import { type ProbedTable, provesAbsentIsNull } from './probe-nulls.ts';
 import { readSmall, type SmallAnswer } from './small-read.ts';
 
 export interface ProbeResult {
@@ -22,9 +23,10 @@ const TABLE_INFO = 'Dmv_Table_Info';
 /** Asks the instance what its documentation leaves open. A refusal is an answer; only failures that would fail any read are thrown. */
 export async function probeInstance(
   instance: Instance,
-  tables: readonly TableSchema[],
+  chosen: readonly ProbedTable[],
   signal: AbortSignal,
 ): Promise<ProbeResult> {
+  const tables = chosen.map(({ table }) => table);
   let requests = 0;
   const ask = async (table: TableSchema, query: string): Promise<SmallAnswer | null> => {
     requests++;
@@ -37,6 +39,7 @@ export async function probeInstance(
   };
   const info = await readTableRows(instance, signal);
   requests += info.requests;
+  const absentIsNull = await provesAbsentIsNull(chosen, info.rows, ask);
   const ranked = tables
     .filter((table) => rangeKey(table) !== null)
     .map((table) => ({ table, rows: info.rows?.get(table.name) ?? null }))
@@ -67,11 +70,16 @@ export async function probeInstance(
         nextLink: first.rows.length === 3 ? first.hasNextLink : null,
         keyFilter: ranged !== null && ranged.rows.length === 1 && parseGuid(String(ranged.rows[0]?.[key])) === middle,
         count: counted !== null && counted.count !== null,
-        absentIsNull: false,
+        absentIsNull,
       },
     };
   }
-  return { table: null, tableRows: info.rows, requests, capabilities: UNKNOWN_CAPABILITIES };
+  return {
+    table: null,
+    tableRows: info.rows,
+    requests,
+    capabilities: { ...UNKNOWN_CAPABILITIES, absentIsNull },
+  };
 }
 
 /** Row counts that the instance keeps of its tables, where the identity may read them. */

@@ -11,7 +11,6 @@ import { type Checkpoint, writeCheckpoint } from '../vault/checkpoints.ts';
 import type { PartEntry, TableEntry } from '../vault/manifest.ts';
 import { putPart } from '../vault/parts.ts';
 import type { Vault } from '../vault/vault.ts';
-import { findDuplicate } from './duplicates.ts';
 import type { PlannedTable } from './plan-tables.ts';
 import { type ReadContext, readTask, type TaskResult } from './read-task.ts';
 
@@ -47,6 +46,7 @@ export async function readTable(planned: PlannedTable, context: TableContext): P
   const { name } = planned.table;
   const from = clock.now();
   emit({ type: 'tableStarted', table: name, rowsExpected: planned.plan.estimate?.rows ?? null });
+  if (planned.refusal !== null) throw planned.refusal;
   const { plan, results, warnings } = await readByPlan(planned, context);
   const parts = results.flatMap(({ checkpoint }) => checkpoint.parts);
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
@@ -97,7 +97,7 @@ async function readByPlan(
   context: TableContext,
 ): Promise<{ plan: TablePlan; results: readonly DoneTask[]; warnings: string[] }> {
   const { plan } = planned;
-  const warnings: string[] = [];
+  const warnings = [...planned.warnings];
   try {
     return { plan, warnings, results: await readTasks(planned, plan, context) };
   } catch (thrown) {
@@ -142,7 +142,6 @@ async function readAndStore(
   signal.throwIfAborted();
   const number = context.nextNumber(table);
   const result = await readTask({ plan, range, fingerprint: planned.fingerprint, id: `${number}-${table}` }, context);
-  if (!result.ascending && planned.table.key.length > 0) await refuseDuplicates(planned, result, signal);
   const parts: PartEntry[] = [];
   for (const [n, part] of result.parts.entries()) {
     signal.throwIfAborted();
@@ -177,20 +176,6 @@ async function store(
     lastKey: part.lastKey === null ? null : [part.lastKey],
     columns: statistics,
   };
-}
-
-async function refuseDuplicates(planned: PlannedTable, result: TaskResult, signal: AbortSignal): Promise<void> {
-  const { table } = planned;
-  const duplicate = await findDuplicate(
-    result.parts.map((part) => part.path),
-    table.key,
-    signal,
-  );
-  if (duplicate === undefined) return;
-  throw new TablevaultError('DUPLICATE_KEY', `${table.name} came with the same key twice`, {
-    at: { table: table.name, key: duplicate },
-    hint: 'Rows may have moved between pages while they were read: run again, at a quieter time.',
-  });
 }
 
 function taskName(plan: TablePlan, range: KeyRange): string {

@@ -13,6 +13,7 @@ import { judgeByCount, judgeEnd, type Proof } from '../scan/end.ts';
 import type { Capabilities, TablePlan } from '../scan/plan.ts';
 import { ALL_KEYS, type KeyRange, rangeFilter } from '../scan/ranges.ts';
 import { type ReadAnswer, readAnswer } from './answer.ts';
+import { settleDuplicates } from './duplicates.ts';
 import { scanKeys } from './key-scan.ts';
 import { readSmall } from './small-read.ts';
 
@@ -102,12 +103,40 @@ async function readOnce(task: ReadTask, context: ReadContext, tried: number): Pr
         at: { table: table.name },
       });
     }
-    return { parts, unknownProperties, ...read };
+    const settled = await settle(task, context, parts, read);
+    return { ...read, unknownProperties, ...settled };
   } catch (thrown) {
     sink.abort();
     await rm(folder, { recursive: true, force: true });
     throw thrown;
   }
+}
+
+/** Rows that did not come in key order may have come twice: a row that was updated meanwhile, or one that moved between pages. */
+async function settle(
+  task: ReadTask,
+  context: ReadContext,
+  parts: readonly LocalPart[],
+  read: ReadToEnd,
+): Promise<Pick<TaskResult, 'parts' | 'rows' | 'proof' | 'evidence'>> {
+  const { proof, evidence } = read;
+  const { table } = task.plan;
+  if (read.ascending || table.key.length === 0) return { parts, rows: read.rows, proof, evidence };
+  const settled = await settleDuplicates(parts, specOf(task, context, ''), context.signal);
+  // A proof that counts rows with rows proves nothing once some of them were the same.
+  if (!settled.ok || (settled.dropped > 0 && proof === 'split-count')) {
+    throw new TablevaultError('DUPLICATE_KEY', `${table.name} came with the same key twice`, {
+      at: { table: table.name, ...(settled.ok ? {} : { key: settled.key }) },
+      retryable: true,
+      hint: 'Rows may have moved between pages while they were read: run again, at a quieter time.',
+    });
+  }
+  const rows = read.rows - settled.dropped;
+  if (settled.dropped === 0) return { parts, rows, proof, evidence };
+  const verdict = judgeByCount({ rows, ...read.counts });
+  if (!verdict.ok) throw unproven(task.plan, verdict.why);
+  const note = `${settled.dropped} earlier versions of rows that came twice were dropped`;
+  return { parts: settled.parts, rows, proof: verdict.proof, evidence: `${verdict.why}; ${note}` };
 }
 
 type ReadToEnd = Omit<TaskResult, 'parts' | 'unknownProperties'>;
@@ -154,7 +183,10 @@ async function readToEnd(
         await read(next.range, answers.length === 0 ? 'rows' : 'closing read');
         break;
       case 'proven':
+        await holdAgainstCount(task, context, answers);
         return result(next.by, null);
+      case 'unproven':
+        throw unproven(plan, next.why);
       case 'disproved':
         if (plan.strategy === 'ranges') throw disproved(plan, next.why);
         return proveBySplit(plan, context, result('split-count', next.why, { ascending: false }), next.why);
@@ -162,6 +194,18 @@ async function readToEnd(
         return proveBySplit(plan, context, result('split-count', next.why, { ascending: false }), next.why);
     }
   }
+}
+
+/** Of no row or one, there is no second row whose absence would show: where the instance counts, its count must not say more. */
+async function holdAgainstCount(
+  { plan, range }: ReadTask,
+  context: ReadContext,
+  answers: readonly ReadAnswer[],
+): Promise<void> {
+  const rows = answers.reduce((sum, answer) => sum + answer.rows, 0);
+  if (rows > 1 || range.ge !== null || range.le !== null) return;
+  const count = await countRows(plan, context);
+  if (count !== null && count > rows) throw unproven(plan, `${rows} rows came, but the instance counts ${count}`);
 }
 
 /** Without a key to close with: one answer, whole, held against what the instance counts. */

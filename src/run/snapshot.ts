@@ -23,6 +23,7 @@ import { finishCommits } from '../vault/recover.ts';
 import { findResumable } from '../vault/resume.ts';
 import { beginRun, planHashOf } from '../vault/run.ts';
 import { latestSnapshot, type Vault } from '../vault/vault.ts';
+import { type Deadline, startDeadline } from './deadline.ts';
 import { changeWarnings, checkExpectations, driftOf } from './expectations.ts';
 import {
   type ChosenTable,
@@ -78,15 +79,18 @@ export async function runSnapshot(
   deps: SnapshotDeps,
 ): Promise<SnapshotOutcome> {
   const startedMs = deps.clock.now();
-  const session = new Session(pipeline, options, deps, startedMs);
+  const deadline = startDeadline(pipeline.limits.deadlineMs, deps.clock);
+  const signal = AbortSignal.any([deps.signal, deadline.signal]);
+  const session = new Session(pipeline, options, { ...deps, signal }, startedMs, deadline);
   let error: unknown = null;
   let manifest: Manifest | null = null;
   try {
     manifest = await session.take();
     if (!manifest.complete) error = session.tablesFailed();
   } catch (thrown) {
-    error = deps.signal.aborted && !outweighsInterrupt(thrown) ? interrupted(deps.signal.reason) : thrown;
+    error = signal.aborted && !outweighsInterrupt(thrown) ? interrupted(signal.reason) : thrown;
   } finally {
+    deadline.stop();
     await session.close();
   }
   return outcomeOf({
@@ -106,6 +110,7 @@ class Session {
   private readonly options: SnapshotOptions;
   private readonly deps: SnapshotDeps;
   private readonly startedMs: number;
+  private readonly deadline: Deadline;
   private instance: Instance | undefined;
   private store: Store | undefined;
   private leases: Lease[] = [];
@@ -115,11 +120,12 @@ class Session {
   private readonly entries = new Map<string, TableEntry>();
   private readonly failed = new Map<string, FailedTable>();
 
-  constructor(pipeline: Pipeline, options: SnapshotOptions, deps: SnapshotDeps, startedMs: number) {
+  constructor(pipeline: Pipeline, options: SnapshotOptions, deps: SnapshotDeps, startedMs: number, deadline: Deadline) {
     this.pipeline = pipeline;
     this.options = options;
     this.deps = deps;
     this.startedMs = startedMs;
+    this.deadline = deadline;
   }
 
   async take(): Promise<Manifest> {
@@ -138,11 +144,7 @@ class Session {
     await finishCommits(vault, { clock, emit, signal });
     const previous = (await latestSnapshot(vault, { complete: true, signal }))?.manifest;
 
-    const probe = await probeInstance(
-      instance,
-      this.chosen.map(({ table }) => table),
-      signal,
-    );
+    const probe = await probeInstance(instance, this.chosen, signal);
     const { run, planned, finished, numbers } = await this.planOrResume(vault, probe, previous, signal);
     const rowsExpected = planned.reduce((sum, { plan }) => sum + (plan.estimate?.rows ?? 0), 0);
     emit({ type: 'planned', tables: planned.length, rowsExpected });
@@ -170,6 +172,8 @@ class Session {
     const draft = await this.draft(run, instance, previous, signal);
     checkExpectations(pipeline.expect, draft.tables, previous);
     await lease.assertHeld();
+    // All is read: a commit is not worth breaking off.
+    this.deadline.stop();
     const committed = await commitSnapshot(vault, draft, { clock, emit, signal });
     return committed.manifest;
   }

@@ -1,18 +1,19 @@
 import pLimit from 'p-limit';
 import { z } from 'zod';
 import { asTablevaultError, TablevaultError } from '../core/errors.ts';
+import { sha256Hex } from '../storage/digest.ts';
 import type { CallOptions } from '../storage/store.ts';
 import { canonicalJson } from '../vault/json.ts';
 import { doneKey, LATEST_KEY, outcomeKey, snapshotKey, tombstoneKey } from '../vault/layout.ts';
 import type { Manifest, ParentLink } from '../vault/manifest.ts';
-import { manifestProblems } from '../vault/manifest.ts';
+import { manifestBytes, manifestProblems } from '../vault/manifest.ts';
 import { parseObject } from '../vault/parse.ts';
 import { findUnfinishedCommits } from '../vault/recover.ts';
 import { listRuns, readOutcome } from '../vault/run.ts';
 import { readTombstone } from '../vault/tombstones.ts';
 import type { Vault } from '../vault/vault.ts';
 import { readChain, readIfLive } from '../vault/vault.ts';
-import type { Findings } from './verify-findings.ts';
+import { collectFindings, type Findings } from './verify-findings.ts';
 
 const READERS = 4;
 
@@ -34,11 +35,16 @@ export async function verifyChain(vault: Vault, findings: Findings, call: CallOp
   const limit = pLimit(READERS);
   const links = new Map<number, Link>();
   const unreadable = new Set<number>();
+  /** Retired since the chain was listed. */
+  const late = new Set<number>();
   await Promise.all([
     ...chain.live.map((sequence) =>
       limit(async () => {
         const link = await checkManifest(vault, sequence, findings, call);
-        if (link === 'retired') return;
+        if (link === 'retired') {
+          late.add(sequence);
+          return;
+        }
         findings.checked.snapshots += 1;
         if (link === undefined) unreadable.add(sequence);
         else links.set(sequence, link);
@@ -54,7 +60,15 @@ export async function verifyChain(vault: Vault, findings: Findings, call: CallOp
       }),
     ),
   ]);
-  checkLinks(new Set([...chain.live, ...chain.retired]), chain.head, links, findings);
+  for (const sequence of late) {
+    const tombstone = await damageTo(findings, 'TOMBSTONE_UNREADABLE', tombstoneKey(sequence), () =>
+      readTombstone(vault.store, sequence, call),
+    );
+    if (tombstone !== undefined) links.set(sequence, tombstone);
+  }
+  const known = new Set([...chain.live, ...chain.retired]);
+  await addOverlooked(vault, known, chain.head, call);
+  checkLinks(known, chain.head, links, findings);
   await checkRuns(vault, chain.head, unreadable, findings, call);
   await checkHint(vault, chain.head, findings, call);
   return { newestReadable: chain.live.findLast((sequence) => links.has(sequence)), unreadable };
@@ -83,6 +97,20 @@ async function checkManifest(
   findings: Findings,
   call: CallOptions,
 ): Promise<Link | 'retired' | undefined> {
+  const own = collectFindings();
+  const link = await checkLiveManifest(vault, sequence, own, call);
+  // What is wrong with a snapshot that is being pruned meanwhile is no damage.
+  if (own.list.length > 0 && (await vault.store.head(tombstoneKey(sequence), call)) !== undefined) return 'retired';
+  for (const finding of own.list) findings.list.push(finding);
+  return link;
+}
+
+async function checkLiveManifest(
+  vault: Vault,
+  sequence: number,
+  findings: Findings,
+  call: CallOptions,
+): Promise<Link | 'retired' | undefined> {
   const key = snapshotKey(sequence);
   const found = await damageTo(
     findings,
@@ -92,6 +120,8 @@ async function checkManifest(
   );
   if (found === undefined || found === 'retired') return found;
   const { manifest, sha256 } = found;
+  if (sha256Hex(manifestBytes(manifest)) !== sha256)
+    findings.add('MANIFEST_CONTRADICTION', key, 'its bytes are not as tablevault writes a manifest of this content');
   for (const problem of manifestProblems(manifest)) findings.add('MANIFEST_CONTRADICTION', key, problem);
   await checkOutcome(vault, manifest, findings, call);
   return { sha256, parent: manifest.parent };
@@ -117,6 +147,16 @@ async function checkOutcome(vault: Vault, manifest: Manifest, findings: Findings
       snapshotKey(manifest.sequence),
       `it is not the manifest that ${object} was to publish`,
     );
+  }
+}
+
+/** A folder's listing may overlook what is created while it is read: look at each place that seems empty. */
+async function addOverlooked(vault: Vault, known: Set<number>, head: number, call: CallOptions): Promise<void> {
+  for (let sequence = 1; sequence <= head; sequence += 1) {
+    if (known.has(sequence)) continue;
+    const found =
+      (await vault.store.head(snapshotKey(sequence), call)) ?? (await vault.store.head(tombstoneKey(sequence), call));
+    if (found !== undefined) known.add(sequence);
   }
 }
 

@@ -23,7 +23,7 @@ export type FindingCode =
   | 'KEY_DUPLICATE';
 
 /** No damage. */
-export type NoticeCode = 'VAULT_EMPTY' | 'COMMIT_UNFINISHED' | 'HINT_WRONG';
+export type NoticeCode = 'VAULT_EMPTY' | 'COMMIT_UNFINISHED' | 'HINT_WRONG' | 'SNAPSHOT_RETIRED';
 
 export interface Finding {
   readonly code: FindingCode | NoticeCode;
@@ -40,14 +40,17 @@ export interface Findings {
   notice(code: NoticeCode, object: string, message: string): void;
 }
 
-export function collectFindings(): Findings {
+/** @param checked counts to go on with; the same object is counted up. */
+export function collectFindings(checked: Findings['checked'] = nothingChecked()): Findings {
   const list: Finding[] = [];
   const notices: Finding[] = [];
   return {
     list,
     notices,
-    checked: { snapshots: 0, tombstones: 0, tables: 0, parts: 0, bytes: 0, rows: 0 },
+    checked,
     add: (code, object, message) => list.push({ code, object, message }),
     notice: (code, object, message) => notices.push({ code, object, message }),
   };
 }
+
+const nothingChecked = () => ({ snapshots: 0, tombstones: 0, tables: 0, parts: 0, bytes: 0, rows: 0 });

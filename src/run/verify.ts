@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Emit } from '../core/events.ts';
+import { snapshotKey, tombstoneKey } from '../vault/layout.ts';
 import type { Manifest } from '../vault/manifest.ts';
 import type { Vault } from '../vault/vault.ts';
 import { readChain, readIfLive, readSnapshot } from '../vault/vault.ts';
@@ -52,7 +53,15 @@ export async function verifyVault(vault: Vault, options: VerifyOptions): Promise
   const findings = collectFindings();
   const chain = await verifyChain(vault, findings, { signal: options.signal });
   const manifest = await chosenManifest(vault, chain.newestReadable, chain.unreadable, options, findings);
-  if (manifest !== undefined && options.level !== 'manifest') await verifyTables(vault, manifest, options, findings);
+  if (manifest !== undefined && options.level !== 'manifest') {
+    const deeper = collectFindings(findings.checked);
+    await verifyTables(vault, manifest, options, deeper);
+    const retired =
+      deeper.list.length > 0 && (await vault.store.head(tombstoneKey(manifest.sequence), options)) !== undefined;
+    if (retired)
+      findings.notice('SNAPSHOT_RETIRED', snapshotKey(manifest.sequence), 'it was pruned while it was checked');
+    else findings.list.push(...deeper.list);
+  }
   return {
     ok: findings.list.length === 0,
     level: options.level,

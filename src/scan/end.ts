@@ -33,6 +33,8 @@ export type NextStep =
   | { readonly do: 'proven'; readonly by: Proof }
   /** The rows came in no order that is known, so that no key can be called the greatest: another proof is needed. */
   | { readonly do: 'unordered'; readonly why: string }
+  /** Answers that contradict each other: the read must be done again, or given up. */
+  | { readonly do: 'unproven'; readonly why: string }
   /** The server does not compare keys as we do: rows of this range may be missing. */
   | { readonly do: 'disproved'; readonly why: string };
 
@@ -71,7 +73,7 @@ export function judgeEnd(range: KeyRange, answers: readonly Answer[]): NextStep 
     return { do: 'disproved', why: 'the rows of a range came in the order of text, not in that of SQL Server' };
   }
   const last = answers[answers.length - 1] ?? first;
-  if (last.rows === 0) return { do: 'proven', by: answers.length > 1 || last.excluded > 0 ? 'closing-read' : 'empty' };
+  if (last.rows === 0) return judgeEmpty(answers, last, greatest === null ? range : { ge: greatest, le: range.le });
   if (order === 'none') {
     if (answers.length > 1)
       return { do: 'unordered', why: 'more rows came after the greatest key of an answer without order' };
@@ -84,6 +86,19 @@ export function judgeEnd(range: KeyRange, answers: readonly Answer[]): NextStep 
     return { do: 'proven', by: 'closing-read' };
   }
   return { do: 'read', range: { ge: greatest, le: range.le } };
+}
+
+/**
+ * The last answer kept no row. A closing read must bring the row it begins with: one that brings nothing may be short itself, or that row
+ * was deleted. An answer without any row is asked for twice, since it is the one kind that proves nothing of itself.
+ */
+function judgeEmpty(answers: readonly Answer[], last: Answer, again: KeyRange): NextStep {
+  if (last.excluded > 0) return { do: 'proven', by: 'closing-read' };
+  const before = answers[answers.length - 2];
+  const twice = before !== undefined && before.rows === 0 && before.excluded === 0;
+  if (!twice) return { do: 'read', range: again };
+  if (answers.every(({ rows, excluded }) => rows === 0 && excluded === 0)) return { do: 'proven', by: 'empty' };
+  return { do: 'unproven', why: 'a read from the greatest key on brought not even the row with that key' };
 }
 
 /** The order all answers kept to, as far as they tell. */

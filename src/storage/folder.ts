@@ -267,6 +267,20 @@ export function createFolderStore(folder: string, options: { readonly fileSystem
         await fs.syncFolder(dirname(pathOf(key)));
       });
     },
+    async sweepTemporary(olderThanMs, call = {}) {
+      const nowMs = await this.serverNowMs(call);
+      const swept = { objects: 0, bytes: 0 };
+      for (const { name, kind } of (await fs.readdir(join(root, TEMPORARY))) ?? []) {
+        call.signal?.throwIfAborted();
+        const path = join(root, TEMPORARY, name);
+        const found = kind === 'file' ? await fs.stat(path) : undefined;
+        if (found === undefined || nowMs - found.modifiedMs < olderThanMs) continue;
+        await fs.unlink(path).catch(() => undefined);
+        swept.objects += 1;
+        swept.bytes += found.bytes;
+      }
+      return swept;
+    },
     localPath: pathOf,
     async close() {},
   };

@@ -51,6 +51,12 @@ export interface Store {
   /** Makes an object that can be read survive a power cut, after an unclear answer to its put. Stores that cannot lose one leave it out. */
   makeDurable?(key: string): Promise<void>;
 
+  /** Removes unfinished files of killed writers that are older than `olderThanMs` by the store's clock. Stores without such leave it out. */
+  sweepTemporary?(
+    olderThanMs: number,
+    options?: CallOptions,
+  ): Promise<{ readonly objects: number; readonly bytes: number }>;
+
   /** Absolute path of the object's file where it has one that other programs may read. */
   localPath?(key: string): string;
 

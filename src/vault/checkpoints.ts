@@ -2,11 +2,10 @@ import pLimit from 'p-limit';
 import { z } from 'zod';
 import { TablevaultError } from '../core/errors.ts';
 import type { CallOptions } from '../storage/store.ts';
-import { canonicalBytes } from './json.ts';
 import { checkpointFolder, checkpointKey } from './layout.ts';
 import type { PartEntry } from './manifest.ts';
 import { partEntrySchema } from './manifest.ts';
-import { parseObject } from './parse.ts';
+import { parseSealed, sealedBytes } from './seal.ts';
 import type { Vault } from './vault.ts';
 
 const READERS = 8;
@@ -47,7 +46,7 @@ export async function writeCheckpoint(
   checkpoint: Checkpoint,
   call: CallOptions = {},
 ): Promise<number> {
-  const bytes = canonicalBytes({ formatVersion: 1, ...checkpoint });
+  const bytes = sealedBytes({ formatVersion: 1, ...checkpoint });
   for (let number = n; number < n + MAX_TRIES; number += 1) {
     const key = checkpointKey(run, checkpoint.table, number);
     try {
@@ -111,7 +110,7 @@ type Read = { key: string; reason: string } | { checkpoint: Checkpoint; number: 
 async function readOne(vault: Vault, run: string, key: string, number: number, call: CallOptions): Promise<Read> {
   let checkpoint: Checkpoint;
   try {
-    checkpoint = parseObject(checkpointSchema, await vault.store.get(key, call), key);
+    checkpoint = parseSealed(checkpointSchema, await vault.store.get(key, call), key);
   } catch (error) {
     const unreadable = error instanceof TablevaultError && ['VAULT_CORRUPT', 'OBJECT_MISSING'].includes(error.code);
     if (!unreadable) throw error;

@@ -54,6 +54,7 @@ export async function commitSnapshot(vault: Vault, draft: ManifestDraft, deps: C
   deps.signal?.throwIfAborted();
   const start = await placeAfter(vault, head);
   await decideCommit(vault, draft, deps);
+  await refuseSettled(vault, draft);
   return publish(vault, draft, start, deps);
 }
 
@@ -76,6 +77,24 @@ async function decideCommit(vault: Vault, draft: ManifestDraft, deps: CommitDeps
     case 'other':
       throw await lostRun(vault, draft, key);
   }
+}
+
+/**
+ * The outcome of a run whose snapshot was retired is swept, and `done.json` stays in its place: a process that slept since then could
+ * win the outcome a second time, of parts that are gone.
+ */
+async function refuseSettled(vault: Vault, draft: ManifestDraft): Promise<void> {
+  try {
+    const done: unknown = JSON.parse(Buffer.from(await vault.store.get(doneKey(draft.run))).toString());
+    const nonce = typeof done === 'object' && done !== null && 'nonce' in done ? done.nonce : undefined;
+    // Ours: another process has finished this commit already.
+    if (nonce === draft.nonce) return;
+  } catch (error) {
+    if (error instanceof TablevaultError && error.code === 'OBJECT_MISSING') return;
+    throw commitUnknown(vault, draft, doneKey(draft.run), error);
+  }
+  await vault.store.remove(outcomeKey(draft.run)).catch(() => undefined);
+  throw await lostRun(vault, draft, doneKey(draft.run));
 }
 
 async function lostRun(vault: Vault, draft: ManifestDraft, key: string): Promise<TablevaultError> {

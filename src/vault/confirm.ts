@@ -36,8 +36,8 @@ const REFUSALS = new Set(['DESTINATION_DENIED', 'DESTINATION_FULL', 'DESTINATION
 
 /**
  * Puts a create-only object and finds out what became of it. No answer is believed by itself: after every put, whatever it
- * said, the key is read back. Ours there: done. Another's there: it was first. Nothing there: the same bytes are sent again.
- * Only when the store acknowledged the put and then cannot be read is the acknowledgement believed.
+ * said, the key is read back. Ours there: done. Another's there: it was first. Nothing there: the same bytes are sent again. An
+ * acknowledgement that cannot be confirmed by reading stays unknown.
  */
 export async function putConfirmed(
   store: Store,
@@ -52,7 +52,6 @@ export async function putConfirmed(
     const fault = await faultOf(store.putNew(key, bytes, { retries: false }));
     const found = await readBack(store, key);
     if (found instanceof TablevaultError) {
-      if (fault === undefined) return { state: 'mine', bytes };
       unanswered = true;
     } else if (found !== 'absent') {
       if (!isMine(found.bytes)) return { state: 'other', bytes: found.bytes };

@@ -7,6 +7,10 @@ export const LATEST_KEY = 'latest.json';
 export const SNAPSHOTS = 'snapshots/';
 export const TOMBSTONES = 'tombstones/';
 export const RUNS = 'runs/';
+export const TABLES = 'tables/';
+export const PINS = 'pins/';
+/** Objects of `storage/probe.ts` that a writer could not remove. */
+export const PROBES = 'probe/';
 
 const SEQUENCE_DIGITS = 20;
 const MAX_SEGMENT_BYTES = 150;
@@ -16,6 +20,8 @@ export const padded = (sequence: number): string => String(sequence).padStart(SE
 
 export const snapshotKey = (sequence: number): string => `${SNAPSHOTS}${padded(sequence)}.json`;
 export const tombstoneKey = (sequence: number): string => `${TOMBSTONES}${padded(sequence)}.json`;
+
+export const pinKey = (sequence: number): string => `${PINS}${padded(sequence)}.json`;
 
 /** The sequence in a key of `snapshots/`, `tombstones/` or a lock, undefined for a foreign object. */
 export function sequenceOf(key: string, folder: string): number | undefined {
@@ -38,6 +44,11 @@ export const checkpointKey = (run: string, table: string, n: number): string =>
 
 export const partKey = (table: string, run: string, n: number, sha256: string): string =>
   `tables/${segment(table)}/${run}-${n}-${sha256.slice(0, 12)}.parquet`;
+
+/** The run that wrote a part, undefined for a foreign object below `tables/`. */
+export function runOfPart(key: string): string | undefined {
+  return /^tables\/[^/]+\/(\d{8}T\d{6}Z-[0-9a-f]{8})-\d+-[0-9a-f]{12}\.parquet$/.exec(key)?.[1];
+}
 
 export const lockFolder = (name: string): string => `locks/${segment(name)}/`;
 export const lockKey = (name: string, generation: number): string => `${lockFolder(name)}${padded(generation)}.json`;

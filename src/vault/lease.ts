@@ -135,8 +135,12 @@ export async function acquireLease(store: Store, name: string, options: LeaseOpt
     const begunAt = monotonicMs();
     try {
       const owner = await createGeneration(generation + 1, mine, { signal: AbortSignal.timeout(ttlMs / 3) });
+      // A holder that was stopped for long may create a number that others had used and removed: then a greater one exists.
+      const newest = owner.token === mine.token ? await newestGeneration(store, name, {}) : undefined;
       if (owner.token !== mine.token) {
         lost.abort(locked(store, owner));
+      } else if (newest !== undefined && newest.generation > generation + 1) {
+        lost.abort(locked(store, newest.record));
       } else {
         generation += 1;
         takenAt = begunAt;
@@ -181,6 +185,13 @@ export async function acquireLease(store: Store, name: string, options: LeaseOpt
       }
     },
   };
+}
+
+/** Whether somebody may hold the lease of a name now: it is neither released nor run out. Takes nothing. */
+export async function isLeased(store: Store, name: string, call: CallOptions = {}): Promise<boolean> {
+  const newest = await newestGeneration(store, name, call);
+  if (newest === undefined || newest.record.released) return false;
+  return (await store.serverNowMs(call)) - newest.modifiedMs <= newest.record.ttlMs;
 }
 
 interface Newest {

@@ -4,8 +4,8 @@ import { systemClock } from '../core/clock.ts';
 import { TablevaultError } from '../core/errors.ts';
 import { probeCreateOnly } from '../storage/probe.ts';
 import type { CallOptions, Store } from '../storage/store.ts';
-import { canonicalBytes } from './json.ts';
 import { VAULT_KEY } from './layout.ts';
+import { sealedBytes } from './seal.ts';
 import type { Vault, VaultInfo } from './vault.ts';
 import { parseVaultInfo } from './vault.ts';
 
@@ -43,7 +43,7 @@ export async function openVault(store: Store, options: OpenVaultOptions = {}): P
     tool: options.tool ?? 'unknown',
   };
   try {
-    await store.putNew(VAULT_KEY, canonicalBytes(info), call);
+    await store.putNew(VAULT_KEY, sealedBytes(info), call);
   } catch (error) {
     if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_EXISTS') throw error;
   }

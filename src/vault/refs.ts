@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { TablevaultError } from '../core/errors.ts';
 import type { CallOptions } from '../storage/store.ts';
-import { canonicalBytes } from './json.ts';
 import { RUN_ID, refsKey, runFolder } from './layout.ts';
-import { parseObject } from './parse.ts';
+import { parseSealed, sealedBytes } from './seal.ts';
 import { readTombstone } from './tombstones.ts';
 import type { Vault } from './vault.ts';
 
@@ -27,7 +26,7 @@ export async function declareReference(
   call: CallOptions = {},
 ): Promise<boolean> {
   const reference: Reference = { formatVersion: 1, run, snapshot };
-  const bytes = canonicalBytes(reference);
+  const bytes = sealedBytes(reference);
   for (let n = 0; ; n += 1) {
     const key = refsKey(run, n);
     try {
@@ -45,7 +44,7 @@ export async function declareReference(
 export async function readReferences(vault: Vault, run: string, call: CallOptions = {}): Promise<Reference[]> {
   const references: Reference[] = [];
   for await (const { key } of vault.store.list(`${runFolder(run)}refs-`, call)) {
-    references.push(parseObject(referenceSchema, await vault.store.get(key, call), key));
+    references.push(parseSealed(referenceSchema, await vault.store.get(key, call), key));
   }
   return references;
 }

@@ -9,6 +9,7 @@ import { canonicalBytes, canonicalJson } from './json.ts';
 import { outcomeKey, planKey, RUN_ID, RUNS } from './layout.ts';
 import { manifestDraftSchema } from './manifest.ts';
 import { parseObject } from './parse.ts';
+import { parseSealed, sealedBytes } from './seal.ts';
 import type { Vault } from './vault.ts';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -63,7 +64,7 @@ export async function beginRun(vault: Vault, begin: BeginRun, deps: CallOptions 
   const startedAt = new Date(deps.clock.now()).toISOString();
   const plan: RunPlan = { formatVersion: 1, ...begin, startedAt };
   const key = planKey(begin.run);
-  const bytes = canonicalBytes(plan);
+  const bytes = sealedBytes(plan);
   try {
     await vault.store.putNew(key, bytes, { signal: deps.signal });
   } catch (error) {
@@ -80,7 +81,7 @@ export async function readPlan(vault: Vault, run: string, call: CallOptions = {}
     vault,
     planKey(run),
     (bytes, key) => {
-      const plan = parseObject(runPlanSchema, bytes, key);
+      const plan = parseSealed(runPlanSchema, bytes, key);
       return plan.run === run ? plan : misplaced(key, plan.run);
     },
     call,
@@ -93,11 +94,23 @@ export async function readOutcome(vault: Vault, run: string, call: CallOptions =
     vault,
     outcomeKey(run),
     (bytes, key) => {
-      const outcome: Outcome = parseObject(outcomeSchema, bytes, key);
+      const outcome = parseOutcome(bytes, key);
       return outcome.run === run ? outcome : misplaced(key, outcome.run);
     },
     call,
   );
+}
+
+/** Outcomes are written in one spelling; any other is damage. That of a commit says its nonce twice. */
+function parseOutcome(bytes: Uint8Array, key: string): Outcome {
+  const outcome: Outcome = parseObject(outcomeSchema, bytes, key);
+  const agrees =
+    outcome.outcome !== 'commit' || (outcome.nonce === outcome.manifest.nonce && outcome.run === outcome.manifest.run);
+  if (agrees && Buffer.from(canonicalBytes(outcome)).equals(bytes)) return outcome;
+  throw new TablevaultError('VAULT_CORRUPT', `${key} cannot be read: it is not as it was written`, {
+    at: { object: key },
+    hint: 'It was damaged. Run `tablevault verify`; restore the object from a copy of the vault if you have one.',
+  });
 }
 
 /** Ids of all runs of the vault, oldest first. */
@@ -126,7 +139,7 @@ export async function abandonRun(
     isMine: (stored) => Buffer.from(bytes).equals(stored),
   });
   if (result.state === 'mine') return 'abandoned';
-  if (result.state === 'other') return parseObject(outcomeSchema, result.bytes, outcomeKey(run)).outcome;
+  if (result.state === 'other') return parseOutcome(result.bytes, outcomeKey(run)).outcome;
   throw result.error;
 }
 

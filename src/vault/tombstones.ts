@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { TablevaultError } from '../core/errors.ts';
 import type { CallOptions, Store } from '../storage/store.ts';
 import { RUN_ID, tombstoneKey } from './layout.ts';
-import { parseObject } from './parse.ts';
+import { parseSealed, sealedBytes } from './seal.ts';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -38,10 +38,23 @@ export async function readTombstone(
     if (error instanceof TablevaultError && error.code === 'OBJECT_MISSING') return undefined;
     throw error;
   }
-  const tombstone = parseObject(tombstoneSchema, bytes, key);
+  const tombstone = parseSealed(tombstoneSchema, bytes, key);
   if (tombstone.sequence === sequence) return tombstone;
   throw new TablevaultError('VAULT_CORRUPT', `${key} is the tombstone of sequence ${tombstone.sequence}`, {
     at: { object: key },
     hint: 'Somebody moved objects of the vault: restore the folder `tombstones/` from a copy.',
   });
+}
+
+/** Retires a snapshot: from here on readers do not see it. One that is retired already stays as it is. */
+export async function writeTombstone(
+  store: Store,
+  tombstone: Omit<Tombstone, 'formatVersion'>,
+  call: CallOptions = {},
+): Promise<void> {
+  try {
+    await store.putNew(tombstoneKey(tombstone.sequence), sealedBytes({ formatVersion: 1, ...tombstone }), call);
+  } catch (error) {
+    if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_EXISTS') throw error;
+  }
 }

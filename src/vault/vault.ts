@@ -5,7 +5,7 @@ import type { CallOptions, Store } from '../storage/store.ts';
 import { RUN_ID, SNAPSHOTS, sequenceOf, snapshotKey, TOMBSTONES } from './layout.ts';
 import type { Manifest } from './manifest.ts';
 import { parseManifest } from './manifest.ts';
-import { parseObject } from './parse.ts';
+import { parseSealed } from './seal.ts';
 import { readTombstone } from './tombstones.ts';
 
 /** An opened vault: its store, and what `vault.json` says. */
@@ -153,5 +153,5 @@ export async function readSnapshot(
 
 /** Parses `vault.json`. */
 export function parseVaultInfo(bytes: Uint8Array, key: string): VaultInfo {
-  return parseObject(vaultInfoSchema, bytes, key);
+  return parseSealed(vaultInfoSchema, bytes, key);
 }

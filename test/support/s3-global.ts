@@ -19,15 +19,36 @@ declare module 'vitest' {
   }
 }
 
+interface Server {
+  readonly environment: S3Environment;
+  stop(): Promise<void>;
+}
+
+/** Several projects name this file, and each loads it anew; they share one server through the process. */
+const shared = globalThis as { tablevaultTestS3?: { readonly server: Promise<Server>; users: number } | undefined };
+
 /**
  * vitest `globalSetup`: one S3 server for all test files. With `TEST_S3_ENDPOINT` another server is used, with the standard AWS
  * variables as its credentials. In CI a server that cannot be had fails the tests.
  */
-export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  shared.tablevaultTestS3 ??= { server: obtain(), users: 0 };
+  const { tablevaultTestS3: mine } = shared;
+  mine.users += 1;
+  project.provide('s3', (await mine.server).environment);
+  return async () => {
+    mine.users -= 1;
+    if (mine.users > 0) return;
+    shared.tablevaultTestS3 = undefined;
+    await (await mine.server).stop();
+  };
+}
+
+async function obtain(): Promise<Server> {
   const elsewhere = process.env['TEST_S3_ENDPOINT'];
   if (elsewhere !== undefined && elsewhere !== '') {
-    project.provide('s3', { ...awsVariables(), AWS_ENDPOINT_URL_S3: elsewhere, TABLEVAULT_S3_PATH_STYLE: '1' });
-    return undefined;
+    const environment = { ...awsVariables(), AWS_ENDPOINT_URL_S3: elsewhere, TABLEVAULT_S3_PATH_STYLE: '1' };
+    return { environment, stop: async () => undefined };
   }
   const state = await mkdtemp(join(tmpdir(), 'tablevault-s3-'));
   const stop = async () => {
@@ -35,16 +56,14 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     await rm(state, { recursive: true, force: true });
   };
   try {
-    project.provide('s3', await start(state));
-    return stop;
+    return { environment: await start(state), stop };
   } catch (error) {
     await stop();
     if (process.env['CI'] === 'true') throw error;
     console.warn(
       `\nS3 TESTS ARE SKIPPED: no test server (${firstLine(error)}). Set TEST_S3_ENDPOINT to use one of yours.\n`,
     );
-    project.provide('s3', null);
-    return undefined;
+    return { environment: null, stop: async () => undefined };
   }
 }
 

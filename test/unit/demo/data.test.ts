@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { createDatabase, type Row } from '../../../src/demo/database.ts';
 import type { DemoColumn, Value } from '../../../src/demo/model.ts';
@@ -174,6 +175,20 @@ describe('a change of columns', () => {
     expect(after.map((row) => row['Line_No'])).toEqual(before.map((row) => BigInt(row['Line_No'] as number)));
     expect(after.map((row) => row['Quantity'])).toEqual(before.map((row) => `${String(row['Quantity'])}00`));
   });
+});
+
+test('a table model that is missing, no JSON or of another form is a configuration error', () => {
+  const code = (modelFile: string) => {
+    try {
+      createDatabase({ modelFile });
+    } catch (error) {
+      return (error as { code?: string }).code;
+    }
+    return 'none';
+  };
+  expect(code('/no/such/model.jsonl')).toBe('CONFIG_NOT_FOUND');
+  expect(code(fileURLToPath(import.meta.url))).toBe('CONFIG_INVALID');
+  expect(code(fileURLToPath(new URL('../../../package.json', import.meta.url)))).toBe('CONFIG_INVALID');
 });
 
 test('decimal texts carry all digits of their scale and no sign at zero', () => {

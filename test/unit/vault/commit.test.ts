@@ -6,10 +6,10 @@ import { createFolderStore } from '../../../src/storage/folder.ts';
 import { createMemoryStore } from '../../../src/storage/memory.ts';
 import type { Store } from '../../../src/storage/store.ts';
 import { commitSnapshot } from '../../../src/vault/commit.ts';
-import { canonicalBytes } from '../../../src/vault/json.ts';
 import { doneKey, LATEST_KEY, outcomeKey, snapshotKey, tombstoneKey } from '../../../src/vault/layout.ts';
 import { findUnfinishedCommits, finishCommits } from '../../../src/vault/recover.ts';
 import { abandonRun, readOutcome } from '../../../src/vault/run.ts';
+import { sealedBytes } from '../../../src/vault/seal.ts';
 import { latestSnapshot, readChain, readStoredManifest, type Vault } from '../../../src/vault/vault.ts';
 import { faultyStore } from './faulty-store.ts';
 import { draft, memoryVault, type PutFault, testClock } from './support.ts';
@@ -219,7 +219,7 @@ describe('a commit', () => {
       retiredAt: manifest.finishedAt,
       reason: 'test',
     };
-    await vault.store.putNew(tombstoneKey(1), canonicalBytes(tombstone));
+    await vault.store.putNew(tombstoneKey(1), sealedBytes(tombstone));
     await vault.store.remove(snapshotKey(1));
     await vault.store.remove(doneKey(manifest.run));
     // A retired snapshot is not published again by those who look for unfinished commits.
@@ -243,7 +243,7 @@ describe('a commit', () => {
           const other = await commitSnapshot(vault, draft(), deps);
           const { snapshot, run, nonce, finishedAt } = other.manifest;
           const tombstone = { formatVersion: 1, sequence: 1, snapshot, run, nonce, sha256: other.sha256, parent: null };
-          await inner.putNew(tombstoneKey(1), canonicalBytes({ ...tombstone, retiredAt: finishedAt, reason: 'test' }));
+          await inner.putNew(tombstoneKey(1), sealedBytes({ ...tombstone, retiredAt: finishedAt, reason: 'test' }));
           await inner.remove(snapshotKey(1));
         }
         return inner.putNew(key, bytes, options);

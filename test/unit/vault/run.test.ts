@@ -6,13 +6,13 @@ import { sha256Hex } from '../../../src/storage/digest.ts';
 import { createMemoryStore } from '../../../src/storage/memory.ts';
 import { readCheckpoints, writeCheckpoint } from '../../../src/vault/checkpoints.ts';
 import { commitSnapshot } from '../../../src/vault/commit.ts';
-import { canonicalBytes } from '../../../src/vault/json.ts';
 import { checkpointKey, newRunId, partKey, planKey, tombstoneKey } from '../../../src/vault/layout.ts';
 import { openVault } from '../../../src/vault/open-vault.ts';
 import { putPart } from '../../../src/vault/parts.ts';
 import { declareReference, readReferences } from '../../../src/vault/refs.ts';
 import { findResumable } from '../../../src/vault/resume.ts';
 import { abandonRun, beginRun, listRuns, planHashOf, readPlan } from '../../../src/vault/run.ts';
+import { sealedBytes } from '../../../src/vault/seal.ts';
 import { readSnapshot } from '../../../src/vault/vault.ts';
 import { faultyStore } from './faulty-store.ts';
 import { draft, memoryVault, NOW, partEntry, runId, testClock } from './support.ts';
@@ -208,7 +208,7 @@ describe('references to an earlier snapshot', () => {
     const tombstone = { formatVersion: 1, sequence: 1, snapshot, run: manifest.run, nonce, sha256, parent: null };
     await vault.store.putNew(
       tombstoneKey(1),
-      canonicalBytes({ ...tombstone, retiredAt: manifest.finishedAt, reason: 'test' }),
+      sealedBytes({ ...tombstone, retiredAt: manifest.finishedAt, reason: 'test' }),
     );
     expect(await declareReference(vault, runId(), { sequence: 1, sha256 })).toBe(false);
     // Readers honour the tombstone although the manifest is still there.

@@ -17,6 +17,7 @@ import { canonicalBytes } from '../../../src/vault/json.ts';
 import { doneKey, LATEST_KEY, outcomeKey, partKey, snapshotKey, tombstoneKey } from '../../../src/vault/layout.ts';
 import type { PartEntry, TableEntry } from '../../../src/vault/manifest.ts';
 import { openVault } from '../../../src/vault/open-vault.ts';
+import { sealedBytes } from '../../../src/vault/seal.ts';
 import type { Vault } from '../../../src/vault/vault.ts';
 import { faultyStore } from './faulty-store.ts';
 import { draft, memoryVault, NOW, partEntry, runId, tableEntry, testClock } from './support.ts';
@@ -192,13 +193,13 @@ describe('verify at the level manifest', () => {
       retiredAt: manifest.finishedAt,
       reason: 'x',
     };
-    await vault.store.putNew(tombstoneKey(2), canonicalBytes(tombstone));
+    await vault.store.putNew(tombstoneKey(2), sealedBytes(tombstone));
     expect(await codes(vault, 'manifest')).toEqual([]);
     await vault.store.remove(snapshotKey(2));
     await vault.store.remove(outcomeKey(run));
     await vault.store.remove(doneKey(run));
     expect(await codes(vault, 'manifest')).toEqual([]);
-    await altered(vault, tombstoneKey(2), (t) => ({ ...t, sha256: 'b'.repeat(64) }));
+    await vault.store.replace(tombstoneKey(2), sealedBytes({ ...tombstone, sha256: 'b'.repeat(64) }));
     expect(await codes(vault, 'manifest')).toEqual(['CHAIN_BROKEN']);
     await vault.store.replace(tombstoneKey(2), Buffer.from('{}'));
     expect(await codes(vault, 'manifest')).toContain('TOMBSTONE_UNREADABLE');

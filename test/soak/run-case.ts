@@ -1,0 +1,145 @@
+/** Runs the extractor once against a demo instance set up for one case, and judges what came of it. */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { asTablevaultError, EXIT, EXIT_CODE_OF } from '../../src/core/errors.ts';
+import type { Pipeline } from '../../src/core/pipeline.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { type DemoInstance, type DemoOptions, startDemo, type WriteOrder } from '../../src/demo/instance.ts';
+import { TRANSPORT_DEFAULTS, type TransportTuning } from '../../src/instance/transport-options.ts';
+import { runSnapshot } from '../../src/run/snapshot.ts';
+import { hastyClock } from './clock.ts';
+import { findWrong, truthOf } from './truth.ts';
+
+export interface SoakCase {
+  readonly name: string;
+  readonly group: 'plain' | 'personality' | 'right' | 'fault' | 'limit' | 'writer' | 'schema' | 'pair';
+  readonly demo: Omit<DemoOptions, 'clock' | 'port' | 'controlPort'>;
+  readonly limits?: Partial<Pipeline['limits']>;
+  readonly auth?: 'service' | 'reference-token';
+  readonly writer?: { readonly order: WriteOrder; readonly everyMs: number };
+  /** Done once, when so many tables were begun (or, below 0, finished). */
+  readonly meanwhile?: { readonly after: number; readonly act: (demo: DemoInstance) => void };
+  /** Why a clean failure is all that can be had; without it the snapshot must be exact. */
+  readonly impossible?: string;
+  /** The failure depends on the moment: exact is as good. */
+  readonly mayFail?: string;
+}
+
+export type Verdict = 'exact' | 'clean failure' | 'WRONG' | 'FAILED NEEDLESSLY';
+
+export interface SoakResult {
+  readonly case: SoakCase;
+  readonly verdict: Verdict;
+  /** Error code of a failure, or what is wrong. */
+  readonly detail: string;
+  readonly seconds: number;
+}
+
+/** Waits of minutes pass in seconds. */
+const HASTE = 20;
+const TUNING: Partial<TransportTuning> = {
+  // These two are undici's own, by the wall's clock.
+  firstByteTimeoutMs: 1500,
+  idleTimeoutMs: 1500,
+  retry: { ...TRANSPORT_DEFAULTS.retry, faultBudgetMs: 60_000, busyBudgetMs: 120_000, seatsBudgetMs: 60_000 },
+};
+
+export async function runCase(one: SoakCase): Promise<SoakResult> {
+  const began = performance.now();
+  const folder = await mkdtemp(join(tmpdir(), 'tablevault-soak-'));
+  const clock = hastyClock(HASTE);
+  const demo = await startDemo({ ...one.demo, clock });
+  const done = (verdict: Verdict, detail: string): SoakResult => ({
+    case: one,
+    verdict,
+    detail,
+    seconds: (performance.now() - began) / 1000,
+  });
+  try {
+    const personality = one.demo.personality ?? {};
+    const rights = one.demo.rights ?? {};
+    const before = truthOf(demo, personality, rights);
+    if (one.writer !== undefined) demo.startWriter(one.writer.order, one.writer.everyMs);
+    const controller = new AbortController();
+    const watch = watcher(one, demo);
+    const deps = { clock, emit: watch, signal: controller.signal, tuning: TUNING, lockFolder: folder };
+    const pipeline = pipelineOf(one, demo, folder);
+    const options = { full: false, allowPartial: false, fresh: false };
+    const { report, error } = await runSnapshot(pipeline, options, deps);
+    demo.stopWriter();
+    const published = await publishedFiles(folder);
+    if (error !== null) {
+      const cause = report.tables.find((table) => table.error !== null)?.error ?? report.error;
+      const code = asTablevaultError(error).code;
+      const told = `${cause?.code ?? code}: ${cause?.message ?? error.message}`;
+      if (published !== null) return done('WRONG', `published, and failed with ${told}`);
+      if (EXIT_CODE_OF[code] === EXIT.bug || cause?.code === 'BUG') return done('WRONG', told);
+      const excused = one.impossible !== undefined || one.mayFail !== undefined;
+      return done(excused ? 'clean failure' : 'FAILED NEEDLESSLY', told);
+    }
+    if (published === null) return done('WRONG', 'it says done, and nothing is published');
+    const after = truthOf(demo, personality, rights);
+    const wrong = await findWrong({ before, after, changes: demo.changes(), files: published });
+    return wrong.length === 0 ? done('exact', `${report.requests} requests`) : done('WRONG', wrong.join('; '));
+  } catch (thrown) {
+    return done('WRONG', `thrown: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`);
+  } finally {
+    await demo.close();
+    await pause(0);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function watcher({ meanwhile }: SoakCase, demo: DemoInstance) {
+  let begun = 0;
+  let ended = 0;
+  let acted = false;
+  return (event: { readonly type: string }) => {
+    if (event.type === 'tableStarted') begun++;
+    if (event.type === 'tableDone') ended++;
+    if (meanwhile === undefined || acted) return;
+    if (meanwhile.after >= 0 ? begun < meanwhile.after : ended < -meanwhile.after) return;
+    acted = true;
+    meanwhile.act(demo);
+  };
+}
+
+function pipelineOf(one: SoakCase, demo: DemoInstance, folder: string): Pipeline {
+  const { service, referenceToken } = demo.credentials;
+  return {
+    file: join(folder, 'soak.yaml'),
+    name: 'soak',
+    instance: demo.url,
+    auth:
+      one.auth === 'reference-token'
+        ? { kind: 'reference-token', token: new Secret(referenceToken), header: 'authorization' }
+        : { kind: 'service', clientId: service.clientId, clientSecret: new Secret(service.clientSecret) },
+    endpoints: {},
+    tables: { include: ['*'], exclude: ['Dmv_*'], overrides: {} },
+    destination: join(folder, 'vault'),
+    limits: {
+      concurrency: 3,
+      pageRows: 100,
+      memoryMb: 256,
+      resumeWithinMs: 6 * 3600_000,
+      deadlineMs: 900_000,
+      ...one.limits,
+    },
+    parquet: { types: 'portable', compression: 'zstd', partRows: 100_000 },
+    expect: {},
+  };
+}
+
+/** The files of each table by the one manifest of the vault; null when nothing is published. */
+async function publishedFiles(folder: string): Promise<ReadonlyMap<string, readonly string[]> | null> {
+  const vault = join(folder, 'vault');
+  const names = await readdir(join(vault, 'snapshots')).catch(() => []);
+  const [name] = names.filter((each) => each.endsWith('.json'));
+  if (name === undefined) return null;
+  const manifest = JSON.parse(await readFile(join(vault, 'snapshots', name), 'utf8')) as {
+    tables: { name: string; parts: { key: string }[] }[];
+  };
+  return new Map(manifest.tables.map((table) => [table.name, table.parts.map(({ key }) => join(vault, key))]));
+}

@@ -1,0 +1,47 @@
+/** Runs cases, some at a time, until they are done or the time is up. */
+import { allCases, pairCases } from './cases.ts';
+import { runCase, type SoakCase, type SoakResult } from './run-case.ts';
+
+export interface SoakOptions {
+  readonly seed: number;
+  /** No case is begun later than this. */
+  readonly budgetMs: number;
+  readonly parallel: number;
+  /** Pairs beside the fixed cases. */
+  readonly pairs: number;
+  /** Only cases whose name matches. */
+  readonly only?: RegExp | undefined;
+  /** Every n-th of the fixed cases, from an offset that the seed gives; 1 for all. */
+  readonly every: number;
+  readonly onBegin?: (one: SoakCase) => void;
+  readonly onResult?: (result: SoakResult) => void;
+}
+
+export interface Soak {
+  readonly results: readonly SoakResult[];
+  readonly skipped: number;
+}
+
+export async function soak(options: SoakOptions): Promise<Soak> {
+  const { seed, budgetMs, parallel, pairs, only, every, onBegin, onResult } = options;
+  const until = Date.now() + budgetMs;
+  const fixed = allCases().filter((_, index) => index % every === seed % every);
+  const cases = [...fixed, ...pairCases(seed, pairs)].filter((one) => only === undefined || only.test(label(one)));
+  const results: SoakResult[] = [];
+  let next = 0;
+  const reader = async () => {
+    while (next < cases.length && Date.now() < until) {
+      const one = cases[next++]!;
+      onBegin?.(one);
+      const result = await runCase(one);
+      results.push(result);
+      onResult?.(result);
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, reader));
+  return { results, skipped: cases.length - results.length };
+}
+
+export function label(one: SoakCase): string {
+  return `${one.group}: ${one.name}`;
+}
