@@ -263,7 +263,8 @@ export class ResponseDecoder {
     }
     const have = rows.end - this.pos;
     if (have > this.options.maxRowBytes) throw this.tooLarge();
-    this.wanted = this.phase === 'rows' && have > 0 ? have * 2 : have + 1;
+    const most = Math.max(have, this.options.maxRowBytes) + 1;
+    this.wanted = this.phase === 'rows' && have > 0 ? Math.min(have * 2, most) : have + 1;
     return 'input';
   }
 
@@ -331,7 +332,7 @@ export class ResponseDecoder {
     const megabytes = Math.floor(this.options.maxRowBytes / 1024 / 1024);
     return new TablevaultError('ROW_TOO_LARGE', `a row of ${this.options.table} is larger than ${megabytes} MB`, {
       at: this.place(this.pos),
-      hint: 'Raise limits.memoryMb (a row may take an eighth of it), or leave the large column out in the pipeline.',
+      hint: 'Raise limits.memoryMb (a row may take a tenth of it), or leave the large column out in the pipeline.',
     });
   }
 

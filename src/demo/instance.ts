@@ -2,6 +2,7 @@
  * The embedded demo instance: a stand-in for an ERP.net instance on loopback, as strict and as awkward as the documented one.
  * It imports nothing of the product but `core/`, so that tests never confirm their own bug.
  */
+import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '../core/clock.ts';
@@ -78,7 +79,8 @@ export async function startDemo(options: DemoOptions = {}): Promise<DemoInstance
     kind: 'SAT',
     application: clientId,
     by: 'administrator',
-    token: `enrt_${demoSecret('reference token', seed)}`,
+    // Another one each time: two processes must never be found to share a token because two demo instances do.
+    token: `enrt_${randomBytes(24).toString('base64url')}`,
   });
   const credentials: DemoInstance['credentials'] = {
     service: { clientId, clientSecret: demoSecret(clientId, seed) },

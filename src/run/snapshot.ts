@@ -67,7 +67,7 @@ export interface SnapshotDeps {
 /** Times the schema may change under a run before it is given up. */
 const MAX_SCHEMA_ROUNDS = 3;
 /** A row may take this share of the memory that the pipeline allows. */
-const ROW_SHARE = 8;
+const ROW_SHARE = 10;
 
 /**
  * Takes a snapshot: opens the instance and the vault, plans, reads all tables, commits. Returns a report whatever happens; its error is

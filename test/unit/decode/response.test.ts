@@ -190,5 +190,12 @@ describe('a row of any size', () => {
     );
     expect(error.code).toBe('ROW_TOO_LARGE');
     expect(error.hint).toContain('memoryMb');
+    const justBeyond = failure(() =>
+      decodeBody([ID, text], body(`{"Id":1,"V":"${'x'.repeat(17_000)}"}`), { cuts, maxRowBytes: 16_384 }),
+    );
+    expect(justBeyond.code).toBe('ROW_TOO_LARGE');
+    expect(
+      decodeBody([ID, text], body(`{"Id":1,"V":"${'x'.repeat(16_000)}"}`), { cuts, maxRowBytes: 16_384 }).rows,
+    ).toHaveLength(1);
   });
 });
