@@ -2,7 +2,7 @@ import { TablevaultError } from '../core/errors.ts';
 import type { Guid } from '../core/guid.ts';
 import type { TableSchema } from '../core/schema.ts';
 import { Batch } from '../decode/columns.ts';
-import { guidAt } from '../decode/keys.ts';
+import { guidAt, guidWords, isKey } from '../decode/keys.ts';
 import { ResponseDecoder } from '../decode/response.ts';
 import type { Instance } from '../instance/open.ts';
 import type { Filter } from '../odata/filters.ts';
@@ -15,6 +15,8 @@ export interface KeyScan {
   /** Keys drawn evenly, in the order they came. */
   readonly sample: readonly Guid[];
   readonly requests: number;
+  /** Did the wanted key come? */
+  readonly found: boolean;
 }
 
 const SAMPLE_KEYS = 8192;
@@ -27,11 +29,14 @@ export async function scanKeys(
   key: string,
   filter: Filter | undefined,
   signal: AbortSignal,
+  wanted?: Guid,
 ): Promise<KeyScan> {
   const column = table.columns.find(({ name }) => name === key);
   if (column === undefined) throw new TablevaultError('BUG', `${table.name} has no column ${key}`);
   const batch = new Batch([column]);
   const buffer = batch.columns[0]!;
+  const words = wanted === undefined ? undefined : guidWords(wanted);
+  let found = false;
   const sampler = new KeySampler(SAMPLE_KEYS);
   const decoder = new ResponseDecoder([key], {
     table: table.name,
@@ -44,7 +49,10 @@ export async function scanKeys(
   const drain = () => {
     for (;;) {
       const step = decoder.step(batch, () => true);
-      for (let row = 0; row < batch.rows; row++) if (sampler.wants()) sampler.add(guidAt(buffer, row));
+      for (let row = 0; row < batch.rows; row++) {
+        if (sampler.wants()) sampler.add(guidAt(buffer, row));
+        if (words !== undefined && isKey(buffer, row, words)) found = true;
+      }
       batch.clear();
       if (step !== 'full') return step;
     }
@@ -67,7 +75,7 @@ export async function scanKeys(
       throw thrown;
     }
     const { nextLink } = decoder.envelope();
-    if (nextLink === null) return { rows: sampler.count, sample: sampler.sample(), requests };
+    if (nextLink === null) return { rows: sampler.count, sample: sampler.sample(), requests, found };
     url = resolveNextLink(instance.tableApi, nextLink, url);
     if (seen.has(url))
       throw new TablevaultError('PAGING_LOOP', `the pages of ${table.name} do not end`, { at: { table: table.name } });

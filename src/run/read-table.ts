@@ -55,6 +55,9 @@ export async function readTable(planned: PlannedTable, context: TableContext): P
   const unknown = new Set(details.flatMap((detail) => detail.unknownProperties));
   if (unknown.size > 0)
     warnings.push(`properties that $metadata does not name were left out: ${[...unknown].join(', ')}`);
+  const unseen = context.capabilities.absentIsNull ? nullEverywhere(planned, parts) : [];
+  if (unseen.length > 0)
+    warnings.push(`null in every row, or hidden from this identity, which cannot be told apart: ${unseen.join(', ')}`);
   const counts = {
     before: details[0]?.counts.before ?? plan.estimate?.rows ?? null,
     after: details[0]?.counts.after ?? null,
@@ -84,6 +87,13 @@ export async function readTable(planned: PlannedTable, context: TableContext): P
       ...(planned.filter?.op === 'text' ? { filter: planned.filter.text } : {}),
     },
   };
+}
+
+/** Columns without a value in any row. */
+function nullEverywhere({ columns }: PlannedTable, parts: readonly PartEntry[]): readonly string[] {
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+  const nulls = (name: string) => parts.reduce((sum, part) => sum + (part.columns[name]?.nulls ?? 0), 0);
+  return rows === 0 ? [] : columns.map(({ name }) => name).filter((name) => nulls(name) === rows);
 }
 
 interface DoneTask {

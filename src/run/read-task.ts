@@ -9,7 +9,7 @@ import { allOf } from '../odata/filters.ts';
 import { compileQuery } from '../odata/query.ts';
 import type { TaskSink, WriterPool } from '../parquet/pool.ts';
 import type { LocalPart, TaskSpec } from '../parquet/task.ts';
-import { judgeByCount, judgeEnd, type Proof } from '../scan/end.ts';
+import { type Confirmation, judgeByCount, judgeEnd, type Proof } from '../scan/end.ts';
 import type { Capabilities, TablePlan } from '../scan/plan.ts';
 import { ALL_KEYS, type KeyRange, rangeFilter } from '../scan/ranges.ts';
 import { type ReadAnswer, readAnswer } from './answer.ts';
@@ -19,7 +19,7 @@ import { readSmall } from './small-read.ts';
 
 export interface ReadContext {
   readonly instance: Instance;
-  readonly pool: WriterPool;
+  readonly pool: Pick<WriterPool, 'open'>;
   readonly parquet: ParquetSettings;
   readonly capabilities: Capabilities;
   readonly clock: Clock;
@@ -121,7 +121,9 @@ async function settle(
 ): Promise<Pick<TaskResult, 'parts' | 'rows' | 'proof' | 'evidence'>> {
   const { proof, evidence } = read;
   const { table } = task.plan;
-  if (read.ascending || table.key.length === 0) return { parts, rows: read.rows, proof, evidence };
+  // Rows that went to a stream are in no file, and gone: whoever took them is told that they came in no order.
+  const inFiles = parts.every(({ path }) => path !== '');
+  if (read.ascending || table.key.length === 0 || !inFiles) return { parts, rows: read.rows, proof, evidence };
   const settled = await settleDuplicates(parts, specOf(task, context, ''), context.signal);
   // A proof that counts rows with rows proves nothing once some of them were the same.
   if (!settled.ok || (settled.dropped > 0 && proof === 'split-count')) {
@@ -184,16 +186,26 @@ async function readToEnd(
         break;
       case 'proven':
         await holdAgainstCount(task, context, answers);
+        if (next.confirm !== undefined) await confirm(task, context, next.confirm);
         return result(next.by, null);
       case 'unproven':
         throw unproven(plan, next.why);
       case 'disproved':
-        if (plan.strategy === 'ranges') throw disproved(plan, next.why);
-        return proveBySplit(plan, context, result('split-count', next.why, { ascending: false }), next.why);
       case 'unordered':
+        // What proves an answer without order needs the whole table.
+        if (plan.strategy === 'ranges') throw disproved(plan, next.why);
         return proveBySplit(plan, context, result('split-count', next.why, { ascending: false }), next.why);
     }
   }
+}
+
+/** Reads some known keys again, up to the greatest: an answer that lacks it was cut, and so may the closing read have been. */
+async function confirm({ plan, range }: ReadTask, context: ReadContext, { ge, holds }: Confirmation): Promise<void> {
+  const key = plan.keyColumn;
+  if (key === null) return;
+  const filter = allOf(plan.filter, rangeFilter(key, { ge, le: range.le }));
+  const { found } = await scanKeys(context.instance, plan.table, key, filter, context.signal, holds);
+  if (!found) throw unproven(plan, `a second read of its last keys did not bring ${holds}, which came before`);
 }
 
 /** Of no row or one, there is no second row whose absence would show: where the instance counts, its count must not say more. */
@@ -220,15 +232,15 @@ async function readByCount(
   await read();
   const [answer] = answers;
   const rows = answer?.rows ?? 0;
-  if (plan.pageRows !== null && answer?.lastPageRows === plan.pageRows) {
-    throw new TablevaultError('END_UNPROVEN', `the last page of ${plan.table.name} was full and had no next link`, {
-      at: { table: plan.table.name, rows },
-    });
-  }
   const after = await countRows(plan, context);
   const estimated = plan.filter === undefined && plan.estimate?.source === 'Dmv_Table_Info' ? plan.estimate.rows : null;
   const verdict = judgeByCount({ rows, before: before ?? estimated, after });
   if (!verdict.ok) throw unproven(plan, verdict.why);
+  if (verdict.proof !== 'count' && plan.pageRows !== null && answer?.lastPageRows === plan.pageRows) {
+    throw new TablevaultError('END_UNPROVEN', `the last page of ${plan.table.name} was full and had no next link`, {
+      at: { table: plan.table.name, rows },
+    });
+  }
   const counts = { before: before ?? estimated, after };
   const requests = (answer?.requests ?? 0) + (before === null ? 0 : 1) + (after === null ? 0 : 1);
   const shortPage = plan.strategy === 'chain' && verdict.proof === 'none';

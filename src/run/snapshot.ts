@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ import { findResumable } from '../vault/resume.ts';
 import { beginRun, planHashOf } from '../vault/run.ts';
 import { latestSnapshot, type Vault } from '../vault/vault.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
-import { changeWarnings, checkExpectations, driftOf } from './expectations.ts';
+import { checkExpectations } from './expectations.ts';
 import {
   type ChosenTable,
   chooseTables,
@@ -36,6 +36,7 @@ import {
 } from './plan-tables.ts';
 import { type ProbeResult, probeInstance, readTableRows } from './probe.ts';
 import { readTable, type TableContext } from './read-table.ts';
+import { draftManifest, finishEntry, settingsOf } from './snapshot-draft.ts';
 import {
   doneTable,
   emptyTable,
@@ -297,65 +298,18 @@ class Session {
     previous: Manifest | undefined,
     signal: AbortSignal,
   ): Promise<ManifestDraft> {
-    const { pipeline, deps } = this;
-    const { rows: after } = await readTableRows(instance, signal);
-    const tables = this.chosen
-      .map(({ table }) => this.entries.get(table.name))
-      .filter((entry) => entry !== undefined)
-      .map((entry) => this.finishEntry(entry, previous, after));
-    const finishedMs = deps.clock.now();
-    const { requests, bytesReceived } = this.traffic();
-    const sum = (pick: (entry: TableEntry) => number) => tables.reduce((total, entry) => total + pick(entry), 0);
-    const [, version = 'unknown'] = userAgent().split('/');
-    return {
-      formatVersion: FORMAT_VERSION,
-      snapshot: run,
-      nonce: randomUUID(),
+    const { rows: rowsAfter } = await readTableRows(instance, signal);
+    for (const [name, entry] of this.entries) this.entries.set(name, finishEntry(entry, previous, rowsAfter));
+    return draftManifest({
       run,
-      pipeline: { name: pipeline.name, sha256: planHashOf(settingsOf(pipeline)) },
-      instance: {
-        url: instance.url,
-        database: instance.discovery.databaseName,
-        version: instance.version,
-        metadataSha256: instance.metadataSha256,
-      },
-      identity: { kind: instance.identity.kind, describe: instance.identity.describe() },
-      tool: { version, formatVersion: FORMAT_VERSION },
-      complete: this.failed.size === 0,
-      startedAt: new Date(this.startedMs).toISOString(),
-      finishedAt: new Date(finishedMs).toISOString(),
-      tables,
-      failed: [...this.failed.values()].map(({ name, error }) => ({
-        name,
-        error: { code: error.code, message: error.message },
-      })),
-      totals: {
-        tables: tables.length,
-        rows: sum((entry) => entry.rows),
-        bytes: sum((entry) => entry.bytes),
-        parts: sum((entry) => entry.parts.length),
-      },
-      durationMs: finishedMs - this.startedMs,
-      requests,
-      bytesReceived,
-    };
-  }
-
-  /** Adds what is only known at the end: counts after the read, changes since the last complete snapshot. */
-  private finishEntry(
-    entry: TableEntry,
-    previous: Manifest | undefined,
-    after: ReadonlyMap<string, number> | null,
-  ): TableEntry {
-    const before = previous?.tables.find(({ name }) => name === entry.name);
-    const drift = driftOf(entry, before);
-    const counted = entry.filter === undefined ? after?.get(entry.name) : undefined;
-    const counts =
-      entry.counts.after === null && counted !== undefined ? { ...entry.counts, after: counted } : entry.counts;
-    const warnings = [...entry.warnings, ...changeWarnings(entry, before, drift), ...countWarnings(entry, counts)];
-    const finished: TableEntry = { ...entry, counts, warnings, drift };
-    this.entries.set(entry.name, finished);
-    return finished;
+      instance,
+      pipeline: this.pipeline,
+      tables: this.chosen.map(({ table }) => this.entries.get(table.name)).filter((entry) => entry !== undefined),
+      failed: [...this.failed.values()],
+      startedMs: this.startedMs,
+      finishedMs: this.deps.clock.now(),
+      ...this.traffic(),
+    });
   }
 
   tablesFailed(): TablevaultError {
@@ -420,23 +374,6 @@ function concernsAll(error: TablevaultError): boolean {
     EXIT.interrupted,
   ];
   return whole.includes(error.exitCode);
-}
-
-/** The instance holds more rows than came: rights may hide some. Reported, for no read can tell. */
-function countWarnings(entry: TableEntry, counts: TableEntry['counts']): readonly string[] {
-  const { before, after, source } = counts;
-  if (before === null || source !== 'Dmv_Table_Info') return [];
-  const least = Math.min(before, after ?? before);
-  return entry.rows >= least
-    ? []
-    : [`${entry.rows} rows came, Dmv_Table_Info counts ${least}: the identity may not be allowed to see all`];
-}
-
-/** What makes two pipelines ask for the same: all but secrets, limits and destination. */
-function settingsOf(pipeline: Pipeline): unknown {
-  const { instance, auth, tables, parquet } = pipeline;
-  const identity = auth.kind === 'service' ? { kind: auth.kind, clientId: auth.clientId } : { kind: auth.kind };
-  return { instance, identity, tables, parquet };
 }
 
 /** An interrupt makes much fail on the way out; what would mislead if it were hidden behind it stands. */
