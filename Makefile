@@ -1,6 +1,6 @@
 # `make demo` and `make test` work as the only command on a machine that has Node and make; see README.md.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build lint types layers unit schemas bench bench-smoke bench-build clean
+.PHONY: help demo test soak check build lint types layers unit schemas bench bench-smoke bench-build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ demo: build ## take, verify and query snapshots of the demo instance
 test: node_modules/.package-lock.json ## every test
 	@npm test --silent -- $(ARGS)
 
+soak: build ## every personality, right, fault and limit of the demo instance against the extractor (10 minutes)
+	@UV_THREADPOOL_SIZE=16 npx --no-install vitest run --config test/soak/vitest.config.ts --root .
+
 check: lint types layers unit ## lint, types, layers and unit tests
 
 lint: node_modules/.package-lock.json
@@ -36,9 +39,11 @@ unit: build
 schemas: node_modules/.package-lock.json ## write schemas/*.schema.json anew from the code
 	@npm run --silent schemas
 
+# The executable is copied too: a build while the benchmarks run must not change what is measured.
 bench-build: build
 	@npx --no-install tsc -p tsconfig.bench.json
-	@cp -R schemas package.json .cache/bench/
+	@rm -rf .cache/bench/dist .cache/bench/bin
+	@cp -R bin dist schemas package.json .cache/bench/
 
 bench: bench-build ## measure everything (10 minutes) and write docs/performance.md
 	@UV_THREADPOOL_SIZE=16 node .cache/bench/bench/run.js

@@ -84,10 +84,37 @@ const WORDS =
     ' ',
   );
 
+/** How many different keys a reference column points at: the sizes of the tables behind them in a company of some size. */
+const REFERENCED: Readonly<Record<string, number>> = {
+  Bonus_Program_Id: 10,
+  Intrastat_Transport_Country_Id: 60,
+  Level1_Discount_Id: 200,
+  Level2_Discount_Id: 100,
+  Level3_Discount_Id: 50,
+  Line_Deal_Type_Id: 8,
+  Line_Discount_Id: 200,
+  Line_End_Customer_Party_Id: 3000,
+  Line_Store_Id: 40,
+  Lot_Id: 20_000,
+  Parent_Document_Id: 20_000,
+  Product_Code_Id: 6000,
+  Product_Id: 5000,
+  Product_Price_Id: 10_000,
+  Product_Variant_Id: 2000,
+  Promotional_Package_Id: 100,
+  Quantity_Unit_Id: 12,
+  Return_For_Invoice_Line_Id: 50_000,
+  Return_For_Sales_Order_Line_Id: 50_000,
+  Serial_Number_Id: 50_000,
+  Store_Bin_Id: 400,
+};
+/** Lines of an order, about. */
+const LINES_AN_ORDER = 6;
+
 /** `pages` response bodies of `rows` rows each, keys ascending in SQL Server's order. */
 export function orderLinePages(pages: number, rows: number, seed = 1): Uint8Array[] {
   const random = mulberry(seed);
-  const pool = Array.from({ length: 5000 }, () => randomGuid(random));
+  const pool = Array.from({ length: 50_000 }, () => randomGuid(random));
   const encoder = new TextEncoder();
   let serial = 0;
   return Array.from({ length: pages }, () => {
@@ -109,7 +136,8 @@ function row(serial: number, random: () => number, pool: readonly string[]): str
 function value(name: string, type: ColumnType, serial: number, random: () => number, pool: readonly string[]): string {
   switch (type.kind) {
     case 'guid':
-      return `"${pool[Math.floor(random() * pool.length)]}"`;
+      if (name === 'Sales_Order_Id') return `"${sequentialGuid(Math.floor(serial / LINES_AN_ORDER))}"`;
+      return `"${pool[Math.floor(random() * (REFERENCED[name] ?? pool.length))]}"`;
     case 'boolean':
       return random() < 0.5 ? 'true' : 'false';
     case 'int32':
@@ -135,10 +163,15 @@ function value(name: string, type: ColumnType, serial: number, random: () => num
 }
 
 /** Sequential in SQL Server's order, sharing their tail as those of one database server do. */
-function sequentialGuid(serial: number): string {
+export function sequentialGuid(serial: number): string {
   const hex = serial.toString(16).padStart(8, '0');
   const turned = hex.slice(6) + hex.slice(4, 6) + hex.slice(2, 4) + hex.slice(0, 2);
   return `${turned}-5c0d-e311-81cb-00155d001f00`;
+}
+
+/** The serial of a GUID that `sequentialGuid` made. */
+export function serialOf(guid: string): number {
+  return Number.parseInt(guid.slice(6, 8) + guid.slice(4, 6) + guid.slice(2, 4) + guid.slice(0, 2), 16);
 }
 
 function randomGuid(random: () => number): string {

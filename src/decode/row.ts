@@ -1,6 +1,6 @@
 import { type Batch, CODE, type ColumnBuffer } from './columns.ts';
 import { NO, readBoolean, readDate, readFloat, readGuid, readNumber, readTime, readTimestamp } from './scalars.ts';
-import { skipSpace, skipString, skipValue } from './skip.ts';
+import { skipSpace, skipString, skipValue, UNDERRUN } from './skip.ts';
 import { readBinary, readDecimalText, readJson, readText } from './strings.ts';
 
 /** Why a row that is complete and valid JSON is not a row of this table. */
@@ -60,6 +60,11 @@ export class RowDecoder {
       const after = this.decodePredicted(pos, batch, row);
       if (after >= 0) return after;
       restoreRow(batch.columns, row);
+      // A row that is merely not all there says nothing against the prediction.
+      if (skipValue(this.buf, pos, this.end) === UNDERRUN) {
+        this.fault = undefined;
+        return NO;
+      }
     }
     const after = this.decodeByName(pos, batch, row);
     if (after < 0) restoreRow(batch.columns, row);

@@ -26,7 +26,7 @@ export function valueAt(column: ColumnBuffer, row: number): Value {
     case CODE.float64:
       return column.f64[row] ?? 0;
     case CODE.decimal:
-      return decimalToText(unscaledAt(column, row), column.scale);
+      return decimalToText(unscaled(column, row), column.scale);
     case CODE.guid:
       return guidAt(column, row);
     case CODE.timestamp:
@@ -49,8 +49,7 @@ export function valueText(column: ColumnBuffer, row: number): string | null {
   return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : String(value);
 }
 
-/** The whole number that a decimal column holds at a row, before its scale. */
-export function unscaledAt(column: ColumnBuffer, row: number): bigint {
+function unscaled(column: ColumnBuffer, row: number): bigint {
   switch (column.width) {
     case 2:
       return BigInt(column.i16[row] ?? 0);

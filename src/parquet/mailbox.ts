@@ -1,15 +1,23 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { counterOf, slotOf } from './channel.ts';
 import type { ToWriter } from './task.ts';
 
 /** The writer's end of a task's channel: waits for the next message without giving up the thread. */
 export class Mailbox {
   private readonly port: MessagePort;
-  /** Counts messages sent; the sender adds one and notifies after each. */
+  private readonly memory: SharedArrayBuffer;
   private readonly sent: Int32Array;
+  private slot = 0;
 
-  constructor(port: MessagePort, sent: Int32Array) {
+  constructor(port: MessagePort, memory: SharedArrayBuffer) {
     this.port = port;
-    this.sent = sent;
+    this.memory = memory;
+    this.sent = counterOf(memory);
+  }
+
+  /** The bytes of the chunk that a message told of; valid until its slot is reported free. */
+  chunk(length: number): Uint8Array {
+    return slotOf(this.memory, this.slot++).subarray(0, length);
   }
 
   take(): ToWriter {

@@ -4,15 +4,12 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { errorFromData, TablevaultError } from '../core/errors.ts';
 import type { Guid } from '../core/guid.ts';
-import { type FromWriter, type LocalPart, type PageEnd, PROGRESS_BYTES, type TaskSpec, type ToWriter } from './task.ts';
+import { counterOf, createChannelMemory, SLOT_BYTES, SLOTS, slotOf } from './channel.ts';
+import type { FromWriter, LocalPart, PageEnd, TaskSpec, ToWriter } from './task.ts';
 import type { WorkerTask } from './worker.ts';
 
-/** Bytes on their way to a writer at most; more wait for the writer. */
-const WINDOW_BYTES = 2 * PROGRESS_BYTES;
 /** The decoder makes next to no garbage: a small nursery spares memory in each thread. */
 const NURSERY_MB = 4;
-/** Bytes gathered before they are sent over. */
-const BLOCK_BYTES = 256 * 1024;
 /** A writer that was told to give up answers within this time, ms, or not at all. */
 const CLOSE_MS = 20_000;
 
@@ -47,6 +44,8 @@ export class WriterPool {
   private readonly size: number;
   private readonly idle: Worker[] = [];
   private readonly all = new Set<Worker>();
+  /** Of each worker, for one task after another. */
+  private readonly memory = new WeakMap<Worker, SharedArrayBuffer>();
   private readonly waiting: ((worker: Worker) => void)[] = [];
   /** Tasks that a worker is at. */
   private readonly tasks = new Set<TaskSink>();
@@ -60,7 +59,7 @@ export class WriterPool {
   /** A sink for a task, as soon as a writer is free. */
   async open(spec: TaskSpec, hooks: SinkHooks = {}): Promise<TaskSink> {
     const worker = await this.acquire();
-    const sink = createSink(worker, spec, hooks, (usable) => {
+    const sink = createSink(worker, this.memoryOf(worker), spec, hooks, (usable) => {
       this.tasks.delete(sink);
       this.release(worker, usable);
       if (this.tasks.size === 0) this.whenQuiet?.();
@@ -91,6 +90,12 @@ export class WriterPool {
         resolve();
       };
     });
+  }
+
+  private memoryOf(worker: Worker): SharedArrayBuffer {
+    const memory = this.memory.get(worker) ?? createChannelMemory();
+    this.memory.set(worker, memory);
+    return memory;
   }
 
   private async acquire(): Promise<Worker> {
@@ -125,21 +130,30 @@ function workerFile(): string {
   throw new TablevaultError('BUG', 'the writer thread is not built', { hint: 'Run `npm run build`.' });
 }
 
-function createSink(worker: Worker, spec: TaskSpec, hooks: SinkHooks, release: (usable: boolean) => void): TaskSink {
+function createSink(
+  worker: Worker,
+  memory: SharedArrayBuffer,
+  spec: TaskSpec,
+  hooks: SinkHooks,
+  release: (usable: boolean) => void,
+): TaskSink {
   const { port1: port, port2 } = new MessageChannel();
-  const sent = new Int32Array(new SharedArrayBuffer(4));
+  const sent = counterOf(memory);
   const parts: LocalPart[] = [];
-  let block = new Uint8Array(BLOCK_BYTES);
+  let next = 0;
+  let slot = slotOf(memory, next);
+  /** Bytes in the slot that is being filled. */
   let filled = 0;
+  /** Slots that the writer has not reported free. */
   let underway = 0;
   let failure: Error | undefined;
   let ended = false;
   let waiter: Deferred<unknown> | undefined;
   let wants: 'credit' | 'page' | 'done' | undefined;
 
-  const post = (message: ToWriter, transfer: ArrayBuffer[] = []) => {
+  const post = (message: ToWriter) => {
     if (ended) return;
-    port.postMessage(message, transfer);
+    port.postMessage(message);
     Atomics.add(sent, 0, 1);
     Atomics.notify(sent, 0);
   };
@@ -176,9 +190,9 @@ function createSink(worker: Worker, spec: TaskSpec, hooks: SinkHooks, release: (
   const receive = (message: FromWriter) => {
     switch (message.type) {
       case 'progress':
-        underway -= message.bytes;
+        underway -= message.slots;
         if (message.rows > 0) hooks.onRows?.(message.rows);
-        if (underway < WINDOW_BYTES) settle('credit', undefined);
+        if (underway < SLOTS) settle('credit', undefined);
         return;
       case 'unknown':
         hooks.onUnknown?.(message.property);
@@ -201,17 +215,16 @@ function createSink(worker: Worker, spec: TaskSpec, hooks: SinkHooks, release: (
   };
   const flush = () => {
     if (filled === 0) return;
-    const bytes = block.subarray(0, filled);
-    underway += filled;
-    post({ type: 'chunk', bytes }, [block.buffer]);
-    block = new Uint8Array(BLOCK_BYTES);
+    underway++;
+    post({ type: 'chunk', length: filled });
+    slot = slotOf(memory, ++next);
     filled = 0;
   };
 
   port.on('message', receive);
   worker.on('error', onError);
   worker.on('exit', onExit);
-  worker.postMessage({ spec, port: port2, sent } satisfies WorkerTask, [port2 as MessagePort]);
+  worker.postMessage({ spec, port: port2, memory } satisfies WorkerTask, [port2 as MessagePort]);
 
   return {
     begin(exclude) {
@@ -221,13 +234,12 @@ function createSink(worker: Worker, spec: TaskSpec, hooks: SinkHooks, release: (
     async write(bytes) {
       if (failure !== undefined) throw failure;
       for (let at = 0; at < bytes.length; ) {
-        const take = Math.min(bytes.length - at, BLOCK_BYTES - filled);
-        block.set(bytes.subarray(at, at + take), filled);
+        if (underway >= SLOTS) await wait<void>('credit');
+        const take = Math.min(bytes.length - at, SLOT_BYTES - filled);
+        slot.set(bytes.subarray(at, at + take), filled);
         filled += take;
         at += take;
-        if (filled < BLOCK_BYTES) continue;
-        flush();
-        if (underway >= WINDOW_BYTES) await wait<void>('credit');
+        if (filled === SLOT_BYTES) flush();
       }
     },
     async end() {

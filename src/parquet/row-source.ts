@@ -4,18 +4,22 @@ import { BATCH_ROWS, Batch, type ColumnBuffer } from '../decode/columns.ts';
 import { guidAt, guidWords, isKey, KeyWatch } from '../decode/keys.ts';
 import { ResponseDecoder } from '../decode/response.ts';
 import { valueText } from '../decode/values.ts';
+import { REPORT_SLOTS } from './channel.ts';
 import type { Mailbox } from './mailbox.ts';
-import { type FromWriter, PROGRESS_BYTES, type TaskSpec } from './task.ts';
+import type { FromWriter, TaskSpec } from './task.ts';
 
 /** Bytes of text and binary a batch may hold before it is handed on, whatever its rows. */
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+
+/** Where a source takes its messages from, and the bytes that they tell of. */
+export type Inbox = Pick<Mailbox, 'take' | 'chunk'>;
 
 /** The rows of a task, pulled batch by batch: takes the responses' bytes from the mailbox, decodes them, tells of each response's end. */
 export class RowSource {
   readonly batch: Batch;
   readonly partKeys = new KeyWatch();
   private readonly spec: TaskSpec;
-  private readonly mailbox: Mailbox;
+  private readonly mailbox: Inbox;
   private readonly send: (message: FromWriter) => void;
   private readonly decoder: ResponseDecoder;
   private readonly pageKeys = new KeyWatch();
@@ -29,13 +33,13 @@ export class RowSource {
   private last: string | null = null;
   private inResponse = false;
   /** Since the last report. */
-  private newBytes = 0;
+  private freeSlots = 0;
   private newRows = 0;
   /** Rows of the batch already given to `seeRows`. */
   private seen = 0;
   finished = false;
 
-  constructor(spec: TaskSpec, mailbox: Mailbox, send: (message: FromWriter) => void) {
+  constructor(spec: TaskSpec, mailbox: Inbox, send: (message: FromWriter) => void) {
     this.spec = spec;
     this.mailbox = mailbox;
     this.send = send;
@@ -94,9 +98,8 @@ export class RowSource {
         this.inResponse = true;
         return true;
       case 'chunk':
-        this.decoder.push(message.bytes);
-        this.newBytes += message.bytes.length;
-        if (this.newBytes >= PROGRESS_BYTES) this.report();
+        this.decoder.push(this.mailbox.chunk(message.length));
+        if (++this.freeSlots >= REPORT_SLOTS) this.report();
         return true;
       case 'end':
         this.decoder.finish();
@@ -127,8 +130,8 @@ export class RowSource {
   }
 
   private report(): void {
-    this.send({ type: 'progress', bytes: this.newBytes, rows: this.newRows });
-    this.newBytes = 0;
+    this.send({ type: 'progress', slots: this.freeSlots, rows: this.newRows });
+    this.freeSlots = 0;
     this.newRows = 0;
   }
 

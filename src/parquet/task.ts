@@ -56,17 +56,15 @@ export interface ColumnStats {
 
 export type ToWriter =
   | { readonly type: 'begin'; readonly exclude: Guid | null }
-  | { readonly type: 'chunk'; readonly bytes: Uint8Array }
+  /** So many bytes stand in the next slot of the shared memory. */
+  | { readonly type: 'chunk'; readonly length: number }
   | { readonly type: 'end' }
   | { readonly type: 'finish' }
   | { readonly type: 'abort' };
 
-/** A writer reports progress after so many bytes: half of what may be on its way to it. */
-export const PROGRESS_BYTES = 512 * 1024;
-
 export type FromWriter =
-  /** Bytes taken in and rows decoded since the last such message. */
-  | { readonly type: 'progress'; readonly bytes: number; readonly rows: number }
+  /** Slots that are free again and rows decoded since the last such message. */
+  | { readonly type: 'progress'; readonly slots: number; readonly rows: number }
   | { readonly type: 'page'; readonly page: PageEnd }
   | { readonly type: 'unknown'; readonly property: string }
   | { readonly type: 'part'; readonly part: LocalPart }

@@ -9,16 +9,16 @@ import { ParquetWriter } from './writer.ts';
 export interface WorkerTask {
   readonly spec: TaskSpec;
   readonly port: MessagePort;
-  readonly sent: Int32Array;
+  readonly memory: SharedArrayBuffer;
 }
 
 let writer: Promise<ParquetWriter> | undefined;
 
-async function run({ spec, port, sent }: WorkerTask): Promise<void> {
+async function run({ spec, port, memory }: WorkerTask): Promise<void> {
   const send = (message: FromWriter) => port.postMessage(message);
   try {
     writer ??= ParquetWriter.open();
-    const source = new RowSource(spec, new Mailbox(port, sent), send);
+    const source = new RowSource(spec, new Mailbox(port, memory), send);
     await (await writer).write(spec, source, (part) => send({ type: 'part', part }));
     send({ type: 'done' });
   } catch (thrown) {

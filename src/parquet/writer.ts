@@ -16,6 +16,8 @@ const ROW_GROUP_BYTES = 48 * 1024 * 1024;
 const ROW_GROUP_ROWS = { least: 2048, most: 122_880 };
 /** A text takes a 16-byte header, and its bytes behind it; GUIDs as text have 36, other text is taken for about as long. */
 const TEXT_BYTES = { header: 16, content: 36 };
+/** A dictionary pays when each of its words stands in so many rows; it is written anew in every row group. */
+const ROWS_A_WORD = 32;
 /** Longer minima and maxima are left out of the manifest. */
 const MAX_STAT_CHARS = 64;
 
@@ -124,10 +126,12 @@ export class ParquetWriter {
 /** The options of `COPY … TO` for the files of a task. */
 export function copyOptions(spec: Pick<TaskSpec, 'columns' | 'compression' | 'metadata' | 'profile'>): string {
   const metadata = Object.entries(spec.metadata).map(([key, value]) => `${sqlText(key)}: ${sqlText(value)}`);
+  const rows = rowGroupRows(spec);
   const options = [
     'FORMAT parquet',
     `COMPRESSION ${spec.compression}`,
-    `ROW_GROUP_SIZE ${rowGroupRows(spec)}`,
+    `ROW_GROUP_SIZE ${rows}`,
+    `DICTIONARY_SIZE_LIMIT ${Math.ceil(rows / ROWS_A_WORD)}`,
     'RETURN_STATS',
     ...(metadata.length === 0 ? [] : [`KV_METADATA {${metadata.join(', ')}}`]),
   ];

@@ -30,13 +30,23 @@ export type Proof = 'boundary' | 'closing-read' | 'empty' | 'count' | 'split-cou
 
 export type NextStep =
   | { readonly do: 'read'; readonly range: KeyRange }
-  | { readonly do: 'proven'; readonly by: Proof }
+  /** With `confirm`: only if a read of the keys from `ge` on (null: all of the range) brings the key `holds` too. */
+  | { readonly do: 'proven'; readonly by: Proof; readonly confirm?: Confirmation }
   /** The rows came in no order that is known, so that no key can be called the greatest: another proof is needed. */
   | { readonly do: 'unordered'; readonly why: string }
   /** Answers that contradict each other: the read must be done again, or given up. */
   | { readonly do: 'unproven'; readonly why: string }
   /** The server does not compare keys as we do: rows of this range may be missing. */
   | { readonly do: 'disproved'; readonly why: string };
+
+export interface Confirmation {
+  readonly ge: Guid | null;
+  /** The greatest key that came. */
+  readonly holds: Guid;
+}
+
+/** Rows that a confirming read should find again: more than one, so that an answer cut by a share shows, and fewer than rights cut at. */
+const CONFIRM = { least: 8, most: 1_900 };
 
 /** Reads that bring fewer rows than this, so many times in a row, only find rows that were inserted meanwhile. */
 const TRICKLE = { rows: 50, reads: 20 };
@@ -73,7 +83,11 @@ export function judgeEnd(range: KeyRange, answers: readonly Answer[]): NextStep 
     return { do: 'disproved', why: 'the rows of a range came in the order of text, not in that of SQL Server' };
   }
   const last = answers[answers.length - 1] ?? first;
-  if (last.rows === 0) return judgeEmpty(answers, last, greatest === null ? range : { ge: greatest, le: range.le });
+  if (last.rows === 0) {
+    const step = judgeEmpty(answers, last, greatest === null ? range : { ge: greatest, le: range.le });
+    const confirm = step.do === 'proven' && greatest !== null ? confirmationOf(range, answers, greatest) : undefined;
+    return confirm === undefined ? step : { do: 'proven', by: 'closing-read', confirm };
+  }
   if (order === 'none') {
     if (answers.length > 1)
       return { do: 'unordered', why: 'more rows came after the greatest key of an answer without order' };
@@ -99,6 +113,25 @@ function judgeEmpty(answers: readonly Answer[], last: Answer, again: KeyRange): 
   if (!twice) return { do: 'read', range: again };
   if (answers.every(({ rows, excluded }) => rows === 0 && excluded === 0)) return { do: 'proven', by: 'empty' };
   return { do: 'unproven', why: 'a read from the greatest key on brought not even the row with that key' };
+}
+
+/**
+ * A server that cuts every answer by a share cuts the closing read as well, to the one row that looks like the end. It gives itself away
+ * over rows that are known: so where an answer was short already, or the rows are so few that one cut could do it, some known rows are read
+ * again. Undefined where that is not called for.
+ */
+function confirmationOf(range: KeyRange, answers: readonly Answer[], holds: Guid): Confirmation | undefined {
+  const withRows = answers.filter(({ rows }) => rows > 0);
+  const total = withRows.reduce((sum, { rows }) => sum + rows, 0);
+  if (total < 2 || (withRows.length < 2 && total > CONFIRM.least)) return undefined;
+  let known = 0;
+  let from: Guid | null = withRows[withRows.length - 1]?.asked.ge ?? null;
+  for (const { rows, asked } of withRows.toReversed()) {
+    if (known >= CONFIRM.least || known + rows > CONFIRM.most) break;
+    known += rows;
+    from = asked.ge ?? range.ge;
+  }
+  return { ge: from, holds };
 }
 
 /** The order all answers kept to, as far as they tell. */
@@ -128,6 +161,12 @@ export function judgeByCount({ rows, before, after }: CountEvidence): {
   if (least !== null && most !== null) {
     if (rows >= least && rows <= most)
       return { ok: true, proof: 'count', why: `the instance counts ${describeCount(least, most)}` };
+    if (rows > most && before !== null && after !== null)
+      return {
+        ok: false,
+        proof: 'none',
+        why: `${rows} rows came, but the instance counts ${describeCount(least, most)} before and after: some came twice`,
+      };
     if (rows > most)
       return { ok: true, proof: 'none', why: `${rows} rows came, the instance counts ${describeCount(least, most)}` };
     return {

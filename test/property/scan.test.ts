@@ -22,12 +22,10 @@ const orders: fc.Arbitrary<{ name: string; compare: Compare }> = fc.oneof(
   fc.constant({ name: 'sql', compare: compareGuidsAsSqlServer }),
   fc.constant({ name: 'text', compare: text }),
   fc.constant({ name: 'reversed', compare: (a: string, b: string) => compareGuidsAsSqlServer(b, a) }),
-  fc
-    .integer()
-    .map((seed) => ({
-      name: `random ${seed}`,
-      compare: (a: string, b: string) => scramble(a, seed) - scramble(b, seed) || text(a, b),
-    })),
+  fc.integer().map((seed) => ({
+    name: `random ${seed}`,
+    compare: (a: string, b: string) => scramble(a, seed) - scramble(b, seed) || text(a, b),
+  })),
 );
 
 function scramble(key: string, seed: number): number {
@@ -146,6 +144,39 @@ describe('one stream', () => {
         if (rows !== undefined) expect(sorted(rows)).toEqual(sorted(table));
       }),
       { numRuns: 1000 },
+    );
+  });
+
+  test('is whole also where answers come empty, as long as no two do so one after the other', () => {
+    const lost = fc.array(fc.boolean(), { maxLength: 12 });
+    fc.assert(
+      fc.property(keys, fc.integer({ min: 2, max: 80 }), lost, (table, cap, losses) => {
+        const ask = serve(table, compareGuidsAsSqlServer, cap);
+        let asked = 0;
+        const rows = readRange(ALL_KEYS, (range) => {
+          const n = asked++;
+          return losses[n] === true && losses[n - 1] !== true ? [] : ask(range);
+        });
+        expect(sorted(rows ?? [])).toEqual(sorted(table));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('is not taken for whole where the greatest row vanished before the end was proven', () => {
+    fc.assert(
+      fc.property(keys, fc.integer({ min: 2, max: 80 }), (table, cap) => {
+        fc.pre(table.length > 0);
+        const greatest = [...table].sort(compareGuidsAsSqlServer).at(-1);
+        const before = serve(table, compareGuidsAsSqlServer, cap);
+        const after = serve(
+          table.filter((key) => key !== greatest),
+          compareGuidsAsSqlServer,
+          cap,
+        );
+        const rows = readRange(ALL_KEYS, (range) => (range.ge === greatest ? after(range) : before(range)));
+        expect(rows).toBeUndefined();
+      }),
     );
   });
 

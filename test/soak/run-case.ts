@@ -124,7 +124,7 @@ function pipelineOf(one: SoakCase, demo: DemoInstance, folder: string): Pipeline
       pageRows: 100,
       memoryMb: 256,
       resumeWithinMs: 6 * 3600_000,
-      deadlineMs: 900_000,
+      deadlineMs: 3_600_000,
       ...one.limits,
     },
     parquet: { types: 'portable', compression: 'zstd', partRows: 100_000 },

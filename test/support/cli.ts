@@ -1,8 +1,18 @@
 /** The executable as a person or a scheduler runs it. Needs `dist/`: `npm test` builds it first. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/tablevault.cjs', import.meta.url));
+
+/**
+ * Temporary files of the commands that this test process runs. Every demo instance of the same seed has the same reference token, whose
+ * lock is kept there: test files that run side by side must not see each other's.
+ */
+const TEMPORARY = join(tmpdir(), `tablevault-test-${process.pid}`);
+process.once('exit', () => rmSync(TEMPORARY, { recursive: true, force: true }));
 
 export interface CliResult {
   readonly code: number | null;
@@ -19,8 +29,11 @@ export interface CliOptions {
 
 /** Runs `tablevault …args` to its end. Nothing of the environment that could change its behaviour is passed on. */
 export function tablevault(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
-  const { PATH, HOME, TMPDIR } = process.env;
-  const own = Object.fromEntries(Object.entries({ PATH, HOME, TMPDIR }).filter(([, value]) => value !== undefined));
+  const { PATH, HOME } = process.env;
+  mkdirSync(TEMPORARY, { recursive: true });
+  const own = Object.fromEntries(
+    Object.entries({ PATH, HOME, TMPDIR: TEMPORARY }).filter(([, value]) => value !== undefined),
+  );
   const child = spawn(process.execPath, [LAUNCHER, ...args], {
     env: { ...own, ...options.env },
     cwd: options.cwd,

@@ -13,7 +13,12 @@ export type ExactRow = Readonly<Record<string, Exact>>;
 
 /** Rows of a file, in order. */
 export async function readRows(path: string): Promise<ExactRow[]> {
-  const table = tableFromIPC(readParquet(await readFile(path)).intoIPCStream());
+  return arrowRows(readParquet(await readFile(path)).intoIPCStream());
+}
+
+/** Rows of an Arrow IPC file or stream, in order. */
+export function arrowRows(bytes: Uint8Array): ExactRow[] {
+  const table = tableFromIPC(bytes);
   const columns = table.schema.fields.map((field, index) => [field.name, valuesOf(table.getChildAt(index)!)] as const);
   return Array.from({ length: table.numRows }, (_, row) =>
     Object.fromEntries(columns.map(([name, values]) => [name, values[row] ?? null])),
