@@ -32,9 +32,8 @@ import {
 } from 'apache-arrow';
 import type { Column, TypeProfile } from '../core/schema.ts';
 import type { ColumnBuffer } from '../decode/columns.ts';
-import { store128 } from '../decode/decimals.ts';
 import { guidAt } from '../decode/keys.ts';
-import { unscaledAt, valueAt } from '../decode/values.ts';
+import { valueAt } from '../decode/values.ts';
 import type { FormatOptions, RowFormat } from './extract-format.ts';
 
 export function arrowFormat({ columns, output, profile, toFile }: FormatOptions): RowFormat {
@@ -198,10 +197,19 @@ function bits({ bytes }: ColumnBuffer, rows: number): Uint8Array {
   return packed;
 }
 
-/** Decimals at 128 bits, whatever width they were decoded to; under a null there may be anything. */
-function decimals(column: ColumnBuffer, rows: number): Uint32Array {
-  const words = new BigInt64Array(rows * 2);
-  for (let row = 0; row < rows; row++) if (!column.isNull(row)) store128(words, row, unscaledAt(column, row));
+/**
+ * Decimals at 128 bits, little endian, whatever width they were decoded to. Word by word: it is faster than BigInt, and the optimizing
+ * compiler of Node 20 (V8 11.3) aborts the process over the same loop written with 64-bit BigInts.
+ */
+function decimals({ width, i16, i32 }: ColumnBuffer, rows: number): Uint32Array {
+  const words = new Int32Array(rows * 4);
+  const used = Math.max(1, width / 4);
+  for (let row = 0; row < rows; row++) {
+    for (let word = 0; word < used; word++)
+      words[row * 4 + word] = width === 2 ? (i16[row] ?? 0) : (i32[row * used + word] ?? 0);
+    const sign = words[row * 4 + used - 1]! >> 31;
+    for (let word = used; word < 4; word++) words[row * 4 + word] = sign;
+  }
   return new Uint32Array(words.buffer);
 }
 

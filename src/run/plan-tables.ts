@@ -58,6 +58,8 @@ export interface PlanDeps {
   readonly pipeline: Pipeline;
   readonly signal: AbortSignal;
   readonly emit: Emit;
+  /** Reads the keys of a table to be cut; default `scanKeys`. */
+  readonly scan?: typeof scanKeys;
 }
 
 export interface PlannedTable extends ChosenTable {
@@ -94,7 +96,7 @@ async function planOne(chosen: ChosenTable, deps: PlanDeps): Promise<PlannedTabl
     sample = previousKeys(previous, chosen);
     if (sample.length < wanted) {
       try {
-        const scan = await scanKeys(instance, table, key, filter, signal);
+        const scan = await (deps.scan ?? scanKeys)(instance, table, key, filter, signal);
         sample = scan.sample;
         requests += scan.requests;
         estimate = { rows: scan.rows, source: 'keys' };

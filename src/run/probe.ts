@@ -4,6 +4,7 @@ import type { TableSchema } from '../core/schema.ts';
 import type { Instance } from '../instance/open.ts';
 import { compileQuery } from '../odata/query.ts';
 import { type Capabilities, rangeKey, UNKNOWN_CAPABILITIES } from '../scan/plan.ts';
+import type { CachedProbe } from './probe-cache.ts';
 import { type ProbedTable, provesAbsentIsNull } from './probe-nulls.ts';
 import { readSmall, type SmallAnswer } from './small-read.ts';
 
@@ -20,11 +21,16 @@ export interface ProbeResult {
 const MAX_CANDIDATES = 5;
 const TABLE_INFO = 'Dmv_Table_Info';
 
-/** Asks the instance what its documentation leaves open. A refusal is an answer; only failures that would fail any read are thrown. */
+/**
+ * Asks the instance what its documentation leaves open. A refusal is an answer; only failures that would fail any read are thrown.
+ *
+ * @param cached answers of an earlier run that need not be asked for again
+ */
 export async function probeInstance(
   instance: Instance,
   chosen: readonly ProbedTable[],
   signal: AbortSignal,
+  cached?: CachedProbe,
 ): Promise<ProbeResult> {
   const tables = chosen.map(({ table }) => table);
   let requests = 0;
@@ -40,6 +46,10 @@ export async function probeInstance(
   const info = await readTableRows(instance, signal);
   requests += info.requests;
   const absentIsNull = await provesAbsentIsNull(chosen, info.rows, ask);
+  if (cached !== undefined) {
+    const { table, capabilities } = cached;
+    return { table, tableRows: info.rows, requests, capabilities: { ...capabilities, absentIsNull } };
+  }
   const ranked = tables
     .filter((table) => rangeKey(table) !== null)
     .map((table) => ({ table, rows: info.rows?.get(table.name) ?? null }))

@@ -6,7 +6,7 @@ import type { CallOptions, ListedObject } from '../storage/store.ts';
 import { readMarks } from '../vault/gc-mark.ts';
 import { planSweep, type SweepPlan } from '../vault/gc-plan.ts';
 import { type Swept, sweep } from '../vault/gc-sweep.ts';
-import { PROBES, planKey, RUNS, runFolder, TABLES, tombstoneKey } from '../vault/layout.ts';
+import { doneKey, PROBES, planKey, RUNS, runFolder, TABLES, tombstoneKey } from '../vault/layout.ts';
 import { isLeased } from '../vault/lease.ts';
 import { readPinned } from '../vault/pins.ts';
 import {
@@ -180,6 +180,8 @@ async function abandonDead(
   const dead: string[] = [];
   for (const run of await listRuns(vault, { signal })) {
     if ((await readOutcome(vault, run, { signal })) !== undefined) continue;
+    // Its snapshot was retired and swept, and its outcome with it.
+    if ((await vault.store.head(doneKey(run), { signal })) !== undefined) continue;
     let lastMs = Number.NEGATIVE_INFINITY;
     for await (const { modifiedMs } of vault.store.list(runFolder(run), { signal }))
       lastMs = Math.max(lastMs, modifiedMs);
@@ -208,7 +210,10 @@ async function readSweepPlan(
   graceMs: number,
   call: CallOptions,
 ): Promise<SweepPlan> {
-  const marks = await readMarks(vault, new Set(retiring.map(({ sequence }) => sequence)), call);
+  const sequences = new Set(retiring.map(({ sequence }) => sequence));
+  let marks = await readMarks(vault, sequences, call);
+  // A snapshot may be committed, and another prune may retire those before it, while they are listed.
+  for (let attempt = 1; marks.live === 0 && attempt < 3; attempt += 1) marks = await readMarks(vault, sequences, call);
   if (marks.live === 0) {
     throw new TablevaultError(
       'VAULT_CORRUPT',

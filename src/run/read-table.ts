@@ -34,6 +34,9 @@ interface TaskDetail {
   readonly unknownProperties: readonly string[];
 }
 
+/** Begins the warning of a table that was not read as it was planned. */
+export const READ_OTHERWISE = 'read as one stream';
+
 export interface TableResult {
   readonly entry: TableEntry;
   /** Parts taken over from the run that is continued. */
@@ -113,7 +116,7 @@ async function readByPlan(
   } catch (thrown) {
     const fallback = thrown instanceof TablevaultError ? safePlan(plan, thrown) : undefined;
     if (fallback === undefined) throw thrown;
-    warnings.push(`read as one stream: ${(thrown as TablevaultError).message}`);
+    warnings.push(`${READ_OTHERWISE}: ${(thrown as TablevaultError).message}`);
     return { plan: fallback, warnings, results: await readTasks(planned, fallback, context) };
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { Clock } from '../core/clock.ts';
-import { asTablevaultError, EXIT, TablevaultError } from '../core/errors.ts';
+import { asTablevaultError, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import { type Instance, openInstance } from '../instance/open.ts';
@@ -35,8 +35,10 @@ import {
   storePlan,
 } from './plan-tables.ts';
 import { type ProbeResult, probeInstance, readTableRows } from './probe.ts';
-import { readTable, type TableContext } from './read-table.ts';
+import { forgetProbe, readCachedProbe, storeProbe } from './probe-cache.ts';
+import { READ_OTHERWISE, readTable, type TableContext } from './read-table.ts';
 import { draftManifest, finishEntry, settingsOf } from './snapshot-draft.ts';
+import { concernsAll, interrupted, outweighsInterrupt } from './snapshot-errors.ts';
 import {
   doneTable,
   emptyTable,
@@ -145,7 +147,9 @@ class Session {
     await finishCommits(vault, { clock, emit, signal });
     const previous = (await latestSnapshot(vault, { complete: true, signal }))?.manifest;
 
-    const probe = await probeInstance(instance, this.chosen, signal);
+    const cached = options.fresh ? undefined : await readCachedProbe(vault, instance, clock.now(), signal);
+    const probe = await probeInstance(instance, this.chosen, signal, cached);
+    if (cached === undefined) await storeProbe(vault, instance, probe, clock.now(), signal);
     const { run, planned, finished, numbers } = await this.planOrResume(vault, probe, previous, signal);
     const rowsExpected = planned.reduce((sum, { plan }) => sum + (plan.estimate?.rows ?? 0), 0);
     emit({ type: 'planned', tables: planned.length, rowsExpected });
@@ -168,6 +172,7 @@ class Session {
       nextNumber: numbering(numbers),
     };
     await this.readAll(planned, context, abort);
+    if (cached !== undefined && this.wentOtherwise(planned)) await forgetProbe(vault, instance);
     await this.settleSchema(context, probe, previous, abort);
     if (this.failed.size > 0 && !options.allowPartial) throw this.tablesFailed();
     const draft = await this.draft(run, instance, previous, signal);
@@ -248,6 +253,13 @@ class Session {
       }),
     );
     if (fatal !== undefined) throw fatal;
+  }
+
+  /** Did a table fail, or was it read in another way than planned? Then what is known of the instance may be out of date. */
+  private wentOtherwise(planned: readonly PlannedTable[]): boolean {
+    return planned.some(
+      ({ table }) => this.entries.get(table.name)?.warnings.some((text) => text.startsWith(READ_OTHERWISE)) ?? true,
+    );
   }
 
   /** Reads `$metadata` again: tables whose schema changed while they were read are read anew. */
@@ -359,33 +371,4 @@ function numbering(first: ReadonlyMap<string, number>): (table: string) => numbe
     next.set(table, number + 1);
     return number;
   };
-}
-
-/** Does an error of one table mean that no other can succeed either? A table that may not be read is that table's failure. */
-function concernsAll(error: TablevaultError): boolean {
-  if (error.code === 'AUTH_FORBIDDEN') return false;
-  const whole: readonly number[] = [
-    EXIT.bug,
-    EXIT.auth,
-    EXIT.instance,
-    EXIT.destination,
-    EXIT.commitUnknown,
-    EXIT.locked,
-    EXIT.interrupted,
-  ];
-  return whole.includes(error.exitCode);
-}
-
-/** An interrupt makes much fail on the way out; what would mislead if it were hidden behind it stands. */
-function outweighsInterrupt(thrown: unknown): boolean {
-  const outweighing: readonly number[] = [EXIT.auth, EXIT.instance, EXIT.destination, EXIT.commitUnknown];
-  return thrown instanceof TablevaultError && outweighing.includes(thrown.exitCode);
-}
-
-function interrupted(reason: unknown): TablevaultError {
-  if (reason instanceof TablevaultError) return reason;
-  return new TablevaultError('INTERRUPTED', 'the run was interrupted', {
-    cause: reason,
-    hint: 'Run the same command again; it continues where it stopped.',
-  });
 }

@@ -50,6 +50,9 @@ export function runOfPart(key: string): string | undefined {
   return /^tables\/[^/]+\/(\d{8}T\d{6}Z-[0-9a-f]{8})-\d+-[0-9a-f]{12}\.parquet$/.exec(key)?.[1];
 }
 
+/** What was found of an instance, by its address: a hint that is replaced. */
+export const probeKey = (address: string): string => `probes/${segment(address)}.json`;
+
 export const lockFolder = (name: string): string => `locks/${segment(name)}/`;
 export const lockKey = (name: string, generation: number): string => `${lockFolder(name)}${padded(generation)}.json`;
 
