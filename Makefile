@@ -1,6 +1,6 @@
 # `make demo` and `make test` work as the only command on a machine that has Node and make; see README.md.
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check build lint types layers unit schemas bench bench-smoke bench-build clean
+.PHONY: help demo test soak torture check build lint types layers unit schemas bench bench-smoke bench-build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: node_modules/.package-lock.json ## every test
 
 soak: build ## every personality, right, fault and limit of the demo instance against the extractor (10 minutes)
 	@UV_THREADPOOL_SIZE=16 npx --no-install vitest run --config test/soak/vitest.config.ts --root .
+
+torture: build ## kills, lost answers, damage, power cuts and races against the vault (TORTURE_MINUTES, 30 at most by default)
+	@npx --no-install vitest run --config test/torture/vitest.config.ts --root .
 
 check: lint types layers unit ## lint, types, layers and unit tests
 

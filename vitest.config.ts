@@ -1,16 +1,26 @@
 import { defineConfig } from 'vitest/config';
 
+/** Every project ends with the count of what the product sent: see test/support/witness-global.ts. */
+const WITNESS = { global: 'test/support/witness-global.ts', setupFiles: ['test/support/witness-setup.ts'] };
+
 export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'], testTimeout: 30_000 },
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'],
+          globalSetup: [WITNESS.global],
+          setupFiles: WITNESS.setupFiles,
+          testTimeout: 30_000,
+        },
       },
       {
         test: {
           name: 'contract',
           include: ['test/contract/**/*.test.ts'],
-          globalSetup: ['test/support/s3-global.ts'],
+          globalSetup: ['test/support/s3-global.ts', WITNESS.global],
+          setupFiles: WITNESS.setupFiles,
           testTimeout: 60_000,
         },
       },
@@ -18,7 +28,8 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          globalSetup: ['test/support/s3-global.ts'],
+          globalSetup: ['test/support/s3-global.ts', WITNESS.global],
+          setupFiles: WITNESS.setupFiles,
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },

@@ -1,16 +1,20 @@
 /**
  * `make demo`: starts the demo instance, takes a snapshot with each kind of credential, verifies both, and asks one question in
- * SQL. It runs the very commands a person would type, and shows them.
+ * SQL. It runs the very commands a person would type, and shows them. `--rows <factor>` makes the tables smaller or larger, `--vaults
+ * <folder>` puts the vaults (and replaces what is) there.
  */
 import { spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { startDemo } from '../demo/instance.ts';
 import { duration } from './format.ts';
+import { factor } from './options.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const vaults = resolve(root, 'demo-vault');
+const { values: given } = parseArgs({ options: { rows: { type: 'string' }, vaults: { type: 'string' } } });
+const vaults = resolve(given.vaults ?? resolve(root, 'demo-vault'));
 const launcher = resolve(root, 'bin/tablevault.cjs');
 
 /** The demo's data holds extreme values on purpose; the question leaves them out. */
@@ -64,9 +68,11 @@ function quoted(arg: string): string {
 async function tour(): Promise<void> {
   const begun = performance.now();
   await rm(vaults, { recursive: true, force: true });
-  const demo = await startDemo();
+  const demo = await startDemo({ rows: factor(given.rows ?? '1') });
   try {
-    const { service, referenceToken } = demo.credentials;
+    const { service } = demo.credentials;
+    // One of its own: a token is locked while a process uses it, and another tour may run on this machine.
+    const { token } = demo.issueReferenceToken({ kind: 'SAT', application: service.clientId, by: 'administrator' });
     const rows = demo.tables.reduce((sum, table) => sum + table.rows, 0);
     say(
       `A demo instance of ERP.net serves at ${demo.url}: ${demo.tables.length} tables, ${rows.toLocaleString('en-US')} rows.`,
@@ -75,16 +81,17 @@ async function tour(): Promise<void> {
       TABLEVAULT_DEMO_URL: demo.url,
       TABLEVAULT_DEMO_CLIENT_ID: service.clientId,
       TABLEVAULT_DEMO_CLIENT_SECRET: service.clientSecret,
-      TABLEVAULT_DEMO_TOKEN: referenceToken,
+      TABLEVAULT_DEMO_TOKEN: token,
     };
     const [first, second] = ['service', 'token'].map((name) => relative(root, resolve(vaults, name))) as [
       string,
       string,
     ];
-    await step('A snapshot with a service identity:', ['snapshot', 'pipelines/demo.yaml'], env);
+    const into = (vault: string) => (given.vaults === undefined ? [] : ['--destination', vault]);
+    await step('A snapshot with a service identity:', ['snapshot', 'pipelines/demo.yaml', ...into(first)], env);
     await step(
       'Another with a reference token, and with native types:',
-      ['snapshot', 'pipelines/demo-token.yaml'],
+      ['snapshot', 'pipelines/demo-token.yaml', ...into(second)],
       env,
     );
     await step('Every file hashed, every row read back:', ['verify', first, '--level', 'rows']);

@@ -1,12 +1,17 @@
 /** `tablevault demo`: the embedded demo instance, until stopped. */
 import { once } from 'node:events';
 import type { Command } from 'commander';
+import { TablevaultError } from '../core/errors.ts';
+import type { DemoInstance } from '../demo/instance.ts';
 import type { CliContext } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
-import { port } from './options.ts';
+import { factor, port } from './options.ts';
 
 interface Options {
   readonly port: number;
+  readonly controlPort: number;
+  readonly rows: number;
+  readonly model?: string;
   readonly json?: true;
 }
 
@@ -18,21 +23,29 @@ export function addDemo(program: Command, context: CliContext): void {
       'Serves a made-up ERP.net instance on 127.0.0.1: discovery, identity and Table API with 40 tables. The credentials it prints are worth nothing elsewhere. Ends with Ctrl-C.',
     )
     .option('--port <n>', 'port to serve on; 0 takes a free one', port, 0)
+    .option('--control-port <n>', 'port of its switches, faults and witness; 0 takes a free one', port, 0)
+    .option('--rows <factor>', 'factor on the rows of every table, such as 0.1 or 10', factor, 1)
+    .option('--model <file>', 'table model (JSON, or JSON lines) in place of the 40 tables')
     .addOption(jsonOption())
     .action(async (options: Options) => {
       await demo(context, options);
     });
-  withHelp(command, { examples: ['tablevault demo --port 8080'] });
+  withHelp(command, { examples: ['tablevault demo --port 8080 --rows 10'] });
 }
 
 async function demo(context: CliContext, options: Options): Promise<void> {
   const { screen, output, signal } = context;
-  const { startDemo } = await import('../demo/instance.ts');
-  const instance = await startDemo({ port: options.port });
+  const instance = await start(options);
   try {
-    const { service, referenceToken } = instance.credentials;
+    const { service } = instance.credentials;
+    // One of its own: a token is locked while a process uses it, and another demo instance may run on this machine.
+    const { token: referenceToken } = instance.issueReferenceToken({
+      kind: 'SAT',
+      application: service.clientId,
+      by: 'administrator',
+    });
     if (options.json) {
-      // Written past the redactor: these credentials are made up at each start and are the very thing asked for.
+      // Written past the redactor: these credentials are worth nothing elsewhere, and are the very thing asked for.
       const { url, controlUrl } = instance;
       await output.data(`${JSON.stringify({ url, controlUrl, service, referenceToken })}\n`);
     } else {
@@ -42,15 +55,33 @@ async function demo(context: CliContext, options: Options): Promise<void> {
           `TABLEVAULT_DEMO_CLIENT_ID=${service.clientId}`,
           `TABLEVAULT_DEMO_CLIENT_SECRET=${service.clientSecret}`,
           `TABLEVAULT_DEMO_TOKEN=${referenceToken}`,
+          `TABLEVAULT_DEMO_CONTROL_URL=${instance.controlUrl}`,
           '',
         ].join('\n'),
       );
     }
     screen.line(`The demo instance serves at ${instance.url}; stop it with Ctrl-C.`);
+    screen.line(`Its switches, faults and witness are at ${instance.controlUrl}.`);
     screen.line('Set the variables above and run: tablevault snapshot pipelines/demo.yaml --destination ./demo-vault');
     if (!signal.aborted) await once(signal, 'abort');
   } finally {
     await instance.close();
   }
   signal.throwIfAborted();
+}
+
+/** @throws TablevaultError USAGE for a port that is taken or not allowed; CONFIG_INVALID for a table model that cannot be read */
+async function start({ port, controlPort, rows, model }: Options): Promise<DemoInstance> {
+  const { startDemo } = await import('../demo/instance.ts');
+  try {
+    return await startDemo({ port, controlPort, rows, ...(model === undefined ? {} : { modelFile: model }) });
+  } catch (thrown) {
+    const { code, port: wanted } = thrown as NodeJS.ErrnoException & { readonly port?: number };
+    if (code !== 'EADDRINUSE' && code !== 'EACCES') throw thrown;
+    const why = code === 'EACCES' ? 'may not be taken by this user' : 'is in use';
+    throw new TablevaultError('USAGE', `port ${wanted} of this machine ${why}`, {
+      cause: thrown,
+      hint: 'Name another port, or 0 for a free one.',
+    });
+  }
 }

@@ -25,3 +25,17 @@ export function port(value: string): number {
   if (!(number <= 65_535)) throw new InvalidArgumentError('Give a port from 0 to 65535.');
   return number;
 }
+
+/** A number above 0, such as 0.1 or 10. */
+export function factor(value: string): number {
+  const number = /^\d{0,6}(\.\d{1,6})?$/.test(value) ? Number(value) : 0;
+  if (number <= 0) throw new InvalidArgumentError('Give a number above 0, such as 0.1 or 10.');
+  return number;
+}
+
+/** A whole number above 0. */
+export function wholeNumber(value: string): number {
+  const number = /^\d{1,9}$/.test(value) ? Number(value) : 0;
+  if (number === 0) throw new InvalidArgumentError('Give a whole number above 0.');
+  return number;
+}

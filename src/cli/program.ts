@@ -3,16 +3,38 @@ import { Command, type CommanderError } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
 import type { CliContext } from './context.ts';
 import { addDemo } from './demo.ts';
+import { addDoctor } from './doctor.ts';
+import { addExtract } from './extract.ts';
 import { addInit } from './init.ts';
 import { addLs } from './ls.ts';
 import { addPaths } from './paths.ts';
+import { addPin } from './pin.ts';
+import { addPlan } from './plan.ts';
+import { addPrune } from './prune.ts';
 import { addQuery } from './query.ts';
+import { addRestore } from './restore.ts';
 import { addShow } from './show.ts';
 import { addSnapshot } from './snapshot.ts';
 import { addTables } from './tables.ts';
 import { addVerify } from './verify.ts';
 
-const COMMANDS = [addInit, addTables, addSnapshot, addLs, addShow, addPaths, addQuery, addVerify, addDemo] as const;
+const COMMANDS = [
+  addInit,
+  addDoctor,
+  addTables,
+  addPlan,
+  addSnapshot,
+  addExtract,
+  addLs,
+  addShow,
+  addPaths,
+  addQuery,
+  addVerify,
+  addRestore,
+  addPrune,
+  addPin,
+  addDemo,
+] as const;
 
 export interface ProgramText {
   readonly version: string;

@@ -22,6 +22,8 @@ export interface TransportRequest {
   readonly table?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly accept?: string | undefined;
+  /** `Accept-Language` in place of the one that all requests carry. */
+  readonly acceptLanguage?: string | undefined;
   /** Send the credential. Default true. */
   readonly credentials?: boolean | undefined;
 }
@@ -148,7 +150,12 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
     try {
       const outcome = await attempt({
         place,
-        headers: { ...fixedHeaders, accept: request.accept ?? tuning.accept, ...sent },
+        headers: {
+          ...fixedHeaders,
+          accept: request.accept ?? tuning.accept,
+          ...(request.acceptLanguage === undefined ? {} : { 'accept-language': request.acceptLanguage }),
+          ...sent,
+        },
         dispatcher,
         signal,
         firstByteTimeoutMs: tuning.firstByteTimeoutMs,

@@ -66,8 +66,10 @@ async function lookInside(
   const chosen = await examination.step('tables', ['table-api'], async () => choose(pipeline, instance, deps));
   const headers = answered?.headers ?? {};
   const probed = await examination.step('probes', ['tables'], () => askProbes(instance, chosen!, headers, signal));
-  const { concurrency } = pipeline.limits;
-  const rights = () => ({ instance, chosen: chosen!, probe: probed!.probe, concurrency, signal });
+  const rights = () => {
+    const { concurrency } = pipeline.limits;
+    return { instance, chosen: chosen!, probe: probed!.probe, concurrency, signal };
+  };
   await examination.step('limits', ['probes'], () => tryLimits(rights()));
   await examination.step('rights', ['probes'], () => tryRights(rights()));
   await examination.step('first-row', ['probes'], () => readFirstRow(instance, chosen!, probed!.probe, signal));

@@ -7,6 +7,7 @@ import type { Pipeline } from '../core/pipeline.ts';
 import type { Column, TableSchema } from '../core/schema.ts';
 import type { Instance } from '../instance/open.ts';
 import { allOf, type Filter } from '../odata/filters.ts';
+import { compileQuery } from '../odata/query.ts';
 import { selectColumns, selectTables } from '../odata/select.ts';
 import { planTable, type RowEstimate, rangeKey, rangesWanted, type TablePlan } from '../scan/plan.ts';
 import type { KeyRange } from '../scan/ranges.ts';
@@ -15,6 +16,7 @@ import { type FilterGroup, findHiddenRows, groupFilter, type HiddenRows } from '
 import { fingerprintOf } from './fingerprint.ts';
 import { scanKeys } from './key-scan.ts';
 import { isRefusal, type ProbeResult } from './probe.ts';
+import { readSmall } from './small-read.ts';
 
 /** A table of the pipeline with the columns that will be read of it. */
 export interface ChosenTable {
@@ -84,7 +86,7 @@ async function planOne(chosen: ChosenTable, deps: PlanDeps): Promise<PlannedTabl
   const { instance, probe, previous, pipeline, signal } = deps;
   const { table, columns } = chosen;
   const { concurrency, pageRows } = pipeline.limits;
-  let estimate = estimateOf(chosen, deps);
+  let estimate = await estimateOf(chosen, deps);
   let sample: readonly Guid[] = [];
   const hidden = await hiddenRowsOf(chosen, deps);
   const { groups, warnings, refusal } = hidden;
@@ -133,11 +135,26 @@ async function hiddenRowsOf(
   }
 }
 
-function estimateOf({ table, filter }: ChosenTable, { probe, previous }: PlanDeps): RowEstimate | null {
+/** The table's rows, about: as the instance tells of all tables, as the last snapshot had them, or counted for this one. */
+async function estimateOf(
+  chosen: ChosenTable,
+  { instance, probe, previous, signal }: PlanDeps,
+): Promise<RowEstimate | null> {
+  const { table, filter } = chosen;
   const known = filter === undefined ? probe.tableRows?.get(table.name) : undefined;
   if (known !== undefined) return { rows: known, source: 'Dmv_Table_Info' };
   const before = previous?.tables.find(({ name }) => name === table.name);
-  return before === undefined ? null : { rows: before.rows, source: 'snapshot' };
+  if (before !== undefined) return { rows: before.rows, source: 'snapshot' };
+  const key = rangeKey(table);
+  if (probe.capabilities.count !== true || key === null) return null;
+  try {
+    const query = compileQuery({ table, select: [key], filter, top: 1, count: true });
+    const { count } = await readSmall(instance, query, { purpose: 'count', table: table.name, signal });
+    return count === null ? null : { rows: count, source: '$count' };
+  } catch (thrown) {
+    if (isRefusal(thrown)) return null;
+    throw thrown;
+  }
 }
 
 /** First and last keys of the parts of the last snapshot: cut points that need no request. */

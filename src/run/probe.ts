@@ -1,4 +1,4 @@
-import { TablevaultError } from '../core/errors.ts';
+import { type ErrorCode, TablevaultError } from '../core/errors.ts';
 import { compareGuidsAsSqlServer, parseGuid } from '../core/guid.ts';
 import type { TableSchema } from '../core/schema.ts';
 import type { Instance } from '../instance/open.ts';
@@ -53,9 +53,9 @@ export async function probeInstance(
   const ranked = tables
     .filter((table) => rangeKey(table) !== null)
     .map((table) => ({ table, rows: info.rows?.get(table.name) ?? null }))
-    .filter(({ rows }) => rows === null || rows >= 3)
+    .filter(({ rows }) => rows === null || rows > 3)
     .sort((a, b) => (a.rows ?? 0) - (b.rows ?? 0));
-  for (const { table } of ranked.slice(0, MAX_CANDIDATES)) {
+  for (const { table, rows } of ranked.slice(0, MAX_CANDIDATES)) {
     const key = rangeKey(table)!;
     const first = await ask(table, compileQuery({ table, select: [key], top: 3 }));
     if (first === null || first.rows.length < 3) continue;
@@ -82,7 +82,8 @@ export async function probeInstance(
       requests,
       capabilities: {
         top: first.rows.length === 3,
-        nextLink: first.rows.length === 3 ? first.hasNextLink : null,
+        // Without a link there may be no more rows, unless the instance counts more.
+        nextLink: first.hasNextLink ? true : first.rows.length === 3 && rows !== null ? false : null,
         keyFilter,
         count: counted !== null && counted.count !== null,
         absentIsNull,
@@ -126,9 +127,10 @@ export async function readTableRows(
   }
 }
 
-/** Did the instance understand and decline, rather than fail? */
+/** Answers that say no more than that a question cannot be asked of this table. */
+const REFUSALS: readonly ErrorCode[] = ['REQUEST_REFUSED', 'AUTH_FORBIDDEN', 'BODY_INVALID', 'BODY_TRUNCATED'];
+
+/** Did the instance decline, or answer uselessly, rather than fail as a whole? */
 export function isRefusal(thrown: unknown): boolean {
-  return (
-    thrown instanceof TablevaultError && ['REQUEST_REFUSED', 'AUTH_FORBIDDEN', 'BODY_INVALID'].includes(thrown.code)
-  );
+  return thrown instanceof TablevaultError && REFUSALS.includes(thrown.code);
 }

@@ -1,4 +1,6 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { HttpsProxyAgent } from 'https-proxy-agent';
+import { getProxyForUrl } from 'proxy-from-env';
 import { TablevaultError } from '../core/errors.ts';
 import { keyProblem } from './key.ts';
 
@@ -31,9 +33,15 @@ export function parseS3Uri(uri: string): S3Address {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Connections at once at most. */
+const SOCKETS = { maxSockets: 50, keepAlive: true };
+
+// The SDK prints six lines about its plans for old versions of Node at each start; docs/first-week.md says what to know of it.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
 /**
  * The SDK's client, without retries of its own (the store retries what it may). Checksums beyond the signed payload hash only
- * where S3 requires them: other servers refuse the trailers.
+ * where S3 requires them: other servers refuse the trailers. HTTPS_PROXY and NO_PROXY of the process are honoured.
  */
 export function createS3Client(env: Environment): S3Client {
   const endpoint = env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'];
@@ -46,8 +54,8 @@ export function createS3Client(env: Environment): S3Client {
     requestHandler: {
       connectionTimeout: 10_000,
       socketTimeout: 60_000,
-      httpsAgent: { maxSockets: 50 },
-      httpAgent: { maxSockets: 50 },
+      httpsAgent: proxyAgent(endpoint || `https://s3.${region ?? 'us-east-1'}.amazonaws.com`) ?? SOCKETS,
+      httpAgent: SOCKETS,
     },
   };
   if (endpoint !== undefined && endpoint !== '') config.endpoint = checkedEndpoint(endpoint);
@@ -56,6 +64,22 @@ export function createS3Client(env: Environment): S3Client {
   if (credentials !== undefined) config.credentials = credentials;
   return new S3Client(config);
 }
+
+/** A way through the proxy that the environment names for this address; undefined where there is none, or for this machine. */
+function proxyAgent(endpoint: string): HttpsProxyAgent<string> | undefined {
+  if (!URL.canParse(endpoint)) return undefined;
+  const { protocol, hostname } = new URL(endpoint);
+  if (protocol !== 'https:' || LOOPBACK.test(hostname)) return undefined;
+  const proxy = getProxyForUrl(endpoint);
+  if (proxy === '') return undefined;
+  if (URL.canParse(proxy) && /^https?:$/.test(new URL(proxy).protocol)) return new HttpsProxyAgent(proxy, SOCKETS);
+  throw new TablevaultError('CONFIG_INVALID', 'HTTPS_PROXY is not an http(s) address', {
+    hint: 'Write it as http://host:port or http://user:password@host:port.',
+  });
+}
+
+/** Names of this machine, never asked through a proxy. */
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** For an environment that is not the process's own the SDK's chain would look in the wrong place. */
 function explicitCredentials(env: Environment) {

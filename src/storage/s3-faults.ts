@@ -136,6 +136,13 @@ function mapped(answer: Answer, doing: string, place: S3Place, cause: unknown): 
       'The certificate is not trusted: set NODE_EXTRA_CA_CERTS to the file of your CA.',
     );
   }
+  if (status === 407) {
+    return fault(
+      'DESTINATION_UNREACHABLE',
+      'the proxy wants a user (407)',
+      'Write HTTPS_PROXY=http://user:password@host:port, or name the store in NO_PROXY.',
+    );
+  }
   const passing = status === undefined || status >= 500 || status === 408 || name === 'RequestTimeout';
   return fault(
     'DESTINATION_UNREACHABLE',

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { TablevaultError } from '../core/errors.ts';
 import type { CallOptions } from '../storage/store.ts';
-import { SNAPSHOTS, sequenceOf, snapshotKey, TOMBSTONES } from './layout.ts';
+import { doneKey, SNAPSHOTS, sequenceOf, snapshotKey, TOMBSTONES } from './layout.ts';
 import type { Manifest } from './manifest.ts';
 import { readReferences } from './refs.ts';
 import { listRuns, readOutcome } from './run.ts';
@@ -65,10 +65,10 @@ export async function readMarks(vault: Vault, retiring: ReadonlySet<number>, cal
   const referenced = new Set<number>();
   const decided: { readonly run: string; readonly nonce: string; readonly parts: readonly string[] }[] = [];
   for (const run of await listRuns(vault, call)) {
-    const outcome = await readOutcome(vault, run, call);
+    const { outcome, references, settled } = await readRun(vault, run, call);
     if (outcome === undefined) {
-      runs.set(run, 'undecided');
-      for (const { snapshot } of await readReferences(vault, run, call)) referenced.add(snapshot.sequence);
+      runs.set(run, settled ? 'retired' : 'undecided');
+      for (const { snapshot } of references) referenced.add(snapshot.sequence);
     } else if (outcome.outcome === 'abandoned') runs.set(run, 'abandoned');
     else decided.push({ run, nonce: outcome.nonce, parts: partsOf(outcome.manifest) });
   }
@@ -133,6 +133,23 @@ async function addOverlooked(
         at: { vault: vault.store.uri, object: snapshotKey(sequence) },
         hint: 'What it refers to is unknown. Restore the manifest from a copy of the vault.',
       });
+    }
+  }
+}
+
+/** Outcome and references of a run; read again when another prune sweeps them at the same time. */
+async function readRun(vault: Vault, run: string, call: CallOptions) {
+  for (let attempt = 1; ; attempt += 1) {
+    const outcome = await readOutcome(vault, run, call);
+    if (outcome !== undefined) return { outcome, references: [], settled: true };
+    try {
+      const references = await readReferences(vault, run, call);
+      if ((await vault.store.head(doneKey(run), call)) === undefined) return { outcome, references, settled: false };
+      // The outcome of a swept snapshot has gone and `done.json` stands for it, unless the run came to both of them just now.
+      const again = await readOutcome(vault, run, call);
+      return { outcome: again, references, settled: true };
+    } catch (error) {
+      if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_MISSING' || attempt === 3) throw error;
     }
   }
 }

@@ -37,6 +37,9 @@ export interface SweepInput {
 /** Runs of which nothing more can come: everything they wrote is either in a manifest or of no use. */
 const OVER: readonly (RunState | undefined)[] = ['abandoned', 'published', 'retired'];
 
+/** A writer that opens the vault needs its probe for seconds, whatever the grace. */
+const PROBE_AGE_MS = 60 * 60 * 1000;
+
 /** Decides what a sweep removes; see `readMarks` for why that is safe. Pure. */
 export function planSweep({ marks, objects, nowMs, graceMs }: SweepInput): SweepPlan {
   const old = (modifiedMs: number) => nowMs - modifiedMs >= graceMs;
@@ -52,7 +55,7 @@ export function planSweep({ marks, objects, nowMs, graceMs }: SweepInput): Sweep
   for (const object of objects) {
     if (!old(object.modifiedMs)) continue;
     if (object.key.startsWith(PROBES)) {
-      remains.push(object);
+      if (nowMs - object.modifiedMs >= PROBE_AGE_MS) remains.push(object);
       continue;
     }
     const writer = runOfPart(object.key);

@@ -82,7 +82,14 @@ const driftEntry = z.object({
 
 export const tableEntrySchema = z.object({
   name: z.string().min(1),
-  schema: z.object({ columns: z.array(columnEntry), key: z.array(z.string()) }),
+  schema: z.object({
+    columns: z.array(columnEntry),
+    key: z.array(z.string()),
+    references: z
+      .array(z.object({ column: z.string(), table: z.string() }))
+      .optional()
+      .describe('Columns that hold the key of a row of another table, as the model tells.'),
+  }),
   fingerprint: z.string().min(1).describe('Hash of the schema that the parts share.'),
   typesProfile: z.enum(['portable', 'native']),
   rows: count,

@@ -204,4 +204,57 @@ describe('the demo command', () => {
     });
     expect(run.code).toBe(130);
   });
+
+  it('serves the rows and the table model it is told to, and tells where its switches are', async () => {
+    const model = join(folder, 'model.jsonl');
+    const key = { name: 'Id', type: 'uniqueidentifier', pk: 1 };
+    await writeFile(model, JSON.stringify({ name: 'Only_Table', kind: 'table', rows: 200, columns: [key] }));
+    let served: Promise<unknown> | undefined;
+    const run = await tablevault(['demo', '--json', '--rows', '0.5', '--model', model], {
+      onStart: (child) => {
+        child.stdout?.once('data', (chunk) => {
+          const { controlUrl } = JSON.parse(String(chunk)) as { controlUrl: string };
+          served = fetch(`${controlUrl}/tables`)
+            .then((response) => response.json())
+            .finally(() => child.kill('SIGTERM'));
+        });
+      },
+    });
+    expect(await served, run.stderr).toMatchObject([{ name: 'Only_Table', rows: 100, key: ['Id'] }]);
+    expect(run.stderr).toMatch(/switches, faults and witness are at http:\/\/127\.0\.0\.1:\d+/);
+  });
+
+  it('prints what a shell needs as variables, the control address among them', async () => {
+    let printed = '';
+    await tablevault(['demo'], {
+      onStart: (child) => {
+        child.stdout?.once('data', (chunk) => {
+          printed = String(chunk);
+          child.kill('SIGTERM');
+        });
+      },
+    });
+    const names = printed
+      .trim()
+      .split('\n')
+      .map((line) => line.split('=')[0]);
+    expect(names).toEqual(
+      ['URL', 'CLIENT_ID', 'CLIENT_SECRET', 'TOKEN', 'CONTROL_URL'].map((name) => `TABLEVAULT_DEMO_${name}`),
+    );
+  });
+
+  it('says what is wrong with a port that is taken, a model that is not there, and a factor that is none', async () => {
+    const { port } = new URL(demo.url);
+    for (const flag of ['--port', '--control-port']) {
+      const taken = await tablevault(['demo', flag, port]);
+      expect(taken.code).toBe(2);
+      expect(taken.stderr).toContain(`port ${port} of this machine is in use. Name another port`);
+    }
+    const missing = await tablevault(['demo', '--model', join(folder, 'no-such.jsonl')]);
+    expect(missing.code).toBe(2);
+    expect(missing.stderr).toContain('[CONFIG_NOT_FOUND, exit 2]');
+    const none = await tablevault(['demo', '--rows', '0']);
+    expect(none.code).toBe(2);
+    expect(none.stderr).toContain('[USAGE, exit 2]');
+  });
 });

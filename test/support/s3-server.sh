@@ -70,7 +70,6 @@ osd crush chooseleaf type = 0
 [client.rgw]
 rgw data = $state/rgw
 rgw frontends = beast endpoint=127.0.0.1:$port
-rgw dns name = localhost
 rgw enable usage log = false
 rgw thread pool size = 16
 C

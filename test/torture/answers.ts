@@ -1,7 +1,9 @@
 /** (b) Commits whose answers are lost or forged: what is reported must be what is true. */
 import { TablevaultError } from '../../src/core/errors.ts';
+import { sha256Hex } from '../../src/storage/digest.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { commitSnapshot } from '../../src/vault/commit.ts';
+import { partKey } from '../../src/vault/layout.ts';
 import { openVault } from '../../src/vault/open-vault.ts';
 import { finishCommits } from '../../src/vault/recover.ts';
 import { readOutcome } from '../../src/vault/run.ts';
@@ -11,13 +13,18 @@ import { type Budget, type Figures, tally } from './lib/figures.ts';
 import { QUICK, quickClock } from './lib/mini-run.ts';
 import { type Random, random } from './lib/random.ts';
 import { wrapStore } from './lib/wrap-store.ts';
-import { sha256Hex } from '../../src/storage/digest.ts';
-import { partKey } from '../../src/vault/layout.ts';
 
 /** Commits into one vault, so that they build on each other. */
-const COMMITS_A_VAULT = 20;
+const COMMITS_A_VAULT = 10;
 
-const FAULTS = ['lost-answer', 'lost-request', 'forged-success', 'forged-exists', 'forged-denied', 'forged-full'] as const;
+const FAULTS = [
+  'lost-answer',
+  'lost-request',
+  'forged-success',
+  'forged-exists',
+  'forged-denied',
+  'forged-full',
+] as const;
 
 /** Opens an empty store, and other ways to the same objects whose answers go wrong in the way of a seed. */
 export type OpenStores = (seed: number) => Promise<{
@@ -101,13 +108,15 @@ export async function tortureAnswers(name: string, open: OpenStores, budget: Bud
         } else if (result === 'COMMIT_UNKNOWN') told.unknown += 1;
         else {
           told.failed += 1;
-          if (seen > 0 || decided) figures.bad('wrong outcome reported', `${where}, found ${seen} times, decided ${decided}`);
+          if (seen > 0 || decided)
+            figures.bad('wrong outcome reported', `${where}, found ${seen} times, decided ${decided}`);
         }
         await finishCommits(vault, deps);
         const after = await vaultState(sound);
         const times = after?.manifests.filter(({ nonce }) => nonce === mine.nonce).length ?? 0;
         if (times > 1) figures.bad('duplicate snapshots', where);
-        if (times !== (decided ? 1 : 0)) figures.bad('wrong outcome reported', `${where}, decided ${decided}, then found ${times} times`);
+        if (times !== (decided ? 1 : 0))
+          figures.bad('wrong outcome reported', `${where}, decided ${decided}, then found ${times} times`);
         for (const finding of after?.findings ?? []) figures.bad('deleted live parts', `${where}: ${finding}`);
         figures.done();
       }

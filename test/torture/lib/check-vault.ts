@@ -1,5 +1,6 @@
 /** What must hold of a vault after anything that may happen to its writers. */
 import { verifyVault } from '../../../src/run/verify.ts';
+import { digestStream } from '../../../src/storage/digest.ts';
 import type { Store } from '../../../src/storage/store.ts';
 import type { Manifest } from '../../../src/vault/manifest.ts';
 import { openVault } from '../../../src/vault/open-vault.ts';
@@ -12,21 +13,23 @@ export interface VaultState {
   readonly findings: readonly string[];
 }
 
-/** Reads everything anew; undefined when there is no vault yet. */
+/** Reads everything anew; undefined when there is no vault yet. The chain is verified once, and every part that a live manifest names. */
 export async function vaultState(store: Store): Promise<VaultState | undefined> {
   if ((await store.head('vault.json')) === undefined) return undefined;
   const vault = await openVault(store);
+  const report = await verifyVault(vault, { level: 'manifest' });
+  const findings = report.findings.map(({ code, object, message }) => `${code} ${object}: ${message}`);
   const { live } = await readChain(vault);
   const manifests: Manifest[] = [];
-  const findings: string[] = [];
+  const parts = new Map<string, string>();
   for (const sequence of live) {
-    manifests.push((await readStoredManifest(vault, sequence)).manifest);
-    const report = await verifyVault(vault, { snapshot: String(sequence), level: 'files' });
-    findings.push(...report.findings.map(({ code, object, message }) => `${code} ${object}: ${message}`));
+    const { manifest } = await readStoredManifest(vault, sequence);
+    manifests.push(manifest);
+    for (const table of manifest.tables) for (const part of table.parts) parts.set(part.key, part.sha256);
   }
-  if (live.length === 0) {
-    const report = await verifyVault(vault, { level: 'manifest' });
-    findings.push(...report.findings.map(({ code, object, message }) => `${code} ${object}: ${message}`));
+  for (const [key, sha256] of parts) {
+    const stored = await digestStream(store.stream(key)).catch(() => undefined);
+    if (stored?.sha256 !== sha256) findings.push(`${key} is ${stored === undefined ? 'missing' : 'damaged'}`);
   }
-  return { vault, manifests, findings: [...new Set(findings)] };
+  return { vault, manifests, findings };
 }

@@ -29,12 +29,15 @@ export async function startS3Proxy(upstream: string): Promise<S3Proxy> {
   const forward = (from: IncomingMessage, body: Buffer) =>
     new Promise<{ status: number; headers: string[]; body: Buffer }>((resolve, reject) => {
       const { method, url, rawHeaders } = from;
-      const to = request({ hostname, port, method, path: url, headers: rawHeaders as never, setHost: false }, (reply) => {
-        collect(reply).then(
-          (text) => resolve({ status: reply.statusCode ?? 502, headers: reply.rawHeaders, body: text }),
-          reject,
-        );
-      });
+      const to = request(
+        { hostname, port, method, path: url, headers: rawHeaders as never, setHost: false },
+        (reply) => {
+          collect(reply).then(
+            (text) => resolve({ status: reply.statusCode ?? 502, headers: reply.rawHeaders, body: text }),
+            reject,
+          );
+        },
+      );
       to.on('error', reject);
       to.end(body);
     });
@@ -83,7 +86,9 @@ const S3_FAULTS: readonly ProxyFault[] = [
 export function randomFaults(rng: Random): S3Proxy['choose'] {
   return (method) => {
     if (method === 'PUT') return rng.chance(0.4) ? rng.pick(S3_FAULTS) : undefined;
-    return rng.chance(0.12) ? rng.pick<ProxyFault>(['reset', { status: 503, code: 'SlowDown', after: false }]) : undefined;
+    return rng.chance(0.12)
+      ? rng.pick<ProxyFault>(['reset', { status: 503, code: 'SlowDown', after: false }])
+      : undefined;
   };
 }
 

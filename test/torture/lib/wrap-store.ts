@@ -23,7 +23,8 @@ export function wrapStore(inner: Store, around: Around): Store {
     putNewFile: (key, path, file) =>
       around('putNew', key, async () => {
         const bytes = await readFile(path);
-        if (sha256Hex(bytes) !== file.sha256) throw corrupt({ store: inner.uri, object: key }, 'the local file changed');
+        if (sha256Hex(bytes) !== file.sha256)
+          throw corrupt({ store: inner.uri, object: key }, 'the local file changed');
         await inner.putNew(key, bytes, file);
       }),
     replace: (key, bytes, options) => around('replace', key, () => inner.replace(key, bytes, options)),

@@ -1,0 +1,85 @@
+/** `tablevault doctor`: every step to a first row and a first object, each failure with its fix. */
+import type { Command } from 'commander';
+import type { ExitCode } from '../core/errors.ts';
+import type { StepReport } from '../run/doctor-steps.ts';
+import { type CliContext, loadPipeline } from './context.ts';
+import { duration, plainText } from './format.ts';
+import { jsonOption, withHelp } from './help.ts';
+import { logEvent } from './log.ts';
+
+interface Options {
+  readonly json?: true;
+}
+
+const MARKS: Readonly<Record<StepReport['status'], string>> = {
+  ok: 'ok',
+  warning: 'warn',
+  failed: 'FAIL',
+  'not tried': '-',
+};
+
+export function addDoctor(program: Command, context: CliContext): void {
+  const command = program
+    .command('doctor')
+    .summary('check everything a snapshot needs')
+    .description(
+      'Goes every step from the configuration to a first row and a first object, and says of each what was found, how long it took, and what to do. Reads a row of up to 50 tables; writes nothing to the destination but a probe object, which it removes.',
+    )
+    .argument('<pipeline>', 'pipeline file (YAML)')
+    .addOption(jsonOption())
+    .action(async (pipeline: string, options: Options) => {
+      context.exitCode = await doctor(context, pipeline, options);
+    });
+  withHelp(command, {
+    exits: [3, 4, 5, 7, 9],
+    meanings: { 5: 'tables cannot be read as they are' },
+    examples: ['tablevault doctor backup.yaml', 'tablevault doctor backup.yaml --json'],
+  });
+}
+
+async function doctor(context: CliContext, file: string, options: Options): Promise<ExitCode> {
+  const { clock, signal, output, screen, log, redactor } = context;
+  const { runDoctor } = await import('../run/doctor.ts');
+  const report = await runDoctor(
+    () => loadPipeline(context, file),
+    {
+      clock,
+      signal,
+      emit: (event) => {
+        logEvent(log, event);
+        if (event.type === 'wait') screen.line(plainText(`waiting: ${event.reason}`));
+      },
+    },
+    (step) => {
+      if (options.json) return;
+      // Steps in order, though each is written as it ends: writes to one stream stay in order.
+      void output
+        .data(
+          stepLines(step)
+            .map((line) => `${plainText(redactor.redact(line))}\n`)
+            .join(''),
+        )
+        .catch(() => undefined);
+    },
+  );
+  if (options.json) await output.json(report);
+  const failed = report.steps.filter(({ status }) => status === 'failed').length;
+  const warned = report.steps.filter(({ status }) => status === 'warning').length;
+  const rest = warned === 0 ? '' : `, ${warned} to look at`;
+  screen.line(
+    report.ok
+      ? `everything a snapshot needs is there${rest}`
+      : `${failed} of ${report.steps.length} steps failed${rest}`,
+  );
+  return report.exitCode;
+}
+
+function stepLines({ step, status, found, details, fix, code, ms }: StepReport): string[] {
+  const took = status === 'not tried' ? '' : ` (${duration(ms)})`;
+  const named = code === null ? '' : ` [${code}]`;
+  return [
+    `${MARKS[status].padEnd(4)}  ${step.padEnd(13)}  ${found}${named}${took}`,
+    ...details.map((detail) => `${' '.repeat(21)}${detail}`),
+    ...(fix === null ? [] : [`${' '.repeat(21)}-> ${fix}`]),
+  ];
+}

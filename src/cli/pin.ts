@@ -1,0 +1,36 @@
+/** `tablevault pin`: keeps a snapshot from being retired by prune. */
+import type { Command } from 'commander';
+import { pin, unpin } from '../run/pin.ts';
+import type { CliContext } from './context.ts';
+import { jsonOption, withHelp } from './help.ts';
+import { VAULT_ARGUMENT, withVault } from './vault.ts';
+
+interface Options {
+  readonly reason: string;
+  readonly remove?: true;
+  readonly json?: true;
+}
+
+export function addPin(program: Command, context: CliContext): void {
+  const command = program
+    .command('pin')
+    .summary('keep a snapshot from being pruned')
+    .description('Pins a snapshot: prune never retires it, whatever the retention says, until the pin is removed.')
+    .argument('<vault>', VAULT_ARGUMENT)
+    .argument('<snapshot>', 'a snapshot id, a sequence number, or latest')
+    .option('--reason <text>', 'why, for others', '')
+    .option('--remove', 'remove the pin')
+    .addOption(jsonOption())
+    .action(async (uri: string, wanted: string, options: Options) => {
+      const { signal, clock, output, screen } = context;
+      const at = await withVault(context, uri, (vault) =>
+        options.remove === true
+          ? unpin(vault, wanted, { signal })
+          : pin(vault, wanted, { reason: options.reason, clock, signal }),
+      );
+      const pinned = options.remove !== true;
+      if (options.json) await output.json({ ...at, pinned });
+      else screen.line(`snapshot ${at.snapshot} (number ${at.sequence}) is ${pinned ? 'pinned' : 'no longer pinned'}`);
+    });
+  withHelp(command, { exits: [7], examples: ['tablevault pin ./vault latest --reason "year end 2026"'] });
+}

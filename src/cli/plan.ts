@@ -1,0 +1,129 @@
+/** `tablevault plan`: what a snapshot would do. */
+import { type Command, Option } from 'commander';
+import type { PlanLine, PlanReport } from '../run/plan-report.ts';
+import { type CliContext, loadPipeline } from './context.ts';
+import { bytes, columns, count, duration, plainText, plural } from './format.ts';
+import { jsonOption, withHelp } from './help.ts';
+import { logEvent } from './log.ts';
+import { globList, wholeNumber } from './options.ts';
+
+const SORTS = ['name', 'rows', 'size', 'time', 'tasks', 'requests'] as const;
+
+type Sort = (typeof SORTS)[number];
+
+interface Options {
+  readonly tables?: string[];
+  readonly sort: Sort;
+  readonly top?: number;
+  readonly json?: true;
+}
+
+/** Tables shown at a terminal; elsewhere all. */
+const TERMINAL_ROWS = 40;
+
+export function addPlan(program: Command, context: CliContext): void {
+  const command = program
+    .command('plan')
+    .summary('what a snapshot would do')
+    .description(
+      'Says of each table how it would be read, in how many tasks and requests, and, where a snapshot of the destination was measured, how many bytes and how much time it would take. Seat-minutes count the twenty minutes after which an idle session is closed. Reads little, writes nothing; the keys of large tables are not read, so boundaries, and with them the number of tasks, are estimates.',
+    )
+    .argument('<pipeline>', 'pipeline file (YAML)')
+    .option('--tables <globs>', 'tables to plan, of those the pipeline selects; separated by commas', globList)
+    .addOption(new Option('--sort <by>', 'order of the list').choices(SORTS).default('rows'))
+    .option('--top <n>', `tables to list (default: ${TERMINAL_ROWS} at a terminal, else all)`, wholeNumber)
+    .addOption(jsonOption())
+    .action(async (pipeline: string, options: Options) => {
+      await plan(context, pipeline, options);
+    });
+  withHelp(command, {
+    exits: [3, 4, 7, 9],
+    examples: ['tablevault plan backup.yaml --sort time --top 20'],
+  });
+}
+
+async function plan(context: CliContext, file: string, options: Options): Promise<void> {
+  const { clock, signal, output, screen } = context;
+  const pipeline = await loadPipeline(context, file);
+  const { reportPlan } = await import('../run/plan-report.ts');
+  const report = await reportPlan(pipeline, options.tables === undefined ? {} : { tables: options.tables }, {
+    clock,
+    signal,
+    emit: (event) => {
+      logEvent(context.log, event);
+      if (event.type === 'warning') screen.line(plainText(`warning: ${event.message}`));
+    },
+  });
+  const tables = sorted(report.tables, options.sort);
+  if (options.json) return output.json({ ...report, tables });
+  const top = options.top ?? (output.isTerminal ? TERMINAL_ROWS : tables.length);
+  const lines = tableLines(tables.slice(0, top));
+  if (tables.length > top)
+    lines.push(`and ${plural(tables.length - top, 'table')} more; --top ${tables.length} lists all`);
+  await output.data(lines.map((line) => `${plainText(line)}\n`).join(''));
+  for (const line of [...notes(report), ...totalLines(report)]) screen.line(plainText(line));
+}
+
+/** Largest first, unknown last, equals by name. */
+function sorted(tables: readonly PlanLine[], by: Sort): readonly PlanLine[] {
+  const value = (line: PlanLine): number => {
+    switch (by) {
+      case 'name':
+        return 0;
+      case 'rows':
+        return line.rows ?? -1;
+      case 'size':
+        return line.parquetBytes ?? line.databaseBytes ?? -1;
+      case 'time':
+        return line.durationMs ?? -1;
+      case 'tasks':
+        return line.tasks;
+      case 'requests':
+        return line.requests ?? -1;
+    }
+  };
+  return tables.toSorted((a, b) => value(b) - value(a) || (a.name < b.name ? -1 : 1));
+}
+
+const HEADER = ['table', 'how', 'tasks', 'requests', 'rows', 'in the database', 'as Parquet', 'time', 'note'];
+
+function tableLines(tables: readonly PlanLine[]): string[] {
+  const unknown = <T>(value: T | null, show: (value: T) => string) => (value === null ? '?' : show(value));
+  const rows = tables.map((line) => [
+    line.name,
+    line.strategy,
+    count(line.tasks),
+    unknown(line.requests, count),
+    unknown(line.rows, count),
+    unknown(line.databaseBytes, bytes),
+    unknown(line.parquetBytes, bytes),
+    unknown(line.durationMs, duration),
+    line.refusal !== null ? 'will fail' : line.consistency === 'exact' ? '' : 'best effort',
+  ]);
+  return columns([HEADER, ...rows], ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'right', 'left']);
+}
+
+function notes({ tables }: PlanReport): string[] {
+  return tables.flatMap((line) => [
+    ...(line.refusal === null ? [] : [`${line.name} will fail: ${line.refusal}`]),
+    ...line.warnings.map((warning) => `warning: ${line.name}: ${warning}`),
+  ]);
+}
+
+function totalLines({ totals, rates, destination }: PlanReport): string[] {
+  const unknown = totals.tablesOfUnknownRows;
+  const rest = unknown === 0 ? '' : ` (those of ${plural(unknown, 'table')} are unknown)`;
+  const work = `${plural(totals.tables, 'table')}, ${count(totals.rows)} rows${rest}, ${plural(totals.tasks, 'task')}, about ${plural(totals.requests, 'request')}, into ${destination}`;
+  const { durationMs, parquetBytes, bytesReceived, seatMinutes } = totals;
+  if (rates === null || durationMs === null || parquetBytes === null || bytesReceived === null) {
+    return [work, 'How long it takes is unknown until a first snapshot was measured.'];
+  }
+  const left =
+    totals.tablesNotEstimated === 0
+      ? ''
+      : `, without ${plural(totals.tablesNotEstimated, 'table')} that it does not hold`;
+  return [
+    work,
+    `about ${duration(durationMs)}, ${bytes(bytesReceived)} to receive, ${bytes(parquetBytes)} of Parquet, ${seatMinutes} seat-minutes, at the rate of snapshot ${rates.snapshot} (${count(Math.round(rates.rowsPerSecond))} rows a second)${left}`,
+  ];
+}

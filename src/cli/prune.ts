@@ -1,0 +1,100 @@
+/** `tablevault prune`: retention, and freeing what nothing needs any more. */
+import { type Command, InvalidArgumentError } from 'commander';
+import type { PruneReport } from '../run/prune.ts';
+import type { CliContext } from './context.ts';
+import { bytes, count, plainText, plural } from './format.ts';
+import { jsonOption, withHelp } from './help.ts';
+import { logEvent } from './log.ts';
+import { durationMs } from './options.ts';
+import { VAULT_ARGUMENT, withVault } from './vault.ts';
+
+interface Options {
+  readonly keepLast?: number;
+  readonly keepDaily?: number;
+  readonly keepWeekly?: number;
+  readonly keepMonthly?: number;
+  readonly keepYearly?: number;
+  readonly keepWithin?: number;
+  readonly grace?: number;
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
+export function addPrune(program: Command, context: CliContext): void {
+  const command = program
+    .command('prune')
+    .summary('retire old snapshots and free their space')
+    .description(
+      'Retires the complete snapshots of each pipeline that no --keep option covers, and removes what nothing needs any more. The newest complete snapshot of a pipeline and pinned ones always stay. A retired snapshot keeps its files for the grace, so that readers can finish; the next prune frees them. Days, weeks, months and years are those of UTC.',
+    )
+    .argument('<vault>', VAULT_ARGUMENT)
+    .option('--keep-last <n>', 'the newest n', keep)
+    .option('--keep-daily <n>', 'the newest of each of the last n days that have one', keep)
+    .option('--keep-weekly <n>', 'the same of weeks (Monday to Sunday)', keep)
+    .option('--keep-monthly <n>', 'the same of months', keep)
+    .option('--keep-yearly <n>', 'the same of years', keep)
+    .option('--keep-within <age>', 'all that are not older than this against the newest, e.g. 30d', durationMs)
+    .option('--grace <age>', 'how long the files of a retired snapshot stay (default: 24h)', graceMs)
+    .option('--dry-run', 'show the plan and what it would free; change nothing')
+    .addOption(jsonOption())
+    .action(async (vault: string, options: Options) => {
+      await prune(context, vault, options);
+    });
+  withHelp(command, {
+    exits: [7, 8],
+    examples: ['tablevault prune ./vault --keep-last 3 --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run'],
+  });
+}
+
+async function prune(context: CliContext, uri: string, options: Options): Promise<void> {
+  const { signal, output, clock, screen } = context;
+  const { keepLast, keepDaily, keepWeekly, keepMonthly, keepYearly, keepWithin: keepWithinMs } = options;
+  const policy = { keepLast, keepDaily, keepWeekly, keepMonthly, keepYearly, keepWithinMs };
+  const { pruneVault } = await import('../run/prune.ts');
+  const dryRun = options.dryRun === true;
+  const grace = options.grace === undefined ? {} : { graceMs: options.grace };
+  const emit = logEvent.bind(undefined, context.log);
+  const report = await withVault(context, uri, (vault) =>
+    pruneVault(vault, { policy, dryRun, ...grace, signal }, { clock, emit }),
+  );
+  if (options.json) return output.json(report);
+  await output.data(planText(report).join(''));
+  screen.line(summary(report));
+}
+
+function planText({ kept, retired, dryRun }: PruneReport): string[] {
+  const verb = dryRun ? 'would retire' : 'retired';
+  const lines = [
+    ...kept.map(({ snapshot, reasons }) => [snapshot, `keep    ${reasons.join(', ')}`] as const),
+    ...retired.map((snapshot) => [snapshot, verb] as const),
+  ].sort(([a], [b]) => a.sequence - b.sequence);
+  return lines.map(([{ sequence, snapshot, complete }, what]) => {
+    const state = complete ? '' : ' (incomplete)';
+    return `${plainText(`${sequence}  ${snapshot}${state}  ${what}`)}\n`;
+  });
+}
+
+function summary({ dryRun, retired, kept, swept, waiting, later, abandoned }: PruneReport): string {
+  const would = dryRun ? 'would be ' : '';
+  const parts = [
+    `${plural(kept.length, 'snapshot')} kept, ${count(retired.length)} ${would}retired`,
+    `${plural(swept.objects, 'object')} (${bytes(swept.bytes)}, ${plural(swept.parts, 'part')}) ${would}freed`,
+  ];
+  if (waiting.snapshots > 0)
+    parts.push(
+      `${plural(waiting.snapshots, 'retired snapshot')} with ${plural(waiting.parts, 'part')} still in the grace or in use: a later prune frees them`,
+    );
+  if (abandoned.length > 0) parts.push(`${plural(abandoned.length, 'dead run')} ${would}given up`);
+  if (later.length > 0)
+    parts.push(`${plural(later.length, 'object')} locked or forbidden to delete: a later prune tries again`);
+  return parts.join('; ');
+}
+
+function keep(value: string): number {
+  if (!/^\d{1,6}$/.test(value)) throw new InvalidArgumentError('Give a whole number.');
+  return Number(value);
+}
+
+function graceMs(value: string): number {
+  return value === '0' ? 0 : durationMs(value);
+}

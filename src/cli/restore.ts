@@ -1,0 +1,63 @@
+/** `tablevault restore`: a snapshot as files, a DuckDB file, or tables of PostgreSQL. */
+import { type Command, Option } from 'commander';
+import type { FileFormat } from '../run/restore-target.ts';
+import type { CliContext } from './context.ts';
+import { count, plainText, plural } from './format.ts';
+import { jsonOption, withHelp } from './help.ts';
+import { logEvent } from './log.ts';
+import { globList } from './options.ts';
+import { SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
+
+interface Options {
+  readonly snapshot: string;
+  readonly to: string;
+  readonly tables?: string[];
+  readonly format?: FileFormat;
+  readonly json?: true;
+}
+
+export function addRestore(program: Command, context: CliContext): void {
+  const command = program
+    .command('restore')
+    .summary('write a snapshot to a folder, a DuckDB file, or PostgreSQL')
+    .description(
+      'Writes the tables of a snapshot into an empty target; every file is verified before it is used, and nothing can be seen of the target before all of it is there. Never to the instance: that is read-only.',
+    )
+    .argument('<vault>', VAULT_ARGUMENT)
+    .option(...SNAPSHOT_OPTION)
+    .requiredOption(
+      '--to <target>',
+      'a folder, a file that ends in .duckdb, or postgres://user@host/database[?schema=name]',
+    )
+    .option('--tables <globs>', 'tables to restore, separated by commas; default all', globList)
+    .addOption(new Option('--format <format>', 'of a folder (default: parquet)').choices(['parquet', 'csv', 'ndjson']))
+    .addOption(jsonOption())
+    .action(async (vault: string, options: Options) => {
+      await restore(context, vault, options);
+    });
+  withHelp(command, { exits: [7], examples: ['tablevault restore ./vault --to sales.duckdb --tables "Crm_*"'] });
+}
+
+async function restore(context: CliContext, uri: string, options: Options): Promise<void> {
+  const { signal, output, screen, redactor } = context;
+  const { snapshot, tables } = options;
+  const { parseTarget } = await import('../run/restore-target.ts');
+  const target = parseTarget(options.to, options.format);
+  if (target.kind === 'postgres') {
+    const { password } = new URL(target.url.reveal());
+    if (password !== '') redactor.add(decodeURIComponent(password));
+  }
+  const { restoreSnapshot } = await import('../run/restore.ts');
+  const emit = logEvent.bind(undefined, context.log);
+  const report = await withVault(context, uri, (vault) =>
+    restoreSnapshot(vault, { snapshot, target, emit, signal, ...(tables === undefined ? {} : { tables }) }),
+  );
+  for (const warning of report.warnings) screen.line(plainText(`warning: ${warning}`));
+  if (options.json) return output.json(report);
+  const state = report.complete ? '' : ' (incomplete)';
+  screen.line(
+    plainText(
+      `restored snapshot ${report.snapshot}${state} to ${report.target}: ${plural(report.tables.length, 'table')}, ${count(report.rows)} rows, every file verified`,
+    ),
+  );
+}

@@ -1,0 +1,234 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: pipeline files name variables like this
+/** There and back: a snapshot of the demo instance restored to every kind of target, compared with the instance's own rows. */
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type DemoInstance, type DemoTable, startDemo } from '../../src/demo/instance.ts';
+import { tablevault } from '../support/cli.ts';
+import { readRows, sixDigits } from '../support/parquet.ts';
+import { postgresFolder, startPostgres, type TestPostgres } from '../support/postgres.ts';
+
+const TABLES = ['Gen_Documents', 'Gen_Currencies', 'Crm_Customers', 'Sec_Users'];
+const bin = await postgresFolder();
+if (bin === undefined && process.env['CI'] === 'true') throw new Error('PostgreSQL is not installed (apt: postgresql)');
+if (bin === undefined) console.warn('\nPOSTGRESQL TESTS ARE SKIPPED: it is not installed (Debian: postgresql).\n');
+
+let folder: string;
+let demo: DemoInstance;
+let postgres: TestPostgres | undefined;
+const vaults: Record<string, string> = {};
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tablevault-restore-test-'));
+  demo = await startDemo({ rows: 0.05 });
+  if (bin !== undefined) postgres = await startPostgres(bin);
+  for (const types of ['portable', 'native']) {
+    vaults[types] = join(folder, `vault-${types}`);
+    const file = join(folder, `${types}.yaml`);
+    await writeFile(
+      file,
+      `version: 1
+instance: ${demo.url}
+auth: { kind: reference-token, token: "\${env:TOKEN}" }
+tables: { include: [${TABLES.join(', ')}] }
+destination: ${vaults[types]}
+parquet: { types: ${types}, partRows: 200 }
+`,
+    );
+    const run = await tablevault(['snapshot', file], { env: { TOKEN: demo.credentials.referenceToken } });
+    expect(run.code, run.stderr).toBe(0);
+  }
+});
+afterAll(async () => {
+  await postgres?.stop();
+  await demo.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+type Text = string | null;
+const columnsOf = (table: DemoTable) => table.columns.filter(({ sensitive }) => !sensitive);
+const tables = () => demo.tables.filter(({ name }) => TABLES.includes(name));
+
+/** The true rows as text, in one spelling for all targets, sorted. */
+function truth(table: DemoTable): Text[][] {
+  const rows = [...demo.rows(table)].map((row) =>
+    columnsOf(table).map(({ name, type }) => spelt(row[name] as never, type.kind)),
+  );
+  return sorted(rows);
+}
+
+const sorted = (rows: Text[][]) => rows.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+
+function spelt(value: string | number | bigint | boolean | null, kind: string): Text {
+  if (value === null) return null;
+  if (kind === 'datetime') return sixDigits(String(value));
+  if (kind === 'time') return String(value).replace(/\.000000$/, '');
+  return String(value);
+}
+
+async function restore(types: string, to: string, ...more: string[]) {
+  return tablevault(['restore', vaults[types]!, '--to', to, '--json', ...more], { env: { TZ: 'Europe/Sofia' } });
+}
+
+/** SQL of DuckDB that spells every column of a table as `spelt` does. */
+function spelling(table: DemoTable): string {
+  return columnsOf(table)
+    .map(({ name, type }) => {
+      const column = `"${name}"`;
+      if (type.kind === 'datetime') return `strftime(timezone('UTC', ${column}::TIMESTAMPTZ), '%Y-%m-%dT%H:%M:%S.%fZ')`;
+      if (type.kind === 'binary')
+        return `CASE WHEN typeof(${column}) = 'BLOB' THEN base64(${column}::BLOB) ELSE ${column}::VARCHAR END`;
+      return `CAST(${column} AS VARCHAR)`;
+    })
+    .join(', ');
+}
+
+async function duckRows(source: string, table: DemoTable, attach?: string): Promise<Text[][]> {
+  const duck = await DuckDBInstance.create(':memory:');
+  const connection = await duck.connect();
+  try {
+    await connection.run("SET TimeZone='UTC'");
+    if (attach !== undefined) await connection.run(`ATTACH '${attach}' AS restored (READ_ONLY)`);
+    const result = await connection.runAndReadAll(`SELECT ${spelling(table)} FROM ${source}`);
+    return sorted(result.getRows() as Text[][]);
+  } finally {
+    connection.closeSync();
+    duck.closeSync();
+  }
+}
+
+describe.each(['portable', 'native'])('a restore of a snapshot in the %s profile', (types) => {
+  it('to Parquet gives the files back, byte by byte, for their owner alone', async () => {
+    const to = join(folder, `${types}-parquet`);
+    const run = await restore(types, to);
+    expect(run.code, run.stderr).toBe(0);
+    expect(JSON.parse(run.stdout)).toMatchObject({ complete: true, target: to, warnings: [] });
+    for (const table of tables()) {
+      const own = join(to, table.name);
+      const files = (await readdir(own)).map((name) => join(own, name));
+      const rows = (await Promise.all(files.map(readRows))).flat();
+      expect(rows).toHaveLength(table.rows);
+      for (const file of files) expect((await stat(file)).mode & 0o777).toBe(0o600);
+    }
+    expect((await stat(to)).mode & 0o777).toBe(0o700);
+  });
+
+  it('to CSV keeps every value, and null apart from empty text', async () => {
+    const to = join(folder, `${types}-csv`);
+    expect((await restore(types, to, '--format', 'csv')).code).toBe(0);
+    for (const table of tables()) {
+      const names = columnsOf(table).map(({ name }) => `'${name}': 'VARCHAR'`);
+      const source = `read_csv('${to}/${table.name}.csv', header = true, auto_detect = false, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false, columns = {${names.join(', ')}})`;
+      expect(await duckRows(source, table)).toEqual(truth(table));
+    }
+  });
+
+  it('to NDJSON keeps every value', async () => {
+    const to = join(folder, `${types}-ndjson`);
+    expect((await restore(types, to, '--format', 'ndjson', '--tables', 'Gen_*')).code).toBe(0);
+    const [table] = tables().filter(({ name }) => name === 'Gen_Currencies');
+    const lines = (await readFile(join(to, 'Gen_Currencies.ndjson'), 'utf8')).trimEnd().split('\n');
+    const rows = lines.map((line) => JSON.parse(line) as Record<string, never>);
+    const spelled = rows.map((row) => columnsOf(table!).map(({ name, type }) => spelt(row[name] ?? null, type.kind)));
+    expect(sorted(spelled)).toEqual(truth(table!));
+    expect((await readdir(to)).sort()).toEqual(['Gen_Currencies.ndjson', 'Gen_Documents.ndjson', 'restore.json']);
+  });
+
+  it('to a DuckDB file keeps every value, with types', async () => {
+    const to = join(folder, `${types}.duckdb`);
+    const run = await restore(types, to);
+    expect(run.code, run.stderr).toBe(0);
+    for (const table of tables()) {
+      expect(await duckRows(`restored."${table.name}"`, table, to)).toEqual(truth(table));
+    }
+  });
+
+  it.skipIf(bin === undefined)('to PostgreSQL keeps every value, with types and keys', async () => {
+    const url = await postgres!.database();
+    const run = await restore(types, url);
+    expect(run.code, run.stderr).toBe(0);
+    expect(run.stdout + run.stderr).not.toContain(postgres!.password);
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      await client.query("SET TimeZone = 'UTC'");
+      for (const table of tables()) {
+        const selected = columnsOf(table).map(({ name, type }) => {
+          if (type.kind === 'datetime') return `to_char("${name}", 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+          if (type.kind === 'binary') return `replace(encode("${name}", 'base64'), E'\\n', '')`;
+          return `"${name}"::text`;
+        });
+        const { rows } = await client.query({
+          text: `SELECT ${selected.join(', ')} FROM "${table.name}"`,
+          rowMode: 'array',
+        });
+        expect(sorted(rows as Text[][])).toEqual(truth(table));
+        const keys = await client.query('SELECT 1 FROM pg_constraint WHERE conrelid = $1::regclass AND contype = $2', [
+          `"${table.name}"`,
+          'p',
+        ]);
+        expect(keys.rows).toHaveLength(1);
+      }
+      const again = await restore(types, url);
+      expect(again.code).toBe(2);
+      expect(again.stderr).toContain('is not empty');
+      expect((await restore(types, `${url}?schema=second`)).code).toBe(0);
+    } finally {
+      await client.end();
+    }
+  });
+});
+
+describe('a restore', () => {
+  it('refuses a target that holds something, and leaves it as it is', async () => {
+    const to = join(folder, 'used');
+    await mkdir(to);
+    await writeFile(join(to, 'mine.txt'), 'mine');
+    const run = await restore('portable', to);
+    expect(run.code).toBe(2);
+    expect(run.stderr).toContain('is not empty');
+    expect(await readdir(to)).toEqual(['mine.txt']);
+    await writeFile(join(folder, 'used.duckdb'), 'mine');
+    expect((await restore('portable', join(folder, 'used.duckdb'))).code).toBe(2);
+    expect(await readFile(join(folder, 'used.duckdb'), 'utf8')).toBe('mine');
+  });
+
+  it('takes an empty folder', async () => {
+    const to = join(folder, 'empty');
+    await mkdir(to);
+    expect((await restore('portable', to, '--tables', 'Gen_Currencies')).code).toBe(0);
+    expect((await readdir(to)).sort()).toEqual(['Gen_Currencies', 'restore.json']);
+  });
+
+  it('names a table that the snapshot does not hold', async () => {
+    const run = await restore('portable', join(folder, 'none'), '--tables', 'Gen_Nothing');
+    expect(run.code).toBe(2);
+    expect(run.stderr).toContain('Gen_Nothing');
+  });
+
+  it('of a damaged part ends before anything of it is used, in every kind of target', async () => {
+    const { stdout } = await tablevault(['paths', vaults['native']!, 'Gen_Documents']);
+    const [path = ''] = stdout.split('\n');
+    const sound = await readFile(path);
+    const damaged = Buffer.from(sound);
+    damaged[100] = damaged[100]! ^ 1;
+    await chmod(path, 0o600);
+    await writeFile(path, damaged);
+    try {
+      const targets = [join(folder, 'damaged'), join(folder, 'damaged.duckdb')];
+      if (bin !== undefined) targets.push(await postgres!.database());
+      for (const to of targets) {
+        const run = await restore('native', to);
+        expect(run.code, to).toBe(7);
+        expect(run.stderr).toContain('SHA-256');
+      }
+      const left = (await readdir(folder)).filter((name) => name.includes('damaged'));
+      expect(left).toEqual([]);
+    } finally {
+      await writeFile(path, sound);
+    }
+  });
+});
