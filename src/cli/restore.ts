@@ -13,6 +13,7 @@ interface Options {
   readonly to: string;
   readonly tables?: string[];
   readonly format?: FileFormat;
+  readonly replaceNul?: true;
   readonly json?: true;
 }
 
@@ -31,6 +32,7 @@ export function addRestore(program: Command, context: CliContext): void {
     )
     .option('--tables <globs>', 'tables to restore, separated by commas; default all', globList)
     .addOption(new Option('--format <format>', 'of a folder (default: parquet)').choices(['parquet', 'csv', 'ndjson']))
+    .option('--replace-nul', 'for PostgreSQL: write U+2400 for NUL characters in text, which it cannot hold')
     .addOption(jsonOption())
     .action(async (vault: string, options: Options) => {
       await restore(context, vault, options);
@@ -42,7 +44,7 @@ async function restore(context: CliContext, uri: string, options: Options): Prom
   const { signal, output, screen, redactor } = context;
   const { snapshot, tables } = options;
   const { parseTarget } = await import('../run/restore-target.ts');
-  const target = parseTarget(options.to, options.format);
+  const target = parseTarget(options.to, options.format, options.replaceNul === true);
   if (target.kind === 'postgres') {
     const { password } = new URL(target.url.reveal());
     if (password !== '') redactor.add(decodeURIComponent(password));

@@ -1,16 +1,19 @@
 /** `tablevault verify`: checks a vault; changes nothing in it. */
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
 import type { VerifyLevel, VerifyReport } from '../run/verify.ts';
 import type { CliContext } from './context.ts';
 import { bytes, count, plainText, plural } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
+import { durationMs } from './options.ts';
 import { SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
 
 interface Options {
   readonly snapshot: string;
   readonly level: VerifyLevel;
+  readonly sample?: number;
+  readonly within?: number;
   readonly json?: true;
 }
 
@@ -26,6 +29,12 @@ export function addVerify(program: Command, context: CliContext): void {
     .addOption(
       new Option('--level <level>', 'how deep to look').choices(['manifest', 'files', 'rows']).default('files'),
     )
+    .option('--sample <percent>', 'at level files: check this share of the parts, drawn at random', percentage)
+    .option(
+      '--within <time>',
+      'at level files: check parts drawn at random until this time is over, e.g. 10m',
+      durationMs,
+    )
     .addOption(jsonOption())
     .action(async (vault: string, options: Options) => {
       await verify(context, vault, options);
@@ -38,11 +47,15 @@ export function addVerify(program: Command, context: CliContext): void {
 }
 
 async function verify(context: CliContext, uri: string, options: Options): Promise<void> {
-  const { signal, output, screen } = context;
-  const { snapshot, level } = options;
+  const { signal, output, screen, clock } = context;
+  const { snapshot, level, sample: percent, within: withinMs } = options;
+  const some = percent !== undefined || withinMs !== undefined;
+  const sample = some ? { percent, withinMs, clock, random: Math.random } : undefined;
   const { verifyVault } = await import('../run/verify.ts');
   const emit = logEvent.bind(undefined, context.log);
-  const report = await withVault(context, uri, (vault) => verifyVault(vault, { snapshot, level, signal, emit }));
+  const report = await withVault(context, uri, (vault) =>
+    verifyVault(vault, { snapshot, level, sample, signal, emit }),
+  );
   if (options.json) await output.json(report);
   else
     await output.data(
@@ -68,11 +81,18 @@ function reportText({ findings, notices }: VerifyReport): string[] {
 }
 
 /** What was looked at, so that a clean result says how much it is worth. */
-export function verdict({ level, snapshot, checked }: VerifyReport): string {
+export function verdict({ level, snapshot, checked, sampled }: VerifyReport): string {
   const deeper = [
+    ...(sampled === null ? [] : [`a sample of ${count(sampled.parts)} of ${plural(sampled.of, 'part')}`]),
     `${plural(checked.tables, 'table')}, ${plural(checked.parts, 'part')}, ${bytes(checked.bytes)} hashed`,
     ...(level === 'rows' ? [`${count(checked.rows)} rows read`] : []),
   ];
   const what = level === 'manifest' ? '' : `; snapshot ${snapshot ?? '(none)'}: ${deeper.join(', ')}`;
   return `verified at level ${level}: ${plural(checked.snapshots, 'manifest')} in the chain${what}; nothing wrong`;
+}
+
+function percentage(value: string): number {
+  const percent = /^\d{1,3}(\.\d{1,4})?%?$/.test(value) ? Number.parseFloat(value) : 0;
+  if (percent <= 0 || percent > 100) throw new InvalidArgumentError('Give a percentage above 0 and at most 100.');
+  return percent;
 }

@@ -107,11 +107,15 @@ export function jsonColumn(column: SnapshotColumn): string {
   return `CASE WHEN isfinite(${name}) THEN to_json(${name}) ELSE to_json(CAST(${name} AS VARCHAR)) END AS ${name}`;
 }
 
-/** A column as `COPY … (FORMAT csv)` of PostgreSQL takes it: binary in its hexadecimal form. */
-export function postgresColumn(column: SnapshotColumn): string {
+/** A column as `COPY … (FORMAT csv)` of PostgreSQL takes it: binary in its hexadecimal form, NUL in text replaced where that is wanted. */
+export function postgresColumn(column: SnapshotColumn, replaceNul: boolean): string {
   const name = identifier(column.name);
+  if (replaceNul && duckDbType(column) === 'VARCHAR') return `replace(${name}, chr(0), '\u2400') AS ${name}`;
   return column.type.kind === 'binary' ? `'\\x' || lower(hex(${name})) AS ${name}` : csvColumn(column);
 }
+
+/** Number of rows with a NUL character in a text column, which PostgreSQL cannot hold. */
+export const nulRows = (column: string): string => `count(*) FILTER (contains(${identifier(column)}, chr(0)))`;
 
 /** Names of columns whose CSV is text: quoted always, so that an empty one differs from null. */
 export function textColumns(columns: readonly SnapshotColumn[]): readonly string[] {

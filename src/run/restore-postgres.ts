@@ -6,7 +6,15 @@ import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { TablevaultError } from '../core/errors.ts';
 import type { TableEntry } from '../vault/manifest.ts';
-import { identifier, literal, postgresColumn, postgresType, textColumns } from './restore-columns.ts';
+import {
+  duckDbType,
+  identifier,
+  literal,
+  nulRows,
+  postgresColumn,
+  postgresType,
+  textColumns,
+} from './restore-columns.ts';
 import { type Engine, parquetRows } from './restore-engine.ts';
 import { forceQuote } from './restore-folder.ts';
 import type { Sink } from './restore-sink.ts';
@@ -52,6 +60,7 @@ export async function openPostgresSink(
   signal?.addEventListener('abort', onAbort, { once: true });
   const inSchema = (name: string) => `${identifier(schema)}.${identifier(name)}`;
   const restored: TableEntry[] = [];
+  const warnings: string[] = [];
 
   try {
     await ask('beginning', 'BEGIN');
@@ -73,12 +82,29 @@ export async function openPostgresSink(
     throw error;
   }
 
+  /** Rows that PostgreSQL could not take as they are, each told or refused with its column. */
+  async function checkText(entry: TableEntry, files: readonly string[]): Promise<void> {
+    for (const column of entry.schema.columns.filter((each) => duckDbType(each) === 'VARCHAR')) {
+      const rows = Number(await engine.run(`SELECT ${nulRows(column.name)} FROM ${parquetRows(files)}`));
+      if (rows === 0) continue;
+      const what = `a NUL character in ${rows} rows of ${entry.name}.${column.name}`;
+      if (target.replaceNul) {
+        warnings.push(`${what} was written as U+2400`);
+        continue;
+      }
+      throw new TablevaultError('USAGE', `PostgreSQL cannot hold ${what}`, {
+        at: { target: shown, table: entry.name },
+        hint: 'Nothing was restored. Give --replace-nul to write U+2400 in its place, or restore to files or DuckDB.',
+      });
+    }
+  }
+
   async function copy(entry: TableEntry, files: readonly string[]): Promise<void> {
     const { columns } = entry.schema;
     const csv = join(folder, 'copy.csv');
     const names = columns.map(({ name }) => identifier(name)).join(', ');
     for (const file of files) {
-      const selected = columns.map(postgresColumn).join(', ');
+      const selected = columns.map((column) => postgresColumn(column, target.replaceNul)).join(', ');
       const quoted = forceQuote(textColumns(columns));
       await engine.run(
         `COPY (SELECT ${selected} FROM ${parquetRows([file])}) TO ${literal(csv)} (FORMAT csv, HEADER false, NULLSTR ''${quoted})`,
@@ -101,6 +127,7 @@ export async function openPostgresSink(
       const { columns, key } = entry.schema;
       const defined = columns.map((column) => `${identifier(column.name)} ${postgresType(column)}`);
       await ask(`creating ${entry.name}`, `CREATE TABLE ${inSchema(entry.name)} (${defined.join(', ')})`);
+      await checkText(entry, files);
       await copy(entry, files);
       if (key.length > 0) {
         const names = key.map(identifier).join(', ');
@@ -111,7 +138,7 @@ export async function openPostgresSink(
       return Number((counted.rows[0] as { n: string } | undefined)?.n);
     },
     async finish() {
-      const warnings = await addForeignKeys(restored, inSchema, ask);
+      warnings.push(...(await addForeignKeys(restored, inSchema, ask)));
       try {
         await client.query('COMMIT');
       } catch (error) {

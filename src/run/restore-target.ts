@@ -11,13 +11,20 @@ export type RestoreTarget =
   | { readonly kind: 'folder'; readonly path: string; readonly format: FileFormat }
   | { readonly kind: 'duckdb'; readonly path: string }
   /** `shown` is the address without a password. */
-  | { readonly kind: 'postgres'; readonly url: Secret; readonly schema: string; readonly shown: string };
+  | {
+      readonly kind: 'postgres';
+      readonly url: Secret;
+      readonly schema: string;
+      readonly shown: string;
+      /** Write U+2400 for NUL characters in text, which PostgreSQL cannot hold; else they end the restore. */
+      readonly replaceNul: boolean;
+    };
 
 /**
  * Parses `--to`: `postgres://…` (with `?schema=name`, default `public`), a path that ends in `.duckdb`, or a folder.
  * @throws TablevaultError `USAGE`.
  */
-export function parseTarget(to: string, format: FileFormat | undefined): RestoreTarget {
+export function parseTarget(to: string, format: FileFormat | undefined, replaceNul = false): RestoreTarget {
   const usage = (what: string, hint: string) => new TablevaultError('USAGE', what, { hint });
   if (to.trim() === '') throw usage('--to is empty', 'Give a folder, a file that ends in .duckdb, or postgres://….');
   const database = /^postgres(ql)?:\/\//i.test(to) || /\.duckdb$/i.test(to);
@@ -32,7 +39,7 @@ export function parseTarget(to: string, format: FileFormat | undefined): Restore
     const shown = new URL(url);
     shown.password = '';
     shown.search = '';
-    return { kind: 'postgres', url: new Secret(url.href), schema, shown: shown.href };
+    return { kind: 'postgres', url: new Secret(url.href), schema, shown: shown.href, replaceNul };
   }
   if (/\.duckdb$/i.test(to)) return { kind: 'duckdb', path: resolve(to) };
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(to)) {

@@ -1,6 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Clock } from '../core/clock.ts';
+import { TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { snapshotKey, tombstoneKey } from '../vault/layout.ts';
 import type { Manifest } from '../vault/manifest.ts';
@@ -20,8 +22,20 @@ export interface VerifyOptions {
   readonly level: VerifyLevel;
   readonly signal?: AbortSignal | undefined;
   readonly emit?: Emit;
+  /** At level files: only some parts, drawn at random, of all tables. Default: all. */
+  readonly sample?: VerifySample | undefined;
   /** Memory for the checks of rows, megabytes; what does not fit is spilled to a temporary folder. Default 512. */
   readonly memoryMb?: number;
+}
+
+export interface VerifySample {
+  /** Of the parts, more than 0 and at most 100. */
+  readonly percent?: number | undefined;
+  /** Stop after this time, milliseconds. */
+  readonly withinMs?: number | undefined;
+  readonly clock: Clock;
+  /** From 0 to below 1. */
+  readonly random: () => number;
 }
 
 export interface VerifyReport {
@@ -34,6 +48,8 @@ export interface VerifyReport {
   readonly findings: readonly Finding[];
   /** Things to know that are no damage, e.g. a commit that the next run will finish. */
   readonly notices: readonly Finding[];
+  /** Parts there are and parts that were drawn, when only a sample was checked. */
+  readonly sampled: { readonly parts: number; readonly of: number } | null;
   readonly checked: Readonly<Record<'snapshots' | 'tombstones' | 'tables' | 'parts' | 'bytes' | 'rows', number>>;
 }
 
@@ -50,12 +66,19 @@ export interface VerifyReport {
  * never thrown: it is a finding.
  */
 export async function verifyVault(vault: Vault, options: VerifyOptions): Promise<VerifyReport> {
+  if (options.sample !== undefined && options.level !== 'files') {
+    throw new TablevaultError('USAGE', 'only level files can be checked by a sample', {
+      hint: 'Leave the sample out, or say --level files.',
+    });
+  }
   const findings = collectFindings();
+  let sampled: VerifyReport['sampled'] = null;
   const chain = await verifyChain(vault, findings, { signal: options.signal });
   const manifest = await chosenManifest(vault, chain.newestReadable, chain.unreadable, options, findings);
   if (manifest !== undefined && options.level !== 'manifest') {
     const deeper = collectFindings(findings.checked);
-    await verifyTables(vault, manifest, options, deeper);
+    if (options.sample === undefined) await verifyTables(vault, manifest, options, deeper);
+    else sampled = await verifySample(vault, manifest, options.sample, deeper, options.signal);
     const retired =
       deeper.list.length > 0 && (await vault.store.head(tombstoneKey(manifest.sequence), options)) !== undefined;
     if (retired)
@@ -69,6 +92,7 @@ export async function verifyVault(vault: Vault, options: VerifyOptions): Promise
     sequence: manifest?.sequence ?? null,
     findings: findings.list,
     notices: findings.notices,
+    sampled,
     checked: { ...findings.checked },
   };
 }
@@ -109,6 +133,29 @@ async function findById(
     if (found?.manifest.snapshot === id) return found.manifest;
   }
   return undefined;
+}
+
+/** Parts drawn at random, each with its hash. */
+async function verifySample(
+  vault: Vault,
+  manifest: Manifest,
+  { percent = 100, withinMs = Number.POSITIVE_INFINITY, clock, random }: VerifySample,
+  findings: Findings,
+  signal: AbortSignal | undefined,
+): Promise<VerifyReport['sampled']> {
+  const all = manifest.tables.flatMap((table) => table.parts.map((part) => ({ ...table, parts: [part] })));
+  const wanted = Math.ceil((all.length * percent) / 100);
+  const endMs = clock.now() + withinMs;
+  let parts = 0;
+  while (parts < wanted && clock.now() < endMs) {
+    // Drawn without putting back: the last takes the place of the one drawn.
+    const at = Math.floor(random() * (all.length - parts));
+    const drawn = all[at]!;
+    all[at] = all[all.length - parts - 1]!;
+    await verifyParts(vault, drawn, findings, { signal, copyTo: undefined });
+    parts += 1;
+  }
+  return { parts, of: all.length };
 }
 
 async function verifyTables(

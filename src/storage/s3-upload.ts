@@ -10,6 +10,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { sha256Hex } from './digest.ts';
+import { checkEncrypted, type S3Encryption } from './s3-encryption.ts';
 import { changedFile, type S3Place } from './s3-faults.ts';
 
 /** Above this an object is sent in pieces. S3 takes 5 GB in one put; smaller puts are cheaper to repeat. */
@@ -26,6 +27,7 @@ export interface UploadTarget {
   readonly key: string;
   readonly place: S3Place;
   readonly signal?: AbortSignal | undefined;
+  readonly encryption?: S3Encryption | undefined;
 }
 
 /** One conditional PUT; the signed payload hash lets the server check the bytes. */
@@ -59,7 +61,7 @@ export async function putSmallFile(target: UploadTarget, path: string, bytes: nu
 }
 
 async function sendPut(
-  { client, bucket, key, signal }: UploadTarget,
+  { client, bucket, key, place, signal, encryption }: UploadTarget,
   body: Uint8Array | ReturnType<typeof createReadStream>,
   bytes: number,
   sha256: string,
@@ -71,10 +73,12 @@ async function sendPut(
     Body: body,
     ContentLength: bytes,
     ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64'),
+    ...encryption,
     ...(createOnly ? { IfNoneMatch: '*' } : {}),
   });
   command.middlewareStack.add(payloadHash(sha256), { step: 'build', name: 'tablevaultPayloadHash' });
-  await client.send(command, signal === undefined ? {} : { abortSignal: signal });
+  const reply = await client.send(command, signal === undefined ? {} : { abortSignal: signal });
+  checkEncrypted(encryption, reply.ServerSideEncryption, place);
 }
 
 /** Signs the hash that is known already, instead of hashing again (or, for streams, not at all). */
@@ -101,11 +105,13 @@ export async function putLargeFile(
   send: <T>(step: () => Promise<T>) => Promise<T>,
   pieceBytes = PIECE_BYTES,
 ): Promise<void> {
-  const { client, bucket, key, place, signal } = target;
+  const { client, bucket, key, place, signal, encryption } = target;
   const call = signal === undefined ? {} : { abortSignal: signal };
   const where = { Bucket: bucket, Key: key };
-  const { UploadId } = await send(() => client.send(new CreateMultipartUploadCommand(where), call));
+  const begin = new CreateMultipartUploadCommand({ ...where, ...encryption });
+  const { UploadId, ServerSideEncryption } = await send(() => client.send(begin, call));
   try {
+    checkEncrypted(encryption, ServerSideEncryption, place);
     const size = Math.max(pieceBytes, Math.ceil(bytes / MAX_PIECES));
     const pieces: { PartNumber: number; ETag: string | undefined }[] = [];
     const whole = createHash('sha256');

@@ -13,6 +13,7 @@ import { corrupt, objectExists } from './faults.ts';
 import { checkedKey, checkedPrefix } from './key.ts';
 import { DEFAULT_RETRIES, type RetryPolicy, withRetries } from './retry.ts';
 import { createS3Client, type Environment, type S3Address } from './s3-client.ts';
+import { parseEncryption } from './s3-encryption.ts';
 import { endedEarly, s3Fault } from './s3-faults.ts';
 import { putBytes, putLargeFile, putSmallFile, SINGLE_PUT_MAX_BYTES } from './s3-upload.ts';
 import type { CallOptions, FileFacts, ListedObject, ObjectFacts, PutOptions, Store } from './store.ts';
@@ -36,6 +37,7 @@ const NO_RETRIES: RetryPolicy = { attempts: 1, firstPauseMs: 0, lastPauseMs: 0 }
 /** A bucket's prefix as a store. Creating is a PUT with `If-None-Match: *`; answers are retried only where that cannot do harm. */
 export function createS3Store(options: S3StoreOptions): Store {
   const { bucket, prefix } = options;
+  const encryption = parseEncryption(options.env);
   const client = createS3Client(options.env);
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
@@ -72,6 +74,7 @@ export function createS3Store(options: S3StoreOptions): Store {
     key: prefix + checkedKey(key),
     place: place(key),
     signal,
+    encryption,
   });
 
   async function head(key: string, call: CallOptions = {}): Promise<ObjectFacts | undefined> {

@@ -10,7 +10,7 @@ afterEach(async () => {
 });
 
 /** A store whose server answers as the test says. The real protocol is tested in test/contract. */
-async function storeAgainst(handler: Handler, attempts = 4) {
+async function storeAgainst(handler: Handler, attempts = 4, env: Readonly<Record<string, string>> = {}) {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`);
@@ -26,6 +26,7 @@ async function storeAgainst(handler: Handler, attempts = 4) {
       AWS_ACCESS_KEY_ID: 'a',
       AWS_SECRET_ACCESS_KEY: 'b',
       TABLEVAULT_S3_PATH_STYLE: '1',
+      ...env,
     },
     retries: { attempts, firstPauseMs: 1, lastPauseMs: 2 },
     random: () => 0.5,
@@ -44,6 +45,56 @@ const fail =
   (status: number, code: string): Handler =>
   (_request, response) =>
     response.writeHead(status, { 'content-type': 'application/xml' }).end(xml(code));
+
+describe('encryption on the server', () => {
+  // No server here has a key service: these look at the request and at what is made of the answer.
+  const answering =
+    (encryption: string | undefined, seen: Record<string, unknown>[]): Handler =>
+    (request, response) => {
+      seen.push(request.headers);
+      response.writeHead(200, encryption === undefined ? {} : { 'x-amz-server-side-encryption': encryption }).end();
+    };
+
+  it.each([
+    [{ TABLEVAULT_S3_SSE: 'AES256' }, { 'x-amz-server-side-encryption': 'AES256' }],
+    [{ TABLEVAULT_S3_SSE: 'aws:kms' }, { 'x-amz-server-side-encryption': 'aws:kms' }],
+    [
+      { TABLEVAULT_S3_SSE: 'aws:kms', TABLEVAULT_S3_KMS_KEY_ID: 'alias/vault' },
+      {
+        'x-amz-server-side-encryption': 'aws:kms',
+        'x-amz-server-side-encryption-aws-kms-key-id': 'alias/vault',
+      },
+    ],
+  ])('is asked for as %j says, signed, and must be confirmed', async (env: Record<string, string>, headers) => {
+    const seen: Record<string, unknown>[] = [];
+    const { store } = await storeAgainst(answering(env['TABLEVAULT_S3_SSE'], seen), 4, env);
+    await store.putNew('k', Buffer.from('x'));
+    await store.replace('k', Buffer.from('x'));
+    for (const each of seen) {
+      expect(each).toMatchObject(headers);
+      for (const name of Object.keys(headers)) expect(each['authorization']).toContain(name);
+    }
+    expect(seen).toHaveLength(2);
+  });
+
+  it('that the server does not confirm is an error at the first object', async () => {
+    const { store, requests } = await storeAgainst(answering(undefined, []), 4, { TABLEVAULT_S3_SSE: 'aws:kms' });
+    await expect(store.putNew('k', Buffer.from('x'))).rejects.toMatchObject({ code: 'DESTINATION_UNSAFE' });
+    expect(requests).toHaveLength(1);
+  });
+
+  it('is not asked for unless it is wanted, and a setting that makes no sense is refused', async () => {
+    const seen: Record<string, unknown>[] = [];
+    const { store } = await storeAgainst(answering(undefined, seen));
+    await store.putNew('k', Buffer.from('x'));
+    expect(Object.keys(seen[0] ?? {}).filter((name) => name.includes('encryption'))).toEqual([]);
+    for (const env of [{ TABLEVAULT_S3_SSE: 'yes' }, { TABLEVAULT_S3_KMS_KEY_ID: 'k' }]) {
+      await expect(storeAgainst(answering(undefined, []), 1, env as never)).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+      });
+    }
+  });
+});
 
 describe('an answer of S3', () => {
   it.each([

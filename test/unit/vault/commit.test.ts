@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { TablevaultError } from '../../../src/core/errors.ts';
 import { createFolderStore } from '../../../src/storage/folder.ts';
 import { createMemoryStore } from '../../../src/storage/memory.ts';
 import type { Store } from '../../../src/storage/store.ts';
@@ -122,6 +123,26 @@ describe('the answer to a put of the commit', () => {
       (await intactChain({ ...vault, store: inner }))[0]?.run ?? 'none',
     );
     expect(outcome?.outcome ?? 'none').toBe(published || place === 'snapshots/' ? 'commit' : 'none');
+  });
+
+  it('that is a forged success while nothing can be read is not believed', async () => {
+    const inner = createMemoryStore();
+    const vault = await memoryVault(inner);
+    let blind = false;
+    const store: Store = {
+      ...inner,
+      putNew: async (key, bytes, options) => {
+        blind ||= key.startsWith('snapshots/');
+        if (!blind) await inner.putNew(key, bytes, options);
+      },
+      get: async (key, options) => {
+        if (blind)
+          throw new TablevaultError('DESTINATION_UNREACHABLE', 'the connection was reset', { retryable: true });
+        return inner.get(key, options);
+      },
+    };
+    await expect(commitSnapshot({ ...vault, store }, draft(), deps)).rejects.toMatchObject({ code: 'COMMIT_UNKNOWN' });
+    expect(await finishCommits(vault, deps)).toHaveLength(1);
   });
 
   it('that refuses the outcome leaves nothing decided and keeps its own code', async () => {

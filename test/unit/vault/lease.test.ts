@@ -53,6 +53,17 @@ describe('the lease of a pipeline', () => {
     }
   });
 
+  it('of a process that was stopped for long is lost, though the number it creates next was used and removed', async () => {
+    const { clock, store, take } = setUp();
+    const asleep = testClock();
+    const first = await take(store, { clock: asleep });
+    await clock.advance(TTL * 1.5);
+    await take();
+    for (let minute = 0; minute < 3; minute += 1) await clock.advance(TTL);
+    expect(await store.head(lockKey('nightly', 2))).toBeUndefined();
+    await expect(first.assertHeld()).rejects.toMatchObject({ code: 'LOCKED' });
+  });
+
   it('is renewed while it is held, for many times its length, and leaves few objects', async () => {
     const { clock, take, generations } = setUp();
     const lease = await take();

@@ -320,3 +320,42 @@ describe('ls, show and paths', () => {
     expect(staleness(await listSnapshots(vault, { nowMs: NOW }), HOUR, 'v')).toMatchObject({ code: 'VAULT_STALE' });
   });
 });
+
+describe('verify by a sample', () => {
+  async function manyParts(count: number) {
+    const vault = await memoryVault();
+    const run = runId();
+    const parts: PartEntry[] = [];
+    for (let n = 0; n < count; n += 1) {
+      const content = randomBytes(10);
+      const sha256 = sha256Hex(content);
+      const key = partKey('Gen_Documents', run, n, sha256);
+      await vault.store.putNew(key, content);
+      parts.push(partEntry({ key, run, bytes: 10, sha256 }));
+    }
+    await commitSnapshot(vault, draft({ run, snapshot: run, tables: [tableEntry(parts)] }), deps);
+    return { vault, parts };
+  }
+
+  it('checks the share that was asked for, each part at most once, and finds all damage with time', async () => {
+    const { vault, parts } = await manyParts(20);
+    await vault.store.remove(parts[7]!.key);
+    const sample = { percent: 25, clock: testClock(), random: Math.random };
+    const report = await verifyVault(vault, { level: 'files', sample });
+    expect(report.sampled).toEqual({ parts: 5, of: 20 });
+    expect(report.checked.parts).toBe(5);
+    const whole = await verifyVault(vault, { level: 'files', sample: { ...sample, percent: 100 } });
+    expect(whole.findings).toMatchObject([{ code: 'PART_MISSING', object: parts[7]!.key }]);
+    expect(whole.checked.bytes).toBe(190);
+  });
+
+  it('stops when its time is over, and is for level files', async () => {
+    const { vault } = await manyParts(20);
+    let now = 0;
+    const clock = { ...testClock(), now: () => (now += 10) };
+    const report = await verifyVault(vault, { level: 'files', sample: { withinMs: 55, clock, random: Math.random } });
+    expect(report.sampled).toEqual({ parts: 5, of: 20 });
+    const rows = verifyVault(vault, { level: 'rows', sample: { percent: 1, clock, random: Math.random } });
+    await expect(rows).rejects.toMatchObject({ code: 'USAGE' });
+  });
+});
