@@ -12,6 +12,7 @@ import { addPin } from './pin.ts';
 import { addPlan } from './plan.ts';
 import { addPrune } from './prune.ts';
 import { addQuery } from './query.ts';
+import { addRepair } from './repair.ts';
 import { addRestore } from './restore.ts';
 import { addShow } from './show.ts';
 import { addSnapshot } from './snapshot.ts';
@@ -31,6 +32,7 @@ const COMMANDS = [
   addQuery,
   addVerify,
   addRestore,
+  addRepair,
   addPrune,
   addPin,
   addDemo,

@@ -2,6 +2,7 @@
  * The last line of defence for credentials: `Secret` keeps them out of text by construction, and this takes out what slipped
  * through, in any form a message may carry it. It is applied to everything printed but data rows.
  */
+import { secretForms } from '../core/secret-forms.ts';
 
 export interface Redactor {
   /** From now on `value` is taken out, in every encoding. Values shorter than 4 characters are too common to be replaced. */
@@ -28,7 +29,7 @@ export function createRedactor(env: Readonly<Record<string, string | undefined>>
   let longestFirst: readonly string[] = [];
   const add = (value: string) => {
     if (value.length < 4) return;
-    for (const form of formsOf(value)) forms.add(form);
+    for (const form of secretForms(value)) forms.add(form);
     longestFirst = [...forms].sort((a, b) => b.length - a.length);
   };
   for (const name of SECRET_VARIABLES) add(env[name] ?? '');
@@ -39,29 +40,4 @@ export function createRedactor(env: Readonly<Record<string, string | undefined>>
       return LOOKS_SECRET.reduce((rest, pattern) => rest.replace(pattern, MASK), known);
     },
   };
-}
-
-/** The value raw, as JSON, URL-encoded, as hexadecimal, and the part of its base64 that is the same at any offset in a longer text. */
-function formsOf(value: string): string[] {
-  const bytes = Buffer.from(value, 'utf8');
-  const encoded = encodeURIComponent(bytes.toString('utf8'));
-  const base64 = [0, 1, 2].flatMap((offset) => {
-    const padded = Buffer.concat([Buffer.alloc(offset), bytes]);
-    const whole = padded.subarray(0, padded.length - (padded.length % 3)).toString('base64');
-    const core = whole.slice(offset === 0 ? 0 : 4);
-    return [core, core.replaceAll('+', '-').replaceAll('/', '_')];
-  });
-  const derived = [
-    JSON.stringify(value).slice(1, -1),
-    encoded,
-    encoded.toLowerCase(),
-    encoded.replaceAll('%20', '+'),
-    encoded.replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`),
-    bytes.toString('hex'),
-    bytes.toString('hex').toUpperCase(),
-    bytes.toString('base64'),
-    bytes.toString('base64url'),
-    ...base64,
-  ];
-  return [value, ...derived.filter((form) => form.length >= 6)];
 }

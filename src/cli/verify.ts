@@ -68,7 +68,7 @@ async function verify(context: CliContext, uri: string, options: Options): Promi
     'VERIFY_FAILED',
     `verification found ${plural(report.findings.length, 'problem')} in ${uri}`,
     {
-      hint: 'Keep the vault as it is, take a new snapshot, and see docs/errors.md for each finding.',
+      hint: 'Take a new snapshot; `tablevault repair` says what else is damaged, and docs/reliability.md which object is found at which level.',
     },
   );
 }
@@ -82,9 +82,11 @@ function reportText({ findings, notices }: VerifyReport): string[] {
 
 /** What was looked at, so that a clean result says how much it is worth. */
 export function verdict({ level, snapshot, checked, sampled }: VerifyReport): string {
+  const hashed = `${plural(checked.parts, 'part')}, ${bytes(checked.bytes)} hashed`;
   const deeper = [
-    ...(sampled === null ? [] : [`a sample of ${count(sampled.parts)} of ${plural(sampled.of, 'part')}`]),
-    `${plural(checked.tables, 'table')}, ${plural(checked.parts, 'part')}, ${bytes(checked.bytes)} hashed`,
+    sampled === null
+      ? `${plural(checked.tables, 'table')}, ${hashed}`
+      : `a sample of ${count(sampled.parts)} of ${plural(sampled.of, 'part')}, ${bytes(checked.bytes)} hashed`,
     ...(level === 'rows' ? [`${count(checked.rows)} rows read`] : []),
   ];
   const what = level === 'manifest' ? '' : `; snapshot ${snapshot ?? '(none)'}: ${deeper.join(', ')}`;

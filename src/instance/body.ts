@@ -53,9 +53,9 @@ export function openBody(raw: Readable, options: BodyOptions): Body {
     onWireBytes(bytes);
   };
   const decoder = decoderFor(options.encoding, place);
-  if (decoder !== undefined) raw.on('data', (chunk: Buffer) => count(chunk.length));
-  // The callback is required; the reader of the decoder sees the same error.
-  const source: Readable = decoder === undefined ? raw : pipeline(raw, decoder, () => undefined);
+  // Pulled, not listened to: under a slow reader a 'data' listener beside a pipe makes node buffer and copy without bound. The callback
+  // is required; the reader of the decoder sees the same error.
+  const source: Readable = decoder === undefined ? raw : pipeline(counted(raw, count), decoder, () => undefined);
 
   async function* read(): AsyncGenerator<Uint8Array, void, undefined> {
     let out = 0;
@@ -96,6 +96,13 @@ export function openBody(raw: Readable, options: BodyOptions): Body {
       end();
     },
   };
+}
+
+async function* counted(raw: Readable, count: (bytes: number) => void): AsyncGenerator<Buffer, void, undefined> {
+  for await (const chunk of raw as AsyncIterable<Buffer>) {
+    count(chunk.length);
+    yield chunk;
+  }
 }
 
 function decoderFor(encoding: string | undefined, place: RequestPlace) {

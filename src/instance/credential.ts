@@ -8,6 +8,7 @@ import { asTablevaultError, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { Auth } from '../core/pipeline.ts';
 import type { Secret } from '../core/secret.ts';
+import { secretForms } from '../core/secret-forms.ts';
 import type { TokenGrant } from './token-checks.ts';
 
 export interface Credential {
@@ -130,13 +131,11 @@ export function fingerprint(secret: Secret): string {
   return createHash('sha256').update(secret.reveal()).digest('hex');
 }
 
+/** Takes credentials out of what a server said, in any form it may say them in: such messages end in manifests. */
 function scrubber(secrets: ReadonlySet<string>): (text: string) => string {
   return (text) => {
-    let clean = text;
-    for (const secret of secrets) {
-      for (const form of [secret, encodeURIComponent(secret)])
-        if (form !== '') clean = clean.replaceAll(form, '[secret]');
-    }
-    return clean;
+    const forms = [...secrets].flatMap((secret) => (secret === '' ? [] : secretForms(secret)));
+    const longestFirst = forms.sort((a, b) => b.length - a.length);
+    return longestFirst.reduce((clean, form) => clean.replaceAll(form, '[secret]'), text);
   };
 }

@@ -154,9 +154,7 @@ async function checkOutcome(vault: Vault, manifest: Manifest, findings: Findings
 async function addOverlooked(vault: Vault, known: Set<number>, head: number, call: CallOptions): Promise<void> {
   for (let sequence = 1; sequence <= head; sequence += 1) {
     if (known.has(sequence)) continue;
-    const found =
-      (await vault.store.head(snapshotKey(sequence), call)) ?? (await vault.store.head(tombstoneKey(sequence), call));
-    if (found !== undefined) known.add(sequence);
+    if (await isKnown(vault, sequence, call)) known.add(sequence);
   }
 }
 
@@ -204,7 +202,7 @@ async function checkRuns(
         const done = await readHint(vault, key, call);
         if (done === undefined) findings.notice('HINT_WRONG', key, 'it cannot be read; it only spares a search');
         // Listed before: a snapshot that was published since is beyond the head and there.
-        else if (done.sequence > head && (await vault.store.head(snapshotKey(done.sequence), call)) === undefined) {
+        else if (done.sequence > head && !(await isKnown(vault, done.sequence, call))) {
           findings.add('SNAPSHOT_MISSING', snapshotKey(done.sequence), `snapshot ${done.snapshot} was published there`);
         }
       }),
@@ -223,6 +221,13 @@ async function checkRuns(
       findings.add('OUTCOME_UNREADABLE', object, error.message);
     }
   }
+}
+
+/** Is there a manifest or, as of one that was retired since the chain was listed, a tombstone? */
+async function isKnown(vault: Vault, sequence: number, call: CallOptions): Promise<boolean> {
+  const { store } = vault;
+  const found = (await store.head(snapshotKey(sequence), call)) ?? (await store.head(tombstoneKey(sequence), call));
+  return found !== undefined;
 }
 
 async function readHint(vault: Vault, key: string, call: CallOptions) {

@@ -215,8 +215,7 @@ describe('what is asked for', () => {
     expect(parseCsv(ended.stdout)).toHaveLength(rows + 1);
   });
 
-  test('--limit holds where the instance ignores $top', async () => {
-    // A page of the instance that carries a link all the same: the rest of it is not followed.
+  test('--limit does not follow the link that a page of so many rows carries', async () => {
     demo.configure({ personality: { nextLink: 'absolute' } });
     const ended = await run(['Gen_Documents', '--limit', '5']);
     demo.configure({ personality: { nextLink: 'relative' } });

@@ -22,7 +22,7 @@ const PARTS: readonly (readonly [string, () => Promise<Figures>])[] = [
   ['lost answers on a folder', () => tortureAnswers('folder', wrappedStores(folderStore), budget(20, 4))],
   ['damage', () => tortureDamage('damage', memoryStore, budget(100, 5))],
   ['interleavings', () => tortureInterleavings('interleavings', memoryTurns, budget(40, 6))],
-  ['canary secrets', () => tortureCanaries(budget(12, 15))],
+  ['canary secrets', () => tortureCanaries(budget(12, 25))],
 ];
 
 describe('a minute of torture', () => {

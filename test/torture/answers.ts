@@ -30,6 +30,8 @@ const FAULTS = [
 export type OpenStores = (seed: number) => Promise<{
   readonly sound: Store;
   readonly faulty: (seed: number) => Store;
+  /** Answers that were lost or forged so far, where it is counted. */
+  readonly wrong?: () => number;
   readonly end: () => Promise<void>;
 }>;
 
@@ -78,10 +80,10 @@ export function chaos(inner: Store, rng: Random): Store {
 export async function tortureAnswers(name: string, open: OpenStores, budget: Budget): Promise<Figures> {
   const kinds = ['wrong outcome reported', 'duplicate snapshots', 'deleted live parts'];
   const figures = tally(name, kinds, budget);
-  const told = { published: 0, unknown: 0, failed: 0 };
+  const told = { published: 0, unknown: 0, failed: 0, wrong: 0 };
   for (let round = 0; figures.more(); round += 1) {
     const seed = budget.seed * 1000 + round;
-    const { sound, faulty, end } = await open(seed);
+    const { sound, faulty, wrong, end } = await open(seed);
     try {
       const vault = await openVault(sound, { write: true });
       const deps = { clock: quickClock(Date.now), persistence: QUICK };
@@ -121,8 +123,11 @@ export async function tortureAnswers(name: string, open: OpenStores, budget: Bud
         figures.done();
       }
     } finally {
+      told.wrong += wrong?.() ?? 0;
       await end();
     }
   }
-  return figures.figures(`${told.published} reported published, ${told.unknown} unknown, ${told.failed} failed`);
+  return figures.figures(
+    `${told.published} reported published, ${told.unknown} unknown, ${told.failed} failed${told.wrong > 0 ? `; ${told.wrong} answers went wrong` : ''}`,
+  );
 }

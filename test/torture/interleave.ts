@@ -119,7 +119,7 @@ export async function tortureInterleavings(
   const scratch = join(tmpdir(), `tablevault-torture-${process.pid}-turns`);
   try {
     for (let round = 0; figures.more(); round += 1) {
-      const seed = budget.seed * 10_000 + round;
+      const seed = Math.round(budget.seed * 10_000) + round;
       const opened = await open(seed);
       try {
         await once(seed, opened, scratch, figures, seen);

@@ -88,15 +88,22 @@ export function s3Answers(env: Env, bucket: string): OpenStores {
     const sound = createS3Store({ ...address, env });
     const proxy = await startS3Proxy(env['AWS_ENDPOINT_URL_S3'] ?? '');
     const stores: Store[] = [sound];
+    let wrong = 0;
     return {
       sound,
       faulty(seed) {
-        proxy.choose = randomFaults(random(seed));
+        const choose = randomFaults(random(seed));
+        proxy.choose = (method, path) => {
+          const fault = choose(method, path);
+          if (fault !== undefined) wrong += 1;
+          return fault;
+        };
         const retries = { attempts: 3, firstPauseMs: 1, lastPauseMs: 2 };
         const store = createS3Store({ ...address, env: { ...env, AWS_ENDPOINT_URL_S3: proxy.url }, retries });
         stores.push(store);
         return store;
       },
+      wrong: () => wrong,
       async end() {
         for (const store of stores) await store.close();
         await proxy.close();

@@ -176,6 +176,17 @@ describe('prune', () => {
     expect((await prune(vault, { graceMs: 0 })).abandoned).toEqual([]);
   });
 
+  it('leaves the probe of a writer that is opening the vault, whatever the grace', async () => {
+    const { vault, inner, age } = await agingVault();
+    await committed(vault, ['A']);
+    await inner.putNew('probe/of-a-writer', Buffer.from('x'));
+    await prune(vault, { graceMs: 0 });
+    expect(await keys(inner, 'probe/')).toHaveLength(1);
+    age(2 * DAY);
+    await prune(vault, { graceMs: 0 });
+    expect(await keys(inner, 'probe/')).toEqual([]);
+  });
+
   it('takes a locked object for later, and then keeps its manifest and parts together', async () => {
     let locked = /^snapshots\//;
     const { vault, inner, age } = await agingVault((store) => ({

@@ -1,0 +1,77 @@
+/** `tablevault repair`: moves damaged files of a vault out of the way; says first what it would do. */
+import type { Command } from 'commander';
+import { TablevaultError } from '../core/errors.ts';
+import type { RepairReport } from '../run/repair.ts';
+import type { CliContext } from './context.ts';
+import { plainText, plural } from './format.ts';
+import { jsonOption, withHelp } from './help.ts';
+import { logEvent } from './log.ts';
+import { VAULT_ARGUMENT, withVault } from './vault.ts';
+
+interface Options {
+  readonly apply?: true;
+  readonly json?: true;
+}
+
+export function addRepair(program: Command, context: CliContext): void {
+  const command = program
+    .command('repair')
+    .summary('put damaged files of a vault into quarantine')
+    .description(
+      'Checks every file of every snapshot and says which are damaged and who needs them. With --apply it moves the damaged ones below quarantine/ in the vault; then `tablevault snapshot` reads the tables again. Damaged manifests need a copy of the vault.',
+    )
+    .argument('<vault>', VAULT_ARGUMENT)
+    .option('--apply', 'do it; without this nothing is changed')
+    .addOption(jsonOption())
+    .action(async (vault: string, options: Options) => {
+      await repair(context, vault, options);
+    });
+  withHelp(command, {
+    exits: [6, 7],
+    meanings: { 6: 'something is damaged (without --apply), or cannot be mended' },
+    examples: ['tablevault repair ./vault', 'tablevault repair ./vault --apply'],
+  });
+}
+
+async function repair(context: CliContext, uri: string, options: Options): Promise<void> {
+  const { signal, clock, output, screen } = context;
+  const { planRepair, applyRepair } = await import('../run/repair.ts');
+  const emit = logEvent.bind(undefined, context.log);
+  const report = await withVault(context, uri, async (vault): Promise<RepairReport> => {
+    const plan = await planRepair(vault, { signal, emit });
+    if (options.apply !== true) return { ...plan, applied: false, quarantined: [] };
+    return applyRepair(vault, plan, { signal, emit, clock });
+  });
+  if (options.json) await output.json(report);
+  else await output.data(reportText(report).join(''));
+  const { broken, beyond, applied } = report;
+  if (beyond.length > 0 || (broken.length > 0 && !applied)) {
+    throw new TablevaultError(
+      'VERIFY_FAILED',
+      `${plural(broken.length, 'file')} and ${plural(beyond.length, 'other object')} of ${uri} are damaged`,
+      {
+        hint:
+          beyond.length > 0
+            ? 'Restore the manifests and other objects named from a copy of the vault; files can be mended by --apply.'
+            : 'Run again with --apply, then take a snapshot.',
+      },
+    );
+  }
+  screen.line(broken.length === 0 ? 'nothing is damaged' : nextStep(report));
+}
+
+function reportText({ broken, beyond, applied }: RepairReport): string[] {
+  const lines = [
+    ...broken.map(({ finding, snapshots, present }) => {
+      const what = !present ? 'missing' : applied ? 'put into quarantine' : 'would be put into quarantine';
+      return `${finding.code} ${finding.object}: ${finding.message}; needed by snapshots ${snapshots.join(', ')}; ${what}`;
+    }),
+    ...beyond.map(({ code, object, message }) => `${code} ${object}: ${message}; cannot be mended here`),
+  ];
+  return lines.map((line) => `${plainText(line)}\n`);
+}
+
+function nextStep({ quarantined, rereads }: RepairReport): string {
+  const again = rereads.length === 0 ? '' : `; take a snapshot to have ${plainText(rereads.join(', '))} again`;
+  return `${plural(quarantined.length, 'file')} in quarantine${again}`;
+}
