@@ -74,9 +74,9 @@ describe('before the first snapshot', () => {
   });
 
   test('rows are unknown where the instance does not tell', async () => {
-    demo.configure({ personality: { tableInfo: 'forbidden' } });
+    demo.configure({ personality: { tableInfo: 'forbidden', count: false } });
     const report = await plan();
-    demo.configure({ personality: { tableInfo: 'readable' } });
+    demo.configure({ personality: { tableInfo: 'readable', count: true } });
     expect(lineOf(report, 'Gen_Documents')).toMatchObject({
       rows: null,
       rowsFrom: null,
