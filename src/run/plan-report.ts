@@ -1,5 +1,4 @@
 /** What a snapshot would do, table by table. Reads a little of the instance and of the vault, writes nothing. */
-import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
@@ -7,15 +6,18 @@ import { type Guid, parseGuid } from '../core/guid.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import { openInstance } from '../instance/open.ts';
 import { readSensitiveColumns } from '../instance/sensitive.ts';
+import { sha256Hex } from '../storage/digest.ts';
 import { openStore } from '../storage/open.ts';
 import type { Manifest } from '../vault/manifest.ts';
 import { openVault } from '../vault/open-vault.ts';
 import { latestSnapshot } from '../vault/vault.ts';
-import type { scanKeys } from './key-scan.ts';
 import { forecast, type Rates, ratesOf, requestsOf, seatMinutes, type TableForecast } from './plan-rates.ts';
 import { readTableSizes } from './plan-sizes.ts';
 import { chooseTables, type PlannedTable, planTables } from './plan-tables.ts';
-import { type ProbeResult, probeInstance } from './probe.ts';
+import { probeInstance } from './probe.ts';
+
+/** Ranges of a table at most, as far as a plan that is only looked at goes; of 200,000 rows each. */
+const MADE_UP_KEYS = 4096;
 
 export interface PlanOptions {
   /** Globs that narrow the pipeline's tables. */
@@ -83,11 +85,11 @@ export async function reportPlan(pipeline: Pipeline, options: PlanOptions, deps:
     const previous = await lastSnapshot(pipeline, deps);
     const probe = await probeInstance(instance, chosen, signal);
     const sizes = await readTableSizes(instance, signal);
-    const scan = evenScan(probe, previous);
-    const planned = await planTables(chosen, { instance, probe, previous, pipeline, signal, emit, scan });
+    const pretendedKeys = madeUpKeys();
+    const planned = await planTables(chosen, { instance, probe, previous, pipeline, signal, emit, pretendedKeys });
     const rates = ratesOf(previous);
     const countable = probe.capabilities.count === true;
-    const tables = planned.map((table) => lineOf(table, { rates, previous, countable, probe, sizes }));
+    const tables = planned.map((table) => lineOf(table, { rates, previous, countable, sizes }));
     return {
       pipeline: pipeline.name,
       instance: instance.url,
@@ -123,47 +125,38 @@ async function lastSnapshot(
 }
 
 /**
- * In the place of the scan of the keys that a snapshot would make: reading the keys of the largest tables takes minutes, and how many ranges
- * there will be is known without. The boundaries are made up.
+ * In the place of the keys that a snapshot would read: reading those of the largest tables takes minutes, and how many ranges there will be
+ * is known without.
  */
-function evenScan(probe: ProbeResult, previous: Manifest | undefined): typeof scanKeys {
-  const sample: Guid[] = [];
-  for (let n = 0; n < 1024; n++) {
-    const hex = createHash('md5').update(String(n)).digest('hex');
-    const text = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-    const guid = parseGuid(text);
-    if (guid !== undefined) sample.push(guid);
-  }
-  return (_instance, table) => {
-    const rows =
-      probe.tableRows?.get(table.name) ?? previous?.tables.find(({ name }) => name === table.name)?.rows ?? 0;
-    return Promise.resolve({ rows, sample, requests: 1, found: false });
-  };
+function madeUpKeys(): readonly Guid[] {
+  const keys = Array.from({ length: MADE_UP_KEYS }, (_, n) => {
+    const hex = sha256Hex(Buffer.from(String(n)));
+    return parseGuid(
+      `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`,
+    );
+  });
+  return keys.filter((key) => key !== undefined);
 }
 
 interface LineContext {
   readonly rates: Rates | null;
   readonly previous: Manifest | undefined;
   readonly countable: boolean;
-  readonly probe: ProbeResult;
   readonly sizes: ReadonlyMap<string, number> | null;
 }
 
 function lineOf(planned: PlannedTable, context: LineContext): PlanLine {
   const { plan, table } = planned;
-  const { rates, previous, countable, probe, sizes } = context;
+  const { rates, previous, countable, sizes } = context;
   const rows = plan.estimate?.rows ?? null;
   const requests = requestsOf(plan, countable);
-  // The scan of the keys was only pretended: the number is still that of the instance or of the last snapshot.
-  const source = probe.tableRows?.has(table.name) === true ? 'Dmv_Table_Info' : 'snapshot';
-  const rowsFrom = plan.estimate?.source === 'keys' ? source : (plan.estimate?.source ?? null);
   return {
     name: table.name,
     strategy: plan.strategy,
     tasks: plan.ranges.length,
     requests: requests === null ? null : requests + planned.requests,
     rows,
-    rowsFrom,
+    rowsFrom: plan.estimate?.source ?? null,
     databaseBytes: sizes?.get(table.name) ?? null,
     consistency: table.key.length === 0 || plan.strategy === 'chain' ? 'best-effort' : 'exact',
     reason: plan.reason,

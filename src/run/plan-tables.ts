@@ -60,8 +60,8 @@ export interface PlanDeps {
   readonly pipeline: Pipeline;
   readonly signal: AbortSignal;
   readonly emit: Emit;
-  /** Reads the keys of a table to be cut; default `scanKeys`. */
-  readonly scan?: typeof scanKeys;
+  /** Keys to cut tables at in place of those that a read of the keys would give: for a plan that is only looked at. */
+  readonly pretendedKeys?: readonly Guid[];
 }
 
 export interface PlannedTable extends ChosenTable {
@@ -96,9 +96,12 @@ async function planOne(chosen: ChosenTable, deps: PlanDeps): Promise<PlannedTabl
   const wanted = estimate === null ? 1 : rangesWanted(estimate.rows, concurrency);
   if (key !== null && wanted > 1) {
     sample = previousKeys(previous, chosen);
-    if (sample.length < wanted) {
+    if (sample.length < wanted && deps.pretendedKeys !== undefined) {
+      sample = deps.pretendedKeys;
+      requests += 1;
+    } else if (sample.length < wanted) {
       try {
-        const scan = await (deps.scan ?? scanKeys)(instance, table, key, filter, signal);
+        const scan = await scanKeys(instance, table, key, filter, signal);
         sample = scan.sample;
         requests += scan.requests;
         estimate = { rows: scan.rows, source: 'keys' };

@@ -73,6 +73,14 @@ describe('before the first snapshot', () => {
     expect(demo.witness().bytes - before).toBeLessThan(500_000);
   });
 
+  test('rows are from counts where only those can be had, and large tables are cut all the same', async () => {
+    demo.configure({ personality: { tableInfo: 'forbidden' } });
+    const report = await plan();
+    demo.configure({ personality: { tableInfo: 'readable' } });
+    expect(lineOf(report, 'Gen_Documents')).toMatchObject({ rows: 60_000, rowsFrom: '$count', strategy: 'ranges' });
+    expect(lineOf(report, 'Gen_Documents').tasks).toBeGreaterThan(1);
+  });
+
   test('rows are unknown where the instance does not tell', async () => {
     demo.configure({ personality: { tableInfo: 'forbidden', count: false } });
     const report = await plan();
