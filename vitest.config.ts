@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Every project ends with the count of what the product sent: see test/support/witness-global.ts. */
@@ -5,6 +6,8 @@ const WITNESS = { global: 'test/support/witness-global.ts', setupFiles: ['test/s
 
 export default defineConfig({
   test: {
+    // Vitest leaves a core to the terminal; on two cores that is half of them.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         test: {
