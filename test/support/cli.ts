@@ -42,6 +42,9 @@ export function tablevault(args: readonly string[], options: CliOptions = {}): P
   options.onStart?.(child);
   let stdout = '';
   let stderr = '';
+  // A character may come in two chunks.
+  child.stdout.setEncoding('utf8');
+  child.stderr.setEncoding('utf8');
   child.stdout.on('data', (chunk) => {
     stdout += chunk;
   });
