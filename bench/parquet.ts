@@ -93,8 +93,12 @@ await program('parquet', async ({ smoke, say }): Promise<ParquetResult> => {
 
     const profiles = {} as Record<Profile, ProfileResult>;
     for (const profile of PROFILES) {
-      const duckdbBytes = await orderedBytes(byDuckdb(profile, { layout: 'text', threads: 1, keepOrder: true }), root);
-      profiles[profile] = profileResult(profile, scores, best, duckdbBytes);
+      const duckdbBytes = await bytesOfOneFile(
+        byDuckdb(profile, { layout: 'text', threads: 1, keepOrder: true }),
+        root,
+      );
+      const tablevaultBytes = await bytesOfOneFile(ours(pool, pages, profile, expected, 1), root);
+      profiles[profile] = profileResult(profile, scores, best, { tablevaultBytes, duckdbBytes });
     }
     return {
       rows: expected.rows,
@@ -162,9 +166,15 @@ async function runOnce(contestant: Contestant, folder: string, checker: DuckDBCo
   };
 }
 
-/** The product: as many tasks as writers, each a chain of pages, bytes copied over as from a socket, parts hashed. */
-function ours(pool: WriterPool, pages: readonly Uint8Array[], profile: Profile, expected: Checksums): Contestant {
-  const share = Math.ceil(pages.length / WRITERS);
+/** The product: as many tasks as writers unless said otherwise, each a chain of pages, bytes copied over as from a socket, parts hashed. */
+function ours(
+  pool: WriterPool,
+  pages: readonly Uint8Array[],
+  profile: Profile,
+  expected: Checksums,
+  tasks = WRITERS,
+): Contestant {
+  const share = Math.ceil(pages.length / tasks);
   const task = async (number: number, folder: string) => {
     const sink = await pool.open({
       table: 'Crm_Sales_Order_Lines',
@@ -188,7 +198,7 @@ function ours(pool: WriterPool, pages: readonly Uint8Array[], profile: Profile, 
   return {
     name: `tablevault ${profile}`,
     expected,
-    run: async (folder) => (await Promise.all(Array.from({ length: WRITERS }, (_, n) => task(n, folder)))).flat(),
+    run: async (folder) => (await Promise.all(Array.from({ length: tasks }, (_, n) => task(n, folder)))).flat(),
   };
 }
 
@@ -221,11 +231,12 @@ function plain(pages: readonly Uint8Array[], compression: string, expected: Chec
   };
 }
 
-/** Size of what DuckDB writes of the same rows in the same order. */
-async function orderedBytes(contestant: Contestant, root: string): Promise<number> {
+/** Size of all rows in key order in one file: how many files there are besides is a matter of the plan. */
+async function bytesOfOneFile(contestant: Contestant, root: string): Promise<number> {
   const folder = join(root, 'ordered');
   await mkdir(folder, { recursive: true });
-  const [file] = await contestant.run(folder);
+  const [file, ...more] = await contestant.run(folder);
+  if (more.length > 0) throw new Error(`${contestant.name} wrote more than one file`);
   const { size } = await stat(file!);
   await rm(folder, { recursive: true });
   return size;
@@ -235,7 +246,7 @@ function profileResult(
   profile: Profile,
   scores: ReadonlyMap<string, Score>,
   best: Readonly<Record<DuckdbInput, DuckdbSetting>>,
-  duckdbBytes: number,
+  sizes: Pick<ProfileResult['size'], 'tablevaultBytes' | 'duckdbBytes'>,
 ): ProfileResult {
   const own = scores.get(`tablevault ${profile}`)!;
   const plainest = PLAIN_COMPRESSIONS.map((compression) => scores.get(`plain ${compression}`)!.rowsPerSecond).reduce(
@@ -251,6 +262,6 @@ function profileResult(
     tablevault: result(own),
     duckdb: { pages: opponent('pages'), lines: opponent('lines'), text: opponent('text') },
     ratioToPlain: ratios(own.rowsPerSecond, plainest),
-    size: { tablevaultBytes: own.parquetBytes, duckdbBytes, ratio: own.parquetBytes / duckdbBytes },
+    size: { ...sizes, ratio: sizes.tablevaultBytes / sizes.duckdbBytes },
   };
 }

@@ -18,6 +18,8 @@ const ROW_GROUP_ROWS = { least: 2048, most: 122_880 };
 const TEXT_BYTES = { header: 16, content: 36 };
 /** A dictionary pays when each of its words stands in so many rows; it is written anew in every row group. */
 const ROWS_A_WORD = 32;
+/** What was freed goes back to the system whenever DuckDB asks for more at once than this: about twice in a row group. */
+const FLUSH_ABOVE = '1MB';
 /** Longer minima and maxima are left out of the manifest. */
 const MAX_STAT_CHARS = 64;
 
@@ -55,6 +57,7 @@ export class ParquetWriter {
     duckdb.set_config(config, 'threads', '1');
     duckdb.set_config(config, 'autoinstall_known_extensions', 'false');
     duckdb.set_config(config, 'autoload_known_extensions', 'false');
+    duckdb.set_config(config, 'allocator_bulk_deallocation_flush_threshold', FLUSH_ABOVE);
     const database = await duckdb.open(':memory:', config);
     return new ParquetWriter(await duckdb.connect(database));
   }

@@ -1,16 +1,15 @@
 import pLimit from 'p-limit';
 import { EXIT, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
-import type { Guid } from '../core/guid.ts';
-import { parseGuid } from '../core/guid.ts';
+import { compareGuidsAsSqlServer, type Guid, parseGuid } from '../core/guid.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import type { Column, TableSchema } from '../core/schema.ts';
 import type { Instance } from '../instance/open.ts';
 import { allOf, type Filter } from '../odata/filters.ts';
 import { compileQuery } from '../odata/query.ts';
 import { selectColumns, selectTables } from '../odata/select.ts';
-import { planTable, type RowEstimate, rangeKey, rangesWanted, type TablePlan } from '../scan/plan.ts';
-import type { KeyRange } from '../scan/ranges.ts';
+import { cutsOf, planTable, type RowEstimate, rangeKey, type TablePlan } from '../scan/plan.ts';
+import { type KeyRange, type PlacedKey, placeEvenly } from '../scan/ranges.ts';
 import type { Manifest } from '../vault/manifest.ts';
 import { type FilterGroup, findHiddenRows, groupFilter, type HiddenRows } from './default-filters.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -87,22 +86,22 @@ async function planOne(chosen: ChosenTable, deps: PlanDeps): Promise<PlannedTabl
   const { table, columns } = chosen;
   const { concurrency, pageRows } = pipeline.limits;
   let estimate = await estimateOf(chosen, deps);
-  let sample: readonly Guid[] = [];
+  let sample: readonly PlacedKey[] = [];
   const hidden = await hiddenRowsOf(chosen, deps);
   const { groups, warnings, refusal } = hidden;
   const filter = allOf(chosen.filter, groupFilter(groups));
   let { requests } = hidden;
   const key = probe.capabilities.keyFilter === false ? null : rangeKey(table);
-  const wanted = estimate === null ? 1 : rangesWanted(estimate.rows, concurrency);
-  if (key !== null && wanted > 1) {
+  const cuts = estimate === null ? 0 : cutsOf(estimate.rows, concurrency).length;
+  if (key !== null && cuts > 0) {
     sample = previousKeys(previous, chosen);
-    if (sample.length < wanted && deps.pretendedKeys !== undefined) {
-      sample = deps.pretendedKeys;
+    if (sample.length <= cuts && deps.pretendedKeys !== undefined) {
+      sample = placeEvenly(deps.pretendedKeys);
       requests += 1;
-    } else if (sample.length < wanted) {
+    } else if (sample.length <= cuts) {
       try {
         const scan = await scanKeys(instance, table, key, filter, signal);
-        sample = scan.sample;
+        sample = placeEvenly(scan.sample);
         requests += scan.requests;
         estimate = { rows: scan.rows, source: 'keys' };
       } catch (thrown) {
@@ -161,10 +160,24 @@ async function estimateOf(
 }
 
 /** First and last keys of the parts of the last snapshot: cut points that need no request. */
-function previousKeys(previous: Manifest | undefined, { table }: ChosenTable): readonly Guid[] {
+function previousKeys(previous: Manifest | undefined, { table }: ChosenTable): readonly PlacedKey[] {
   const entry = previous?.tables.find(({ name }) => name === table.name);
-  const keys = (entry?.parts ?? []).flatMap((part) => [part.firstKey?.[0], part.lastKey?.[0]]);
-  return keys.map((key) => (key === undefined ? undefined : parseGuid(key))).filter((key) => key !== undefined);
+  const parts = (entry?.parts ?? []).flatMap(({ firstKey, lastKey, rows }) => {
+    const [first, last] = [parseGuid(firstKey?.[0] ?? ''), parseGuid(lastKey?.[0] ?? '')];
+    return first === undefined || last === undefined ? [] : [{ first, last, rows }];
+  });
+  const total = parts.reduce((sum, { rows }) => sum + rows, 0);
+  let before = 0;
+  return parts
+    .sort((a, b) => compareGuidsAsSqlServer(a.first, b.first))
+    .flatMap(({ first, last, rows }) => {
+      const at = before / total;
+      before += rows;
+      return [
+        { key: first, at },
+        { key: last, at: before / total },
+      ];
+    });
 }
 
 /** What a plan needs to be stored with a run, so that a continued run asks for the very same ranges. */

@@ -1,7 +1,6 @@
-import type { Guid } from '../core/guid.ts';
 import type { Column, TableSchema } from '../core/schema.ts';
 import type { Filter } from '../odata/filters.ts';
-import { ALL_KEYS, type KeyRange, pickBoundaries, splitAt } from './ranges.ts';
+import { ALL_KEYS, type KeyRange, type PlacedKey, pickBoundaries, splitAt } from './ranges.ts';
 
 /** What probes found of an instance; null where a probe could not tell. */
 export interface Capabilities {
@@ -37,8 +36,8 @@ export interface PlanInput {
   readonly filter: Filter | undefined;
   readonly capabilities: Capabilities;
   readonly estimate: RowEstimate | null;
-  /** Keys drawn evenly from the table (a key scan, or part boundaries of the last snapshot); empty where there are none. */
-  readonly sample: readonly Guid[];
+  /** Keys of the table (a read of the keys, or part boundaries of the last snapshot); empty where there are none. */
+  readonly sample: readonly PlacedKey[];
   /** Requests in flight at most. */
   readonly concurrency: number;
   /** `$top` of a page. */
@@ -61,10 +60,10 @@ export interface TablePlan {
   readonly reason: string;
 }
 
-/** Rows of a range: enough to be worth a request, few enough to be done in minutes and redone cheaply. */
-const RANGE_ROWS = { least: 25_000, most: 200_000 };
-/** Ranges of a table for each reader, so that readers finish together. */
-const RANGES_A_READER = 4;
+/** Rows of a range: enough to be worth a request and a file, few enough to be done in minutes and redone cheaply. */
+const RANGE_ROWS = { least: 10_000, most: 200_000 };
+/** A table of fewer rows is not cut. */
+const ROWS_TO_CUT = 50_000;
 
 /** The key column, when it is a single GUID: the only keys whose order is known and whose ranges can be asked for. */
 export function rangeKey(table: TableSchema): string | null {
@@ -74,10 +73,20 @@ export function rangeKey(table: TableSchema): string | null {
   return column?.type.kind === 'guid' ? only : null;
 }
 
-/** How many ranges a table is worth; 1 means it is read as one stream. */
-export function rangesWanted(rows: number, concurrency: number): number {
-  const size = Math.min(RANGE_ROWS.most, Math.max(RANGE_ROWS.least, Math.ceil(rows / (concurrency * RANGES_A_READER))));
-  return rows < RANGE_ROWS.least * 2 ? 1 : Math.ceil(rows / size);
+/**
+ * Where to cut a table, as shares of its rows; none when it is read as one stream. Each range is a reader's share of the rows that are left,
+ * so that they get smaller and the readers finish together (guided self-scheduling, Polychronopoulos and Kuck 1987).
+ */
+export function cutsOf(rows: number, concurrency: number): readonly number[] {
+  const cuts: number[] = [];
+  if (rows < ROWS_TO_CUT) return cuts;
+  for (let done = 0; ; ) {
+    const size = Math.min(RANGE_ROWS.most, Math.max(RANGE_ROWS.least, Math.ceil((rows - done) / concurrency)));
+    done += size;
+    // What would be left for one more range is not worth it.
+    if (rows - done < RANGE_ROWS.least / 2) return cuts;
+    cuts.push(done / rows);
+  }
 }
 
 /** Decides how a table is read. */
@@ -106,8 +115,7 @@ export function planTable(input: PlanInput): TablePlan {
     }
     return plan('stream', [ALL_KEYS], table.key.length === 0 ? 'it has no key' : 'it can be read only whole');
   }
-  const wanted = estimate === null ? 1 : rangesWanted(estimate.rows, input.concurrency);
-  const boundaries = pickBoundaries(sample, wanted);
+  const boundaries = estimate === null ? [] : pickBoundaries(sample, cutsOf(estimate.rows, input.concurrency));
   if (boundaries.length === 0)
     return plan('stream', [ALL_KEYS], estimate === null ? 'its size is unknown' : 'it is small');
   return plan('ranges', splitAt(boundaries), `about ${estimate?.rows} rows in ${boundaries.length + 1} key ranges`);

@@ -34,19 +34,37 @@ export function isInRange(key: Guid, range: KeyRange): boolean {
   );
 }
 
-/**
- * `count - 1` boundaries at even steps through a sample of keys, in SQL Server's order, each once.
- *
- * @param sample keys in any order, evenly drawn
- */
-export function pickBoundaries(sample: readonly Guid[], count: number): readonly Guid[] {
+/** A key of a table, and the share of the table's rows before it, 0 to 1; an estimate. */
+export interface PlacedKey {
+  readonly key: Guid;
+  readonly at: number;
+}
+
+/** Keys drawn evenly from a table, in any order, with their places by SQL Server's order. */
+export function placeEvenly(sample: readonly Guid[]): readonly PlacedKey[] {
   const sorted = [...new Set(sample)].sort(compareGuidsAsSqlServer);
-  const picked = Array.from(
-    { length: Math.max(0, count - 1) },
-    (_, i) => sorted[Math.floor(((i + 1) * sorted.length) / count)],
-  );
+  return sorted.map((key, index) => ({ key, at: index / sorted.length }));
+}
+
+/**
+ * Boundaries in SQL Server's order, each once: for each cut, the sampled key that lies nearest to it.
+ *
+ * @param cuts shares of the table's rows, ascending
+ */
+export function pickBoundaries(sample: readonly PlacedKey[], cuts: readonly number[]): readonly Guid[] {
+  const sorted = [...sample].sort((a, b) => compareGuidsAsSqlServer(a.key, b.key));
+  const picked = cuts.map((cut) => nearest(sorted, cut));
   // The first key of all makes an empty range before it.
-  return [...new Set(picked)].filter((key): key is Guid => key !== undefined && key !== sorted[0]);
+  const inner = picked.filter((key): key is Guid => key !== undefined && key !== sorted[0]?.key);
+  return [...new Set(inner)].sort(compareGuidsAsSqlServer);
+}
+
+function nearest(sample: readonly PlacedKey[], cut: number): Guid | undefined {
+  const distance = (placed: PlacedKey | undefined) => (placed === undefined ? Infinity : Math.abs(placed.at - cut));
+  return sample.reduce<PlacedKey | undefined>(
+    (best, each) => (distance(each) < distance(best) ? each : best),
+    undefined,
+  )?.key;
 }
 
 /** Draws evenly from a stream of keys of unknown length: every n-th, n doubling whenever the sample is full. */

@@ -2,7 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareGuidsAsSqlServer, type Guid } from '../../src/core/guid.ts';
 import { type Answer, judgeEnd } from '../../src/scan/end.ts';
-import { ALL_KEYS, type KeyRange, KeySampler, pickBoundaries, splitAt } from '../../src/scan/ranges.ts';
+import { cutsOf } from '../../src/scan/plan.ts';
+import {
+  ALL_KEYS,
+  type KeyRange,
+  KeySampler,
+  type PlacedKey,
+  pickBoundaries,
+  placeEvenly,
+  splitAt,
+} from '../../src/scan/ranges.ts';
 
 type Compare = (a: string, b: string) => number;
 
@@ -94,6 +103,19 @@ function readTable(
 
 const sorted = (rows: readonly Guid[]) => [...rows].sort();
 const boundaries = fc.uniqueArray(guid, { maxLength: 6 });
+const shares = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 8 });
+/** A sample of a table's keys at places that may be far from true. */
+const sampled = keys.chain((table) =>
+  fc
+    .tuple(
+      fc.subarray([...table]),
+      fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 60, maxLength: 60 }),
+    )
+    .map(([sample, places]) => ({
+      table,
+      sample: sample.map((key, index): PlacedKey => ({ key, at: places[index]! })),
+    })),
+);
 
 describe('key ranges', () => {
   test('cover every key at least once in any total order, whatever the boundaries', () => {
@@ -107,8 +129,8 @@ describe('key ranges', () => {
 
   test('in the order of SQL Server give each row exactly once, also where every answer is cut short', () => {
     fc.assert(
-      fc.property(keys, fc.integer({ min: 1, max: 8 }), fc.integer({ min: 2, max: 80 }), (table, count, cap) => {
-        const cuts = pickBoundaries(table, count);
+      fc.property(sampled, shares, fc.integer({ min: 2, max: 80 }), ({ table, sample }, at, cap) => {
+        const cuts = pickBoundaries(sample, at);
         expect(sorted(readTable(table, splitAt(cuts), compareGuidsAsSqlServer, cap) ?? [])).toEqual(sorted(table));
       }),
     );
@@ -116,21 +138,48 @@ describe('key ranges', () => {
 
   test('in any other order give each row exactly once or say that they cannot', () => {
     fc.assert(
-      fc.property(keys, fc.integer({ min: 1, max: 8 }), orders, (table, count, { compare }) => {
-        const rows = readTable(table, splitAt(pickBoundaries(table, count)), compare, Number.POSITIVE_INFINITY);
+      fc.property(sampled, shares, orders, ({ table, sample }, at, { compare }) => {
+        const rows = readTable(table, splitAt(pickBoundaries(sample, at)), compare, Number.POSITIVE_INFINITY);
         if (rows !== undefined) expect(sorted(rows)).toEqual(sorted(table));
       }),
       { numRuns: 500 },
     );
   });
 
-  test('picked from a sample are in order, inside the table, and fewer than asked for', () => {
+  test('picked from a sample are in order, inside the table, and no more than asked for', () => {
     fc.assert(
-      fc.property(keys, fc.integer({ min: 1, max: 20 }), (table, count) => {
-        const cuts = pickBoundaries(table, count);
-        expect(cuts.length).toBeLessThan(count);
+      fc.property(sampled, shares, ({ table, sample }, at) => {
+        const cuts = pickBoundaries(sample, at);
+        expect(cuts.length).toBeLessThanOrEqual(at.length);
         expect([...cuts].sort(compareGuidsAsSqlServer)).toEqual(cuts);
         for (const cut of cuts) expect(table).toContain(cut);
+      }),
+    );
+  });
+
+  test('picked from all keys hold the rows that were asked for', () => {
+    fc.assert(
+      fc.property(keys, fc.integer({ min: 2, max: 8 }), (table, count) => {
+        const at = Array.from({ length: count - 1 }, (_, i) => (i + 1) / count);
+        const cuts = pickBoundaries(placeEvenly(table), at);
+        const ask = serve(table, compareGuidsAsSqlServer, Number.POSITIVE_INFINITY);
+        for (const range of splitAt(cuts)) expect(ask(range).length).toBeLessThanOrEqual(table.length / count + 2);
+      }),
+    );
+  });
+
+  test('are each a reader’s share of what is left, none long, none tiny', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 20_000_000 }), fc.integer({ min: 1, max: 8 }), (rows, readers) => {
+        const at = cutsOf(rows, readers);
+        const ends = [...at, 1];
+        const sizes = ends.map((end, i) => (end - (ends[i - 1] ?? 0)) * rows);
+        if (rows < 50_000) expect(at).toEqual([]);
+        else expect(Math.min(...sizes)).toBeGreaterThan(4_999);
+        if (rows >= 50_000) expect(Math.max(...sizes)).toBeLessThan(205_001);
+        // All but the last, which takes what is too little for a range of its own.
+        const planned = sizes.slice(0, -1);
+        expect(planned.map(Math.round)).toEqual(planned.map(Math.round).toSorted((a, b) => b - a));
       }),
     );
   });
