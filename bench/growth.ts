@@ -14,7 +14,7 @@ const BLOCKS = 50;
 await program('growth', async ({ smoke, say }): Promise<GrowthResult> => {
   const take = (rows: number) => snapshotOf(rows, true, smoke);
   const compared = smoke ? 20_000 : 500_000;
-  const greatest = smoke ? 60_000 : 5_000_000;
+  const greatest = smoke ? 50_000 : 5_000_000;
   const order = smoke
     ? [BASE_ROWS, compared, greatest]
     : [BASE_ROWS, 100_000, compared, BASE_ROWS, 1_000_000, compared, greatest, compared, BASE_ROWS, 100_000];
