@@ -1,14 +1,17 @@
 /** `tablevault tables`: what the instance offers, and what the pipeline takes of it. */
-import type { Command } from 'commander';
-import type { TableInfo, TablesReport } from '../run/tables.ts';
+import { type Command, Option } from 'commander';
+import type { TableInfo } from '../run/tables.ts';
 import { type CliContext, loadPipeline } from './context.ts';
-import { columns, count, plainText, plural } from './format.ts';
+import { bytes, columns, count, plainText, plural } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { globList } from './options.ts';
 
+const SORTS = ['name', 'rows', 'size'] as const;
+
 interface Options {
   readonly columns?: string[];
+  readonly sort?: (typeof SORTS)[number];
   readonly json?: true;
 }
 
@@ -16,9 +19,12 @@ export function addTables(program: Command, context: CliContext): void {
   const command = program
     .command('tables')
     .summary('tables, columns, types and keys of the instance')
-    .description('Lists what the instance offers to the identity of the pipeline, and what the pipeline reads of it.')
+    .description(
+      'Lists what the instance offers to the identity of the pipeline, and what the pipeline reads of it. Rows and sizes are those of Dmv_Table_Info, where it can be read. With --columns also what one can filter on: "documented" by the vendor for columns of that name, "probed" or "refused" by the instance (the keys are tried), or unknown (not shown): then only a try tells.',
+    )
     .argument('<pipeline>', 'pipeline file (YAML)')
     .option('--columns <globs>', 'list the columns of these tables, separated by commas', globList)
+    .addOption(new Option('--sort <by>', 'order of the list (default: that of the instance)').choices(SORTS))
     .addOption(jsonOption())
     .action(async (pipeline: string, options: Options) => {
       await tables(context, pipeline, options);
@@ -41,21 +47,35 @@ async function tables(context: CliContext, file: string, options: Options): Prom
       if (event.type === 'warning') screen.line(plainText(`warning: ${event.message}`));
     },
   });
-  if (options.json) return output.json(report);
-  const lines = options.columns === undefined ? tableLines(report) : report.tables.flatMap(columnLines);
+  const shown = sorted(report.tables, options.sort);
+  if (options.json) return output.json({ ...report, tables: shown });
+  const lines = options.columns === undefined ? tableLines(shown) : shown.flatMap(columnLines);
   await output.data(lines.map((line) => `${plainText(line)}\n`).join(''));
   const selected = report.tables.filter((table) => table.selected).length;
   screen.line(`${plural(report.tables.length, 'table')} at ${report.tableApi}; the pipeline reads ${count(selected)}`);
 }
 
-function tableLines(report: TablesReport): string[] {
-  const rows = report.tables.map((table) => [
+/** Largest first, unknown last, equals by name. */
+function sorted(tables: readonly TableInfo[], by: Options['sort']): readonly TableInfo[] {
+  if (by === undefined) return tables;
+  const value = ({ rows, databaseBytes }: TableInfo) =>
+    by === 'name' ? 0 : ((by === 'rows' ? rows : databaseBytes) ?? -1);
+  return tables.toSorted((a, b) => value(b) - value(a) || (a.name < b.name ? -1 : 1));
+}
+
+function tableLines(tables: readonly TableInfo[]): string[] {
+  const rows = tables.map((table) => [
     table.name,
     table.selected ? 'yes' : 'no',
+    table.rows === null ? '?' : count(table.rows),
+    table.databaseBytes === null ? '?' : bytes(table.databaseBytes),
     count(table.columns.length),
     table.key.join(', ') || '(none)',
   ]);
-  return columns([['table', 'read', 'columns', 'key'], ...rows], ['left', 'left', 'right', 'left']);
+  return columns(
+    [['table', 'read', 'rows', 'in the database', 'columns', 'key'], ...rows],
+    ['left', 'left', 'right', 'right', 'right', 'left'],
+  );
 }
 
 function columnLines(table: TableInfo): string[] {
@@ -64,7 +84,8 @@ function columnLines(table: TableInfo): string[] {
     column.type,
     column.nullable ? 'null' : 'not null',
     table.key.includes(column.name) ? 'key' : '',
+    column.filter === 'unknown' ? '' : `filter ${column.filter}`,
     column.read === 'yes' ? '' : `not read: ${column.read}`,
   ]);
-  return [table.name, ...columns(rows, ['left', 'left', 'left', 'left', 'left'])];
+  return [table.name, ...columns(rows, ['left', 'left', 'left', 'left', 'left', 'left'])];
 }

@@ -21,6 +21,11 @@ import { readSmall, type SmallAnswer } from './small-read.ts';
 /** Column names that have documented default filters, and the value of the rows such a filter hides. */
 const HIDDEN_VALUE: Readonly<Record<string, boolean>> = { Void: true, Active: false, Is_Active: false };
 
+/** Does the vendor document a filter, with a default value, for columns of this name? */
+export function hasDefaultFilter({ name, type }: Column): boolean {
+  return type.kind === 'boolean' && Object.hasOwn(HIDDEN_VALUE, name);
+}
+
 export interface HiddenRows {
   /** Columns that must be named in every read of the table, with the values that bring all rows. */
   readonly groups: readonly FilterGroup[];

@@ -13,6 +13,7 @@ import { putPart } from '../vault/parts.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { PlannedTable } from './plan-tables.ts';
 import { type ReadContext, readTask, type TaskResult } from './read-task.ts';
+import { referencesOf } from './references.ts';
 
 export interface TableContext extends ReadContext {
   readonly vault: Vault;
@@ -73,7 +74,7 @@ export async function readTable(planned: PlannedTable, context: TableContext): P
     resumedParts: results.reduce((sum, each) => sum + (each.resumed ? each.checkpoint.parts.length : 0), 0),
     entry: {
       name,
-      schema: { columns: columnEntries(planned, context), key: [...planned.table.key] },
+      schema: schemaEntry(planned, context),
       fingerprint: planned.fingerprint,
       typesProfile: context.parquet.types,
       rows,
@@ -200,14 +201,19 @@ function bounds(range: KeyRange): { ge?: string; le?: string } | null {
   return { ...(range.ge === null ? {} : { ge: range.ge }), ...(range.le === null ? {} : { le: range.le }) };
 }
 
-function columnEntries({ columns }: PlannedTable, { parquet }: TableContext): TableEntry['schema']['columns'] {
-  return columns.map(({ name, edmType, type, nullable }) => ({
-    name,
-    edmType,
-    type,
-    nullable,
-    parquetType: parquetTypeName(type, parquet.types),
-  }));
+function schemaEntry({ columns, table }: PlannedTable, { parquet }: TableContext): TableEntry['schema'] {
+  const references = referencesOf({ columns, navigations: table.navigations });
+  return {
+    columns: columns.map(({ name, edmType, type, nullable }) => ({
+      name,
+      edmType,
+      type,
+      nullable,
+      parquetType: parquetTypeName(type, parquet.types),
+    })),
+    key: [...table.key],
+    ...(references.length === 0 ? {} : { references: [...references] }),
+  };
 }
 
 /** How often each proof was given, and what there is to say beyond. */

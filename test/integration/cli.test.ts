@@ -41,10 +41,22 @@ describe('before there is a vault', () => {
     const run = await tablevault(['tables', pipeline, '--json'], { env });
     expect(run.code, run.stderr).toBe(0);
     const { tables } = JSON.parse(run.stdout) as {
-      tables: { name: string; selected: boolean; key: string[]; columns: { name: string; read: string }[] }[];
+      tables: {
+        name: string;
+        selected: boolean;
+        key: string[];
+        rows: number | null;
+        databaseBytes: number | null;
+        columns: { name: string; read: string; filter: string }[];
+      }[];
     };
     expect(tables.map(({ name }) => name).sort()).toEqual(demo.tables.map(({ name }) => name).sort());
-    expect(tables.find(({ name }) => name === 'Gen_Documents')).toMatchObject({ selected: true, key: ['Id'] });
+    const documents = tables.find(({ name }) => name === 'Gen_Documents')!;
+    const rows = demo.tables.find(({ name }) => name === 'Gen_Documents')!.rows;
+    expect(documents).toMatchObject({ selected: true, key: ['Id'], rows });
+    expect(documents.databaseBytes).toBeGreaterThan(0);
+    expect(documents.columns.find(({ name }) => name === 'Void')?.filter).toBe('documented');
+    expect(documents.columns.find(({ name }) => name === 'Id')?.filter).toBe('unknown');
     expect(tables.find(({ name }) => name === 'Crm_Customers')).toMatchObject({ selected: false });
     const users = tables.find(({ name }) => name === 'Sec_Users');
     expect(users?.columns.find(({ name }) => name === 'Password')?.read).toBe('sensitive');
@@ -52,10 +64,26 @@ describe('before there is a vault', () => {
 
   it('tables --columns shows the columns of some, and names near tables for a wrong name', async () => {
     const run = await tablevault(['tables', pipeline, '--columns', 'Gen_Currencies'], { env });
-    expect(run.stdout).toMatch(/^Gen_Currencies\n {2}Currency_Id +Edm\.Guid +not null +key\n/);
+    expect(run.stdout).toMatch(/^Gen_Currencies\n {2}Currency_Id +Edm\.Guid +not null +key +filter probed\n/);
+    demo.configure({ personality: { keyFilter: false } });
+    const refused = await tablevault(['tables', pipeline, '--columns', 'Gen_Currencies'], { env });
+    demo.configure({ personality: { keyFilter: true } });
+    expect(refused.stdout).toMatch(/\n {2}Currency_Id .* filter refused\n/);
     const wrong = await tablevault(['tables', pipeline, '--columns', 'Gen_Currencys'], { env });
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toContain('Gen_Currencies');
+  });
+
+  it('tables are sorted by rows, and those of unknown size come last', async () => {
+    const run = await tablevault(['tables', pipeline, '--sort', 'rows', '--json'], { env });
+    const rows = (json(run.stdout)['tables'] as { rows: number | null }[]).map((table) => table.rows ?? -1);
+    expect(rows).toEqual(rows.toSorted((a, b) => b - a));
+    expect(rows[0]).toBeGreaterThan(100);
+    demo.configure({ personality: { tableInfo: 'forbidden' } });
+    const blind = await tablevault(['tables', pipeline], { env });
+    demo.configure({ personality: { tableInfo: 'readable' } });
+    expect(blind.code, blind.stderr).toBe(0);
+    expect(blind.stdout).toMatch(/^Gen_Documents +yes +\? +\? +\d+ +Id$/m);
   });
 
   it('ls and query say that there is none', async () => {

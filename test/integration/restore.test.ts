@@ -52,6 +52,21 @@ type Text = string | null;
 const columnsOf = (table: DemoTable) => table.columns.filter(({ sensitive }) => !sensitive);
 const tables = () => demo.tables.filter(({ name }) => TABLES.includes(name));
 
+/** `Table.Column > Table` of the model's references between the tables that were taken. */
+async function modelReferences(): Promise<string[]> {
+  const lines = (await readFile('schemas/demo/tables.jsonl', 'utf8')).trim().split('\n');
+  return lines.flatMap((line) => {
+    const { name, columns } = JSON.parse(line) as {
+      name: string;
+      columns: { name: string; references?: string; password?: boolean }[];
+    };
+    return columns
+      .filter(({ references, name: column }) => references !== undefined && column.endsWith('_Id'))
+      .filter(({ references }) => TABLES.includes(name) && TABLES.includes(references!))
+      .map((column) => `${name}.${column.name} > ${column.references}`);
+  });
+}
+
 /** The true rows as text, in one spelling for all targets, sorted. */
 function truth(table: DemoTable): Text[][] {
   const rows = [...demo.rows(table)].map((row) =>
@@ -176,6 +191,13 @@ describe.each(['portable', 'native'])('a restore of a snapshot in the %s profile
         ]);
         expect(keys.rows).toHaveLength(1);
       }
+      const { rows: foreign } = await client.query(
+        `SELECT conrelid::regclass::text AS "from", a.attname AS "column", confrelid::regclass::text AS "to"
+         FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] WHERE contype = 'f'`,
+      );
+      const found = foreign.map((key) => `${key.from}.${key.column} > ${key.to}`.replaceAll('"', ''));
+      expect(found.sort()).toEqual((await modelReferences()).sort());
+      expect(found).toContain('Crm_Customers.Default_Currency_Id > Gen_Currencies');
       const again = await restore(types, url, '--replace-nul');
       expect(again.code).toBe(2);
       expect(again.stderr).toContain('is not empty');
