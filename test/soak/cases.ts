@@ -89,6 +89,10 @@ const IMPOSSIBLE: readonly (readonly [Partial<Personality>, string])[] = [
   [{ tableApiSite: 'not-working' }, 'the instance itself says that the site does not work'],
   [{ tableApiSite: 'two' }, 'two Table API sites are listed; the pipeline must name one'],
   [{ tableApiSite: 'foreign' }, 'the listed site is of another origin, which gets no credentials unasked'],
+  [
+    { hostileNames: true },
+    'a table whose name no file, URL and SQL identifier can hold alike is refused; the operator excludes it',
+  ],
 ];
 
 function impossibleFor(personality: Partial<Personality>): string | undefined {
