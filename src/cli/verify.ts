@@ -1,7 +1,10 @@
 /** `tablevault verify`: checks a vault; changes nothing in it. */
+import type { KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
 import type { VerifyLevel, VerifyReport } from '../run/verify.ts';
+import { parsePublicKey } from '../vault/signature.ts';
 import type { CliContext } from './context.ts';
 import { bytes, count, plainText, plural } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
@@ -14,6 +17,7 @@ interface Options {
   readonly level: VerifyLevel;
   readonly sample?: number;
   readonly within?: number;
+  readonly publicKey?: string[];
   readonly json?: true;
 }
 
@@ -35,6 +39,11 @@ export function addVerify(program: Command, context: CliContext): void {
       'at level files: check parts drawn at random until this time is over, e.g. 10m',
       durationMs,
     )
+    .option(
+      '--public-key <file>',
+      'every manifest must be signed with this Ed25519 key (PEM); may be given more than once',
+      (file: string, files: string[] = []) => [...files, file],
+    )
     .addOption(jsonOption())
     .action(async (vault: string, options: Options) => {
       await verify(context, vault, options);
@@ -52,9 +61,10 @@ async function verify(context: CliContext, uri: string, options: Options): Promi
   const some = percent !== undefined || withinMs !== undefined;
   const sample = some ? { percent, withinMs, clock, random: Math.random } : undefined;
   const { verifyVault } = await import('../run/verify.ts');
+  const publicKeys = options.publicKey === undefined ? undefined : await readPublicKeys(options.publicKey);
   const emit = logEvent.bind(undefined, context.log);
   const report = await withVault(context, uri, (vault) =>
-    verifyVault(vault, { snapshot, level, sample, signal, emit }),
+    verifyVault(vault, { snapshot, level, sample, publicKeys, signal, emit }),
   );
   if (options.json) await output.json(report);
   else
@@ -71,6 +81,25 @@ async function verify(context: CliContext, uri: string, options: Options): Promi
       hint: 'Take a new snapshot; `tablevault repair` says what else is damaged, and docs/reliability.md which object is found at which level.',
     },
   );
+}
+
+async function readPublicKeys(files: readonly string[]): Promise<KeyObject[]> {
+  const keys: KeyObject[] = [];
+  for (const file of files) {
+    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      throw new TablevaultError('USAGE', `the key ${file} cannot be read (${error.code ?? error.message})`, {
+        hint: 'Give the file that holds the public key.',
+      });
+    });
+    const key = parsePublicKey(text);
+    if (key === undefined) {
+      throw new TablevaultError('USAGE', `${file} holds no Ed25519 public key in PEM`, {
+        hint: 'Write it with `openssl pkey -in signing.pem -pubout -out signing.pub`.',
+      });
+    }
+    keys.push(key);
+  }
+  return keys;
 }
 
 function reportText({ findings, notices }: VerifyReport): string[] {

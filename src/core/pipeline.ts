@@ -17,6 +17,8 @@ export interface Pipeline {
   readonly limits: Limits;
   readonly parquet: ParquetSettings;
   readonly expect: Expectations;
+  /** Ed25519 private key that manifests are signed with: PEM, or PKCS #8 in base64. */
+  readonly signingKey?: Secret;
 }
 
 export type Auth =

@@ -45,16 +45,26 @@ export async function resolveSecret(
   path: readonly PropertyKey[],
   context: ReferenceContext,
 ): Promise<Secret | Problem> {
-  const found = await readReference(value, path, context);
-  if (typeof found !== 'string') return found;
-  if (!/^[\x21-\x7e]+$/.test(found)) {
+  const secret = await resolveSecretText(value, path, context);
+  if (!(secret instanceof Secret)) return secret;
+  if (!/^[\x21-\x7e]+$/.test(secret.reveal())) {
     return missing(
       path,
       `of ${value} holds a space, a line break or a character outside ASCII`,
       'Store the credential alone, as it was issued.',
     );
   }
-  return new Secret(found);
+  return secret;
+}
+
+/** As `resolveSecret`, of secrets that may have several lines. */
+export async function resolveSecretText(
+  value: string,
+  path: readonly PropertyKey[],
+  context: ReferenceContext,
+): Promise<Secret | Problem> {
+  const found = await readReference(value, path, context);
+  return typeof found === 'string' ? new Secret(found) : found;
 }
 
 async function readReference(

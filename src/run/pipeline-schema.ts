@@ -108,6 +108,12 @@ export const pipelineFileSchema = z.strictObject({
   limits: limits.prefault({}),
   parquet: parquet.prefault({}),
   expect: expect.default({}),
+  signing: z
+    .strictObject({
+      key: text.describe('Ed25519 private key (PEM, or PKCS #8 in base64), by a reference to a variable or a file.'),
+    })
+    .optional()
+    .describe('Manifests are signed; `tablevault verify --public-key` checks them.'),
 });
 
 /** A pipeline file that has the right shape: defaults filled in, references not yet resolved. */

@@ -7,10 +7,17 @@ import { basename, dirname, extname, resolve } from 'node:path';
 import { TablevaultError } from '../core/errors.ts';
 import type { Auth, Endpoints, Expectations, Pipeline, TableOverride } from '../core/pipeline.ts';
 import { Secret } from '../core/secret.ts';
+import { parsePrivateKey } from '../vault/signature.ts';
 import { type Checked, checkDestination, checkHttpAddress, checkInstance } from './pipeline-address.ts';
 import { parseDuration } from './pipeline-duration.ts';
 import { type Problem, pipelineError, problemsOf } from './pipeline-problems.ts';
-import { isReference, type ReferenceContext, resolveSecret, resolveText } from './pipeline-references.ts';
+import {
+  isReference,
+  type ReferenceContext,
+  resolveSecret,
+  resolveSecretText,
+  resolveText,
+} from './pipeline-references.ts';
 import { type PipelineFile, pipelineFileSchema, pipelineJsonSchema } from './pipeline-schema.ts';
 import { parseYaml, type YamlFile } from './pipeline-yaml.ts';
 
@@ -87,7 +94,7 @@ function withOverrides(data: unknown, overrides: ReadPipelineOptions['overrides'
 function secretsInClear(data: unknown): Problem[] {
   const problems: Problem[] = [];
   const seek = (value: unknown, path: readonly PropertyKey[]): void => {
-    const isSecretPlace = ['auth.clientSecret', 'auth.token'].includes(path.join('.'));
+    const isSecretPlace = ['auth.clientSecret', 'auth.token', 'signing.key'].includes(path.join('.'));
     if (isBlock(value) && !isSecretPlace) {
       for (const [key, inner] of Object.entries(value))
         seek(inner, Array.isArray(value) ? [...path, Number(key)] : [...path, key]);
@@ -164,6 +171,8 @@ async function complete(
       ? {}
       : { identity: await text(shape.endpoints.identity, ['endpoints', 'identity'], checkHttpAddress) }),
   };
+  const signingKey = shape.signing === undefined ? undefined : await completeSigningKey(shape.signing.key, context);
+  if (signingKey !== undefined && !(signingKey instanceof Secret)) problems.push(signingKey);
   const destination = await text(shape.destination, ['destination'], (value) => checkDestination(value, folder));
   if (problems.length > 0) throw fail(file, yaml, problems);
 
@@ -179,6 +188,18 @@ async function complete(
     limits: { ...limits, resumeWithinMs: parseDuration(resumeWithin)!, deadlineMs: parseDuration(deadline)! },
     parquet: shape.parquet,
     expect: dropUndefined(shape.expect) as Expectations,
+    ...(signingKey instanceof Secret ? { signingKey } : {}),
+  };
+}
+
+async function completeSigningKey(value: string, context: ReferenceContext): Promise<Secret | Problem> {
+  const found = await resolveSecretText(value, ['signing', 'key'], context);
+  if (!(found instanceof Secret) || parsePrivateKey(found.reveal()) !== undefined) return found;
+  return {
+    code: 'CONFIG_INVALID',
+    path: ['signing', 'key'],
+    message: `names ${value}, which holds no Ed25519 private key`,
+    hint: 'Make one with `openssl genpkey -algorithm ed25519`.',
   };
 }
 

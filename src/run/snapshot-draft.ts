@@ -4,6 +4,8 @@ import type { Instance } from '../instance/open.ts';
 import { userAgent } from '../instance/user-agent.ts';
 import { FORMAT_VERSION, type Manifest, type ManifestDraft, type TableEntry } from '../vault/manifest.ts';
 import { planHashOf } from '../vault/run.ts';
+import { parsePrivateKey, signDraft } from '../vault/signature.ts';
+import { latestSnapshot, type Vault } from '../vault/vault.ts';
 import { changeWarnings, driftOf } from './expectations.ts';
 import type { FailedTable } from './snapshot-report.ts';
 
@@ -49,6 +51,20 @@ export interface DraftParts {
   readonly finishedMs: number;
   readonly requests: number;
   readonly bytesReceived: number;
+}
+
+/** The draft of a pipeline with a signing key, signed; of any other as it is. */
+export async function signedDraft(
+  draft: ManifestDraft,
+  { signingKey }: Pipeline,
+  vault: Vault,
+  signal: AbortSignal,
+): Promise<ManifestDraft> {
+  const key = signingKey === undefined ? undefined : parsePrivateKey(signingKey.reveal());
+  if (key === undefined) return draft;
+  const newest = await latestSnapshot(vault, { signal });
+  const follows = newest === undefined ? null : { snapshot: newest.manifest.snapshot, sha256: newest.sha256 };
+  return signDraft({ ...draft, follows }, key);
 }
 
 /** The manifest of a run, but for its place in the chain. */

@@ -37,7 +37,7 @@ import {
 import { type ProbeResult, probeInstance, readTableRows } from './probe.ts';
 import { forgetProbe, readCachedProbe, storeProbe } from './probe-cache.ts';
 import { READ_OTHERWISE, readTable, type TableContext } from './read-table.ts';
-import { draftManifest, finishEntry, settingsOf } from './snapshot-draft.ts';
+import { draftManifest, finishEntry, settingsOf, signedDraft } from './snapshot-draft.ts';
 import { concernsAll, interrupted, outweighsInterrupt } from './snapshot-errors.ts';
 import {
   doneTable,
@@ -175,7 +175,7 @@ class Session {
     if (cached !== undefined && this.wentOtherwise(planned)) await forgetProbe(vault, instance);
     await this.settleSchema(context, probe, previous, abort);
     if (this.failed.size > 0 && !options.allowPartial) throw this.tablesFailed();
-    const draft = await this.draft(run, instance, previous, signal);
+    const draft = await signedDraft(await this.draft(run, instance, previous, signal), pipeline, vault, signal);
     checkExpectations(pipeline.expect, draft.tables, previous);
     await lease.assertHeld();
     // All is read: a commit is not worth breaking off.

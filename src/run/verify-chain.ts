@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import pLimit from 'p-limit';
 import { z } from 'zod';
 import { asTablevaultError, TablevaultError } from '../core/errors.ts';
@@ -10,6 +11,7 @@ import { manifestBytes, manifestProblems } from '../vault/manifest.ts';
 import { parseObject } from '../vault/parse.ts';
 import { findUnfinishedCommits } from '../vault/recover.ts';
 import { listRuns, readOutcome } from '../vault/run.ts';
+import { signatureProblem } from '../vault/signature.ts';
 import { readTombstone } from '../vault/tombstones.ts';
 import type { Vault } from '../vault/vault.ts';
 import { readChain, readIfLive } from '../vault/vault.ts';
@@ -27,10 +29,18 @@ export interface ChainResult {
 interface Link {
   readonly sha256: string;
   readonly parent: ParentLink;
+  readonly snapshot: string;
+  /** Of manifests alone. */
+  readonly follows?: Manifest['follows'];
+}
+
+export interface ChainOptions extends CallOptions {
+  /** Every manifest must be signed with one of these; undefined asks for no signature. */
+  readonly publicKeys?: readonly KeyObject[] | undefined;
 }
 
 /** Checks all manifests and tombstones, and that each names the hash of the one before. */
-export async function verifyChain(vault: Vault, findings: Findings, call: CallOptions): Promise<ChainResult> {
+export async function verifyChain(vault: Vault, findings: Findings, call: ChainOptions): Promise<ChainResult> {
   const chain = await readChain(vault, call);
   const limit = pLimit(READERS);
   const links = new Map<number, Link>();
@@ -69,6 +79,7 @@ export async function verifyChain(vault: Vault, findings: Findings, call: CallOp
   const known = new Set([...chain.live, ...chain.retired]);
   await addOverlooked(vault, known, chain.head, call);
   checkLinks(known, chain.head, links, findings);
+  if (call.publicKeys !== undefined) checkOrder(links, findings);
   await checkRuns(vault, chain.head, unreadable, findings, call);
   await checkHint(vault, chain.head, findings, call);
   return { newestReadable: chain.live.findLast((sequence) => links.has(sequence)), unreadable };
@@ -95,7 +106,7 @@ async function checkManifest(
   vault: Vault,
   sequence: number,
   findings: Findings,
-  call: CallOptions,
+  call: ChainOptions,
 ): Promise<Link | 'retired' | undefined> {
   const own = collectFindings();
   const link = await checkLiveManifest(vault, sequence, own, call);
@@ -109,7 +120,7 @@ async function checkLiveManifest(
   vault: Vault,
   sequence: number,
   findings: Findings,
-  call: CallOptions,
+  call: ChainOptions,
 ): Promise<Link | 'retired' | undefined> {
   const key = snapshotKey(sequence);
   const found = await damageTo(
@@ -124,7 +135,10 @@ async function checkLiveManifest(
     findings.add('MANIFEST_CONTRADICTION', key, 'its bytes are not as tablevault writes a manifest of this content');
   for (const problem of manifestProblems(manifest)) findings.add('MANIFEST_CONTRADICTION', key, problem);
   await checkOutcome(vault, manifest, findings, call);
-  return { sha256, parent: manifest.parent };
+  const unsigned = call.publicKeys === undefined ? undefined : signatureProblem(manifest, call.publicKeys);
+  if (unsigned !== undefined) findings.add('SIGNATURE', key, `it ${unsigned}`);
+  const { parent, snapshot, follows } = manifest;
+  return { sha256, parent, snapshot, follows };
 }
 
 /** The outcome holds the manifest a second time: it shows changes of the newest manifest, which no other names the hash of. */
@@ -179,6 +193,20 @@ function checkLinks(
           ? 'it names a parent and is the first'
           : `it names another parent than ${snapshotKey(sequence - 1)} as it is stored`;
       findings.add('CHAIN_BROKEN', snapshotKey(sequence), what);
+    }
+  }
+}
+
+/** Signed manifests name the one they follow: it must stand, or have stood, at an earlier place, with the very bytes. */
+function checkOrder(links: ReadonlyMap<number, Link>, findings: Findings): void {
+  for (const [sequence, { follows }] of links) {
+    if (follows === undefined || follows === null) continue;
+    const found = [...links].some(
+      ([at, link]) => at < sequence && link.snapshot === follows.snapshot && link.sha256 === follows.sha256,
+    );
+    if (!found) {
+      const what = `it was written after snapshot ${follows.snapshot}, which does not stand before it as it stood then`;
+      findings.add('SIGNATURE', snapshotKey(sequence), what);
     }
   }
 }

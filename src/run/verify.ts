@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +25,8 @@ export interface VerifyOptions {
   readonly emit?: Emit;
   /** At level files: only some parts, drawn at random, of all tables. Default: all. */
   readonly sample?: VerifySample | undefined;
+  /** Every manifest of the chain must be signed with one of these keys (Ed25519). Default: signatures are not looked at. */
+  readonly publicKeys?: readonly KeyObject[] | undefined;
   /** Memory for the checks of rows, megabytes; what does not fit is spilled to a temporary folder. Default 512. */
   readonly memoryMb?: number;
 }
@@ -57,7 +60,7 @@ export interface VerifyReport {
  * Checks a vault and changes nothing in it.
  *
  * - `manifest`: every manifest parses, agrees with itself, with its place, with the outcome of its run, and names the hash of the
- *   one before; every sequence is there or has a tombstone.
+ *   one before; every sequence is there or has a tombstone; with keys, every manifest is signed.
  * - `files`: every part of the snapshot is there with its size and SHA-256.
  * - `rows`: every part parses as Parquet with the columns and types, row and null counts, least and greatest values of the
  *   manifest; keys are never null, unique in the table, and within their part's range.
@@ -73,7 +76,8 @@ export async function verifyVault(vault: Vault, options: VerifyOptions): Promise
   }
   const findings = collectFindings();
   let sampled: VerifyReport['sampled'] = null;
-  const chain = await verifyChain(vault, findings, { signal: options.signal });
+  const { signal, publicKeys } = options;
+  const chain = await verifyChain(vault, findings, { signal, publicKeys });
   const manifest = await chosenManifest(vault, chain.newestReadable, chain.unreadable, options, findings);
   if (manifest !== undefined && options.level !== 'manifest') {
     const deeper = collectFindings(findings.checked);

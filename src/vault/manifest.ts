@@ -132,6 +132,22 @@ const draftShape = {
   durationMs: count,
   requests: count,
   bytesReceived: count.describe('Response bodies on the wire, before decompression.'),
+  follows: z
+    .object({ snapshot: z.string().regex(RUN_ID), sha256 })
+    .nullable()
+    .optional()
+    .describe('In signed manifests: the newest snapshot that its writer found, by the hash of its stored bytes.'),
+  signature: z
+    .object({
+      algorithm: z.literal('ed25519'),
+      key: z
+        .string()
+        .regex(/^[0-9a-f]{16}$/)
+        .describe('Begins the SHA-256 of the public key (SPKI, DER).'),
+      value: z.base64(),
+    })
+    .optional()
+    .describe('Over all members but this one, sequence and parent; see src/vault/signature.ts.'),
 };
 
 /** A manifest before its place in the chain is known; what `outcome.json` holds. */
