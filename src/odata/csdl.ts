@@ -76,7 +76,7 @@ export async function readCsdl(
   });
   parser.on('error', (error) => {
     if (ending && !closedRoot) throw truncated(error);
-    throw unusable(`it is not well-formed XML (${error.message})`, error);
+    throw unusable(`it is not well-formed XML (${error.message})`, { cause: error, retryable: true });
   });
   parser.on('attribute', (attribute: SaxesAttributePlain) => {
     if (attribute.value.length > 1_000_000) throw unusable('one of its attributes is longer than a million characters');
@@ -106,7 +106,7 @@ export async function readCsdl(
     try {
       return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true });
     } catch (cause) {
-      throw chunk === undefined ? truncated(cause) : unusable('it is not UTF-8', cause);
+      throw chunk === undefined ? truncated(cause) : unusable('it is not UTF-8', { cause, retryable: true });
     }
   };
   let bytes = 0;
@@ -228,10 +228,10 @@ function localName(name: string): string {
   return name.slice(name.indexOf(':') + 1);
 }
 
-function unusable(why: string, cause?: unknown): TablevaultError {
+function unusable(why: string, more: { readonly cause?: unknown; readonly retryable?: true } = {}): TablevaultError {
   return new TablevaultError('INSTANCE_ANSWER', `$metadata of the instance cannot be used: ${why}`, {
     hint: 'Check that endpoints.tableApi (or what discovery found) is the Table API; `tablevault doctor` shows the address.',
-    cause,
+    ...more,
   });
 }
 

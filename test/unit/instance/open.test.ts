@@ -186,6 +186,15 @@ describe('opening an instance', () => {
     expect((await (await open({ api })).opened).model.tables).toHaveLength(1);
   });
 
+  it('reads $metadata again when something else comes in its place', async () => {
+    const api: Behaviour['api'] = (request, response, count) => {
+      if (!request.url.endsWith('$metadata') || count > 0) return false;
+      response.end('{"value":');
+      return true;
+    };
+    expect((await (await open({ api })).opened).model.tables).toHaveLength(1);
+  });
+
   it('only warns when the service document cannot be read', async () => {
     const api: Behaviour['api'] = (request, response) => {
       if (!request.url.endsWith('/odata/')) return false;
