@@ -1,13 +1,15 @@
 /**
- * `${env:NAME}` and `${file:path}`: how a pipeline names what does not belong into it. They are resolved only as whole values.
+ * `${env:NAME}`, `${file:path}` and `${aws-secret:NAME}`: how a pipeline names what does not belong into it. They are resolved only as whole values.
  * A text that merely contains `${` is an error, never taken as it stands.
  */
 import { readFile, stat } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import { Secret } from '../core/secret.ts';
+import { readAwsSecret } from './aws-secret.ts';
 import type { Problem } from './pipeline-problems.ts';
 
-const REFERENCE = /^\$\{(?:env:(?<name>[A-Za-z_][A-Za-z0-9_]*)|file:(?<path>[^{}]+))\}$/;
+const REFERENCE =
+  /^\$\{(?:env:(?<name>[A-Za-z_][A-Za-z0-9_]*)|file:(?<path>[^{}]+)|aws-secret:(?<secret>[^{}#\s]+)(?:#(?<field>[^{}#\s]+))?)\}$/;
 
 /** A credential is never longer; a larger file is the wrong one. */
 const MAX_SECRET_BYTES = 65_536;
@@ -33,7 +35,7 @@ export async function resolveText(
     return {
       code: 'CONFIG_INVALID',
       path,
-      message: `mixes text with a reference; a reference must be the whole value, \${env:NAME} or \${file:path}`,
+      message: `mixes text with a reference; a reference must be the whole value, \${env:NAME}, \${file:path} or \${aws-secret:NAME}`,
     };
   }
   return readReference(value, path, context);
@@ -79,6 +81,15 @@ async function readReference(
     if (found !== undefined && found !== '') return found;
     const state = found === undefined ? 'not set' : 'empty';
     return missing(path, `needs the environment variable ${name}, which is ${state}`, `Set ${name} and run again.`);
+  }
+  const secret = groups?.['secret'];
+  if (secret !== undefined) {
+    const found = await readAwsSecret(secret, groups?.['field']);
+    if ('problem' in found) return missing(path, `needs the AWS secret ${secret}, which ${found.problem}`, found.hint);
+    const trimmed = found.value.trim();
+    return trimmed !== ''
+      ? trimmed
+      : missing(path, `needs the AWS secret ${secret}, which is empty`, 'Store the value.');
   }
   const written = groups?.['path']?.trim() ?? '';
   const file = isAbsolute(written) ? written : resolve(context.folder, written);

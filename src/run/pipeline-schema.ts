@@ -9,14 +9,18 @@ import { DURATION_PATTERN, parseDuration } from './pipeline-duration.ts';
 export const PIPELINE_SCHEMA_ID = 'urn:tablevault:schema:pipeline:1';
 
 /** The whole value is a reference; anything else in a secret's place is a secret in clear. */
-export const REFERENCE_PATTERN = '^\\$\\{(env:[A-Za-z_][A-Za-z0-9_]*|file:[^{}]+)\\}$';
+export const REFERENCE_PATTERN =
+  '^\\$\\{(env:[A-Za-z_][A-Za-z0-9_]*|file:[^{}]+|aws-secret:[^{}#\\s]+(#[^{}#\\s]+)?)\\}$';
 
 const MAX_TOP = 2_147_483_647;
 
 const secret = z
   .string()
-  .regex(new RegExp(REFERENCE_PATTERN), `must be \${env:NAME} or \${file:path}, never the secret itself`)
-  .describe(`A reference, \${env:NAME} or \${file:path}; a secret written in clear is refused.`);
+  .regex(
+    new RegExp(REFERENCE_PATTERN),
+    `must be \${env:NAME}, \${file:path} or \${aws-secret:NAME}, never the secret itself`,
+  )
+  .describe(`A reference, \${env:NAME}, \${file:path} or \${aws-secret:NAME}; a secret written in clear is refused.`);
 
 const text = z.string().min(1, 'must not be empty');
 

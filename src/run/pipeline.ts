@@ -114,7 +114,7 @@ function inClear(path: readonly PropertyKey[], message: string): Problem {
   return {
     code: 'SECRET_IN_CLEAR',
     path,
-    message: `${message}; write \${env:NAME} or \${file:path} instead`,
+    message: `${message}; write \${env:NAME}, \${file:path} or \${aws-secret:NAME} instead`,
     hint: 'Move the secret into an environment variable or a file outside the repository; if the pipeline was shared or committed, have the secret replaced.',
   };
 }

@@ -1,5 +1,6 @@
 /** The command line end to end against a small demo instance. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -176,6 +177,35 @@ describe('a snapshot and what reads it', () => {
     });
     expect(run.code).toBe(0);
     expect(run.stderr).toBe('');
+  });
+
+  it('is signed where the pipeline has a key, and verified with the public one', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const signed = join(folder, 'signed.yaml');
+    const file = (name: string) => join(folder, name);
+    await writeFile(file('signing.pem'), privateKey.export({ format: 'pem', type: 'pkcs8' }));
+    await writeFile(file('signing.pub'), publicKey.export({ format: 'pem', type: 'spki' }));
+    const other = generateKeyPairSync('ed25519').publicKey.export({ format: 'pem', type: 'spki' });
+    await writeFile(file('other.pub'), other);
+    const text = (await readFile(pipeline, 'utf8'))
+      .replace('./vault', './signed')
+      .replace('"Gen_*", "Sec_Users"', 'Gen_Currencies');
+    await writeFile(signed, `${text}signing: { key: "\${file:./signing.pem}" }\n`);
+    for (let n = 0; n < 2; n++) {
+      const run = await tablevault(['snapshot', signed], { env });
+      expect(run.code, run.stderr).toBe(0);
+    }
+    const verify = (...args: string[]) => tablevault(['verify', file('signed'), ...args]);
+    expect((await verify('--public-key', file('signing.pub'))).code).toBe(0);
+    const wrong = await verify('--public-key', file('other.pub'));
+    expect(wrong.code).toBe(6);
+    expect(wrong.stdout).toMatch(/^SIGNATURE snapshots\/.*: it is signed with key [0-9a-f]{16}, which was not given$/m);
+    const none = await verify('--public-key', file('signing.pem'));
+    expect(none.code).toBe(2);
+    expect(none.stderr).toContain('holds no Ed25519 public key');
+    const unsigned = await tablevault(['verify', vault, '--public-key', file('signing.pub')]);
+    expect(unsigned.code).toBe(6);
+    expect(unsigned.stdout).toContain('it is not signed');
   });
 
   it('fails verification with exit code 6 when a file was changed', async () => {

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -117,6 +118,20 @@ expect: { maxRowDropPercent: 20, minRows: { Gen_Documents: 5 } }
     await writeFile(join(folder, 'secret.txt'), `${SECRET}\r\n`);
     const pipeline = await read(GOOD.replace(`\${env:ERPNET_CLIENT_SECRET}`, `\${file:./secret.txt}`), {});
     expect(pipeline.auth.kind === 'service' && pipeline.auth.clientSecret.reveal()).toBe(SECRET);
+  });
+
+  it('takes a signing key from a file, and refuses one in clear or of another kind', async () => {
+    const key = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' });
+    await writeFile(join(folder, 'signing.pem'), key);
+    const env = { ERPNET_CLIENT_SECRET: SECRET };
+    const pipeline = await read(`${GOOD}signing: { key: "\${file:./signing.pem}" }\n`, env);
+    expect(pipeline.signingKey?.reveal()).toBe(String(key).trim());
+    expect(JSON.stringify(pipeline)).not.toContain('PRIVATE KEY');
+    const inClear = read(`${GOOD}signing: { key: "${String(key).replaceAll('\n', '\\n')}" }\n`, env);
+    await expect(inClear).rejects.toMatchObject({ code: 'SECRET_IN_CLEAR' });
+    await writeFile(join(folder, 'other.pem'), 'no key at all');
+    const other = read(`${GOOD}signing: { key: "\${file:./other.pem}" }\n`, env);
+    await expect(other).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('Ed25519') });
   });
 
   it('takes address, client id and destination from the environment as whole values', async () => {

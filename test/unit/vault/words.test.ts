@@ -134,9 +134,9 @@ describe('the manifest', () => {
     expect(manifestBytes(whole).byteLength).toBeGreaterThan(100);
   });
 
-  it('has a JSON Schema in schemas/ that is made of the same source (UPDATE_SCHEMAS=1 writes it)', async () => {
+  it('has a JSON Schema in schemas/ that is made of the same source (make schemas writes it)', async () => {
     const expected = `${JSON.stringify(manifestJsonSchema(), null, 2)}\n`;
-    if (process.env['UPDATE_SCHEMAS'] === '1') await writeFile(SCHEMA_FILE, expected);
+    if (process.env['TABLEVAULT_WRITE_SCHEMAS'] === '1') await writeFile(SCHEMA_FILE, expected);
     expect(JSON.parse(await readFile(SCHEMA_FILE, 'utf8'))).toEqual(JSON.parse(expected));
   });
 });
