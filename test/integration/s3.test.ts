@@ -279,6 +279,23 @@ describe.skipIf(s3 === null)('a server in difficulties', () => {
     expect((await run(['verify', destination, '--level', 'rows'])).code).toBe(0);
   });
 
+  test('that no longer takes credentials which have expired: exit code 7 says so, and with new ones the run goes on', async () => {
+    const destination = `s3://${bucket.name}/expired`;
+    let checkpoints = 0;
+    const { env } = await through((line) => {
+      if (checkpoints >= 3) return { answer: [400, 'ExpiredToken'] };
+      if (/^PUT .*\/ckpt\//.test(line)) checkpoints += 1;
+      return undefined;
+    });
+    const expired = await snapshot(destination, env, ...GENERAL);
+    expect(expired.code, expired.stderr).toBe(7);
+    expect(expired.report.error).toMatchObject({ code: 'DESTINATION_DENIED' });
+    expect(expired.stderr).toMatch(/expired/i);
+    const renewed = await snapshot(destination, {}, ...GENERAL);
+    expect(renewed.code, renewed.stderr).toBe(0);
+    expect(renewed.report).toMatchObject({ resumed: true, complete: true });
+  });
+
   test.each(['SIGINT', 'SIGTERM'] as const)('is left within seconds on %s, with exit code 130', async (signal) => {
     const { env, proxy } = await through((line) => (/^PUT .*\.parquet/.test(line) ? { delayMs: 60_000 } : undefined));
     let sent = 0;
