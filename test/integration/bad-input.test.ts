@@ -84,9 +84,9 @@ async function snapshotsIn(vault: string): Promise<string[]> {
 }
 
 /** A small file system of its own, where the user may mount one. */
-function mountSmallDisk(path: string): boolean {
+function mountSmallDisk(path: string, kilobytes = 256): boolean {
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tablevault-test', path], { stdio: 'ignore' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'tablevault-test', path], { stdio: 'ignore' });
     return true;
   } catch {
     return false;
@@ -180,6 +180,26 @@ describe('bad input', () => {
       execFileSync('umount', [small]);
     }
   });
+
+  it.runIf(isRoot).for([16, 256, 700])(
+    'a disk of %i kB that is full and grows again takes the next snapshot whole (needs root)',
+    async (kilobytes, context) => {
+      const small = join(folder, `grows-${kilobytes}`);
+      await mkdir(small);
+      if (!mountSmallDisk(small, kilobytes)) return context.skip('no file system can be mounted here');
+      try {
+        const destination = join(small, 'vault');
+        await expectRefusal(await snapshot({ destination, include: '*' }), 'DESTINATION_FULL', 7);
+        execFileSync('mount', ['-o', 'remount,size=64m', small]);
+        const again = await snapshot({ destination, include: '*' });
+        expect(again.code, again.stderr).toBe(0);
+        expect(await snapshotsIn(destination)).toHaveLength(2);
+        expect((await tablevault(['verify', destination, '--level', 'rows'])).code).toBe(0);
+      } finally {
+        execFileSync('umount', [small]);
+      }
+    },
+  );
 
   it('a secret in clear is SECRET_IN_CLEAR, and is not repeated', async () => {
     const paragraph = await expectRefusal(await snapshot({ written: WRONG }), 'SECRET_IN_CLEAR', 2);
