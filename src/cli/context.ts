@@ -63,5 +63,7 @@ export async function loadPipeline(
 ): Promise<Pipeline> {
   const pipeline = await readPipeline(file, { env: context.env, overrides });
   context.redactor.add((pipeline.auth.kind === 'service' ? pipeline.auth.clientSecret : pipeline.auth.token).reveal());
+  // A key of several lines would be printed line by line.
+  for (const line of pipeline.signingKey?.reveal().split('\n') ?? []) if (line.length >= 40) context.redactor.add(line);
   return pipeline;
 }
