@@ -1,47 +1,12 @@
+import { parquetTypeName, sqlName } from '../parquet/types.ts';
 import type { TableEntry } from '../vault/manifest.ts';
 
 /** How columns of a snapshot are turned into those of a target. Pure; SQL of DuckDB, which does the work. */
 export type SnapshotColumn = TableEntry['schema']['columns'][number];
 
-export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
-
 /** DuckDB's own type of a column: what `portable` files keep as text (GUIDs, times) gets its type back. */
 export function duckDbType({ type }: SnapshotColumn): string {
-  switch (type.kind) {
-    case 'boolean':
-      return 'BOOLEAN';
-    case 'int8':
-      return 'TINYINT';
-    case 'uint8':
-      return 'UTINYINT';
-    case 'int16':
-      return 'SMALLINT';
-    case 'int32':
-      return 'INTEGER';
-    case 'int64':
-      return 'BIGINT';
-    case 'float32':
-      return 'FLOAT';
-    case 'float64':
-      return 'DOUBLE';
-    case 'decimal':
-      return `DECIMAL(${type.precision},${type.scale})`;
-    case 'guid':
-      return 'UUID';
-    case 'text':
-    case 'json':
-    case 'decimalText':
-      return 'VARCHAR';
-    case 'binary':
-      return 'BLOB';
-    case 'timestamp':
-      return 'TIMESTAMP WITH TIME ZONE';
-    case 'date':
-      return 'DATE';
-    case 'time':
-      return 'TIME';
-  }
+  return parquetTypeName(type, 'native');
 }
 
 /** PostgreSQL's type of a column. It has no unsigned and no one-byte integers. */
@@ -83,7 +48,7 @@ export function postgresType({ type }: SnapshotColumn): string {
 
 /** A column with its own type, from a part's Parquet column. */
 export function typedColumn(column: SnapshotColumn): string {
-  const name = identifier(column.name);
+  const name = sqlName(column.name);
   return `CAST(${name} AS ${duckDbType(column)}) AS ${name}`;
 }
 
@@ -92,7 +57,7 @@ const instant = (name: string) => `strftime(timezone('UTC', ${name}), '%Y-%m-%dT
 
 /** A column as text for CSV that people and programs read: binary in base64, instants in UTC. */
 export function csvColumn(column: SnapshotColumn): string {
-  const name = identifier(column.name);
+  const name = sqlName(column.name);
   const { kind } = column.type;
   if (kind === 'timestamp') return `${instant(name)} AS ${name}`;
   if (kind === 'binary') return `base64(${name}) AS ${name}`;
@@ -101,7 +66,7 @@ export function csvColumn(column: SnapshotColumn): string {
 
 /** As `csvColumn`, for JSON: what JSON has no number for (NaN, infinities) is text. */
 export function jsonColumn(column: SnapshotColumn): string {
-  const name = identifier(column.name);
+  const name = sqlName(column.name);
   const { kind } = column.type;
   if (kind !== 'float32' && kind !== 'float64') return csvColumn(column);
   return `CASE WHEN isfinite(${name}) THEN to_json(${name}) ELSE to_json(CAST(${name} AS VARCHAR)) END AS ${name}`;
@@ -109,13 +74,13 @@ export function jsonColumn(column: SnapshotColumn): string {
 
 /** A column as `COPY … (FORMAT csv)` of PostgreSQL takes it: binary in its hexadecimal form, NUL in text replaced where that is wanted. */
 export function postgresColumn(column: SnapshotColumn, replaceNul: boolean): string {
-  const name = identifier(column.name);
+  const name = sqlName(column.name);
   if (replaceNul && duckDbType(column) === 'VARCHAR') return `replace(${name}, chr(0), '\u2400') AS ${name}`;
   return column.type.kind === 'binary' ? `'\\x' || lower(hex(${name})) AS ${name}` : csvColumn(column);
 }
 
 /** Number of rows with a NUL character in a text column, which PostgreSQL cannot hold. */
-export const nulRows = (column: string): string => `count(*) FILTER (contains(${identifier(column)}, chr(0)))`;
+export const nulRows = (column: string): string => `count(*) FILTER (contains(${sqlName(column)}, chr(0)))`;
 
 /** Names of columns whose CSV is text: quoted always, so that an empty one differs from null. */
 export function textColumns(columns: readonly SnapshotColumn[]): readonly string[] {

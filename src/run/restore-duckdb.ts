@@ -1,7 +1,8 @@
 import { chmod, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { sqlName, sqlText } from '../parquet/types.ts';
 import { fileFault } from '../storage/faults.ts';
-import { duckDbType, identifier, literal, typedColumn } from './restore-columns.ts';
+import { duckDbType, typedColumn } from './restore-columns.ts';
 import { type Engine, parquetRows } from './restore-engine.ts';
 import type { Sink } from './restore-sink.ts';
 import { refuseUsedPath } from './restore-target.ts';
@@ -11,14 +12,14 @@ export async function openDuckDbSink(path: string, engine: Engine): Promise<Sink
   await refuseUsedPath(path);
   const partial = join(dirname(path), `.${basename(path)}.restoring-${process.pid}`);
   let attached = true;
-  await engine.run(`ATTACH ${literal(partial)} AS target`);
+  await engine.run(`ATTACH ${sqlText(partial)} AS target`);
   return {
     shown: path,
     async table({ name, schema }, files) {
-      const table = `target.main.${identifier(name)}`;
+      const table = `target.main.${sqlName(name)}`;
       const columns = schema.columns.map((column) => {
         const needed = schema.key.includes(column.name) ? ' NOT NULL' : '';
-        return `${identifier(column.name)} ${duckDbType(column)}${needed}`;
+        return `${sqlName(column.name)} ${duckDbType(column)}${needed}`;
       });
       await engine.run(`CREATE TABLE ${table} (${columns.join(', ')})`);
       const selected = schema.columns.map(typedColumn).join(', ');

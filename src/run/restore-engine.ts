@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { TablevaultError } from '../core/errors.ts';
-import { literal } from './restore-columns.ts';
+import { sqlText } from '../parquet/types.ts';
 
 /** A DuckDB that converts files; in bounded memory, without extensions from elsewhere. */
 export interface Engine {
@@ -48,4 +48,4 @@ export async function openEngine(folder: string, memoryMb: number, signal?: Abor
 
 /** The rows of Parquet files, in the order of the files. */
 export const parquetRows = (files: readonly string[]): string =>
-  `read_parquet([${files.map(literal).join(', ')}], hive_partitioning = false)`;
+  `read_parquet([${files.map(sqlText).join(', ')}], hive_partitioning = false)`;

@@ -1,9 +1,10 @@
 import { copyFile, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { sqlName, sqlText } from '../parquet/types.ts';
 import { fileFault } from '../storage/faults.ts';
 import { segment } from '../vault/layout.ts';
 import type { Manifest, TableEntry } from '../vault/manifest.ts';
-import { csvColumn, identifier, jsonColumn, literal, textColumns } from './restore-columns.ts';
+import { csvColumn, jsonColumn, textColumns } from './restore-columns.ts';
 import { type Engine, parquetRows } from './restore-engine.ts';
 import type { Sink } from './restore-sink.ts';
 import { type RestoreTarget, refuseUsedPath } from './restore-target.ts';
@@ -46,7 +47,7 @@ export async function openFolderSink(target: FolderTarget, manifest: Manifest, e
         ? `FORMAT csv, HEADER true, NULLSTR ''${forceQuote(textColumns(columns))}`
         : 'FORMAT json, ARRAY false';
     await engine.run(
-      `COPY (SELECT ${selected} FROM ${parquetRows(from)}) TO ${literal(join(partial, file))} (${options})`,
+      `COPY (SELECT ${selected} FROM ${parquetRows(from)}) TO ${sqlText(join(partial, file))} (${options})`,
     );
     return file;
   }
@@ -77,4 +78,4 @@ export async function openFolderSink(target: FolderTarget, manifest: Manifest, e
 }
 
 export const forceQuote = (names: readonly string[]): string =>
-  names.length === 0 ? '' : `, FORCE_QUOTE (${names.map(identifier).join(', ')})`;
+  names.length === 0 ? '' : `, FORCE_QUOTE (${names.map(sqlName).join(', ')})`;

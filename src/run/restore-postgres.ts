@@ -5,16 +5,9 @@ import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { TablevaultError } from '../core/errors.ts';
+import { sqlName, sqlText } from '../parquet/types.ts';
 import type { TableEntry } from '../vault/manifest.ts';
-import {
-  duckDbType,
-  identifier,
-  literal,
-  nulRows,
-  postgresColumn,
-  postgresType,
-  textColumns,
-} from './restore-columns.ts';
+import { duckDbType, nulRows, postgresColumn, postgresType, textColumns } from './restore-columns.ts';
 import { type Engine, parquetRows } from './restore-engine.ts';
 import { forceQuote } from './restore-folder.ts';
 import type { Sink } from './restore-sink.ts';
@@ -58,14 +51,14 @@ export async function openPostgresSink(
     throw postgresFault(error, 'connecting to PostgreSQL', shown);
   }
   signal?.addEventListener('abort', onAbort, { once: true });
-  const inSchema = (name: string) => `${identifier(schema)}.${identifier(name)}`;
+  const inSchema = (name: string) => `${sqlName(schema)}.${sqlName(name)}`;
   const restored: TableEntry[] = [];
   const warnings: string[] = [];
 
   try {
     await ask('beginning', 'BEGIN');
     await ask('preparing', "SET LOCAL TimeZone = 'UTC'");
-    await ask('creating the schema', `CREATE SCHEMA IF NOT EXISTS ${identifier(schema)}`);
+    await ask('creating the schema', `CREATE SCHEMA IF NOT EXISTS ${sqlName(schema)}`);
     const found = await ask(
       'looking at the schema',
       'SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 LIMIT 1',
@@ -102,12 +95,12 @@ export async function openPostgresSink(
   async function copy(entry: TableEntry, files: readonly string[]): Promise<void> {
     const { columns } = entry.schema;
     const csv = join(folder, 'copy.csv');
-    const names = columns.map(({ name }) => identifier(name)).join(', ');
+    const names = columns.map(({ name }) => sqlName(name)).join(', ');
     for (const file of files) {
       const selected = columns.map((column) => postgresColumn(column, target.replaceNul)).join(', ');
       const quoted = forceQuote(textColumns(columns));
       await engine.run(
-        `COPY (SELECT ${selected} FROM ${parquetRows([file])}) TO ${literal(csv)} (FORMAT csv, HEADER false, NULLSTR ''${quoted})`,
+        `COPY (SELECT ${selected} FROM ${parquetRows([file])}) TO ${sqlText(csv)} (FORMAT csv, HEADER false, NULLSTR ''${quoted})`,
       );
       const sql = `COPY ${inSchema(entry.name)} (${names}) FROM STDIN (FORMAT csv, NULL '')`;
       try {
@@ -125,12 +118,12 @@ export async function openPostgresSink(
     async table(entry, files) {
       refuseLongNames(entry);
       const { columns, key } = entry.schema;
-      const defined = columns.map((column) => `${identifier(column.name)} ${postgresType(column)}`);
+      const defined = columns.map((column) => `${sqlName(column.name)} ${postgresType(column)}`);
       await ask(`creating ${entry.name}`, `CREATE TABLE ${inSchema(entry.name)} (${defined.join(', ')})`);
       await checkText(entry, files);
       await copy(entry, files);
       if (key.length > 0) {
-        const names = key.map(identifier).join(', ');
+        const names = key.map(sqlName).join(', ');
         await ask(`the key of ${entry.name}`, `ALTER TABLE ${inSchema(entry.name)} ADD PRIMARY KEY (${names})`);
       }
       restored.push(entry);
@@ -181,11 +174,11 @@ async function addForeignKeys(
       const other = byName.get(table)?.schema.columns.find(({ name }) => name === key);
       if (key === undefined || more.length > 0 || own === undefined || other === undefined) continue;
       if (postgresType(own) !== postgresType(other)) continue;
-      const name = identifier(Buffer.from(`fk_${entry.name}_${column}`).subarray(0, MAX_NAME_BYTES).toString());
+      const name = sqlName(Buffer.from(`fk_${entry.name}_${column}`).subarray(0, MAX_NAME_BYTES).toString());
       const at = `ALTER TABLE ${inSchema(entry.name)}`;
       await ask(
         `a reference of ${entry.name}`,
-        `${at} ADD CONSTRAINT ${name} FOREIGN KEY (${identifier(column)}) REFERENCES ${inSchema(table)} (${identifier(key)}) NOT VALID`,
+        `${at} ADD CONSTRAINT ${name} FOREIGN KEY (${sqlName(column)}) REFERENCES ${inSchema(table)} (${sqlName(key)}) NOT VALID`,
       );
       await ask('a reference', 'SAVEPOINT reference');
       try {

@@ -1,23 +1,10 @@
 /** The demo instance against FACTS: rights, sessions, licences and limits. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { demoSecret } from '../../src/demo/applications.ts';
-import { DEFAULT_LIMITS, DEFAULT_PERSONALITY } from '../../src/demo/options.ts';
-import { DEFAULT_RIGHTS } from '../../src/demo/rights.ts';
-import { type Client, parseExact, startClient } from '../unit/demo/support.ts';
+import { conformanceClient } from '../unit/demo/conformance.ts';
+import { parseExact, startClient } from '../unit/demo/support.ts';
 
-let client: Client;
-beforeAll(async () => {
-  client = await startClient({ rows: 0.02 });
-});
-beforeEach(() => {
-  client.demo.configure({
-    personality: DEFAULT_PERSONALITY,
-    limits: DEFAULT_LIMITS,
-    rights: DEFAULT_RIGHTS,
-    faults: [],
-  });
-});
-afterAll(() => client.close());
+const client = await conformanceClient();
 
 /** The form of a token request that is right. */
 const form = (uri = 'my.app/backup') => ({

@@ -1,24 +1,11 @@
 /** The demo instance against FACTS: reading. Both ways of what is not documented of the Table API. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { compareGuidsAsSqlServer } from '../../src/core/guid.ts';
 import type { Personality } from '../../src/demo/instance.ts';
-import { DEFAULT_LIMITS, DEFAULT_PERSONALITY } from '../../src/demo/options.ts';
-import { DEFAULT_RIGHTS } from '../../src/demo/rights.ts';
-import { type Client, type Json, Num, parseExact, plainRows, startClient } from '../unit/demo/support.ts';
+import { conformanceClient } from '../unit/demo/conformance.ts';
+import { type Json, Num, parseExact, plainRows, startClient } from '../unit/demo/support.ts';
 
-let client: Client;
-beforeAll(async () => {
-  client = await startClient({ rows: 0.02 });
-});
-beforeEach(() => {
-  client.demo.configure({
-    personality: DEFAULT_PERSONALITY,
-    limits: DEFAULT_LIMITS,
-    rights: DEFAULT_RIGHTS,
-    faults: [],
-  });
-});
-afterAll(() => client.close());
+const client = await conformanceClient();
 
 const be = (personality: Partial<Personality>) => client.demo.configure({ personality });
 const truth = (table: string) => [...client.demo.rows(table)];
