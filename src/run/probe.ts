@@ -45,14 +45,30 @@ export async function probeInstance(
   };
   const info = await readTableRows(instance, signal);
   requests += info.requests;
-  const absentIsNull = await provesAbsentIsNull(chosen, info.rows, ask);
   if (cached !== undefined) {
+    const absentIsNull = await provesAbsentIsNull(chosen, info.rows, ask);
     const { table, capabilities } = cached;
     return { table, tableRows: info.rows, requests, capabilities: { ...capabilities, absentIsNull } };
   }
+  const [absentIsNull, asked] = await Promise.all([
+    provesAbsentIsNull(chosen, info.rows, ask),
+    askCapabilities(tables, info.rows, ask),
+  ]);
+  const { table, capabilities } = asked ?? { table: null, capabilities: UNKNOWN_CAPABILITIES };
+  return { table, tableRows: info.rows, requests, capabilities: { ...capabilities, absentIsNull } };
+}
+
+type Ask = (table: TableSchema, query: string) => Promise<SmallAnswer | null>;
+
+/** What the smallest table that has enough rows tells of the instance; null when none was fit. */
+async function askCapabilities(
+  tables: readonly TableSchema[],
+  tableRows: ProbeResult['tableRows'],
+  ask: Ask,
+): Promise<{ readonly table: string; readonly capabilities: Omit<Capabilities, 'absentIsNull'> } | null> {
   const ranked = tables
     .filter((table) => rangeKey(table) !== null)
-    .map((table) => ({ table, rows: info.rows?.get(table.name) ?? null }))
+    .map((table) => ({ table, rows: tableRows?.get(table.name) ?? null }))
     .filter(({ rows }) => rows === null || rows > 3)
     .sort((a, b) => (a.rows ?? 0) - (b.rows ?? 0));
   for (const { table, rows } of ranked.slice(0, MAX_CANDIDATES)) {
@@ -73,29 +89,23 @@ export async function probeInstance(
       const answer = await ask(table, compileQuery({ table, select: [key], filter }));
       return answer?.rows.length === 1 && parseGuid(String(answer.rows[0]?.[key])) === middle;
     };
-    // Asked twice before it is believed that they are not taken: one bad answer would make every table's reading worse.
-    const keyFilter = (await onlyMiddle()) || (await onlyMiddle());
-    const counted = await ask(table, compileQuery({ table, select: [key], top: 1, count: true }));
+    const [keyFilter, counted] = await Promise.all([
+      // Asked twice before it is believed that they are not taken: one bad answer would make every table's reading worse.
+      onlyMiddle().then((taken) => taken || onlyMiddle()),
+      ask(table, compileQuery({ table, select: [key], top: 1, count: true })),
+    ]);
     return {
       table: table.name,
-      tableRows: info.rows,
-      requests,
       capabilities: {
         top: first.rows.length === 3,
         // Without a link there may be no more rows, unless the instance counts more.
         nextLink: first.hasNextLink ? true : first.rows.length === 3 && rows !== null ? false : null,
         keyFilter,
         count: counted !== null && counted.count !== null,
-        absentIsNull,
       },
     };
   }
-  return {
-    table: null,
-    tableRows: info.rows,
-    requests,
-    capabilities: { ...UNKNOWN_CAPABILITIES, absentIsNull },
-  };
+  return null;
 }
 
 /** Row counts that the instance keeps of its tables, where the identity may read them. */

@@ -61,7 +61,7 @@ export interface TablePlan {
 }
 
 /** Rows of a range: enough to be worth a request and a file, few enough to be done in minutes and redone cheaply. */
-const RANGE_ROWS = { least: 10_000, most: 200_000 };
+const RANGE_ROWS = { least: 5_000, most: 200_000 };
 /** A table of fewer rows is not cut. */
 const ROWS_TO_CUT = 50_000;
 

@@ -175,8 +175,8 @@ describe('key ranges', () => {
         const ends = [...at, 1];
         const sizes = ends.map((end, i) => (end - (ends[i - 1] ?? 0)) * rows);
         if (rows < 50_000) expect(at).toEqual([]);
-        else expect(Math.min(...sizes)).toBeGreaterThan(4_999);
-        if (rows >= 50_000) expect(Math.max(...sizes)).toBeLessThan(205_001);
+        else expect(Math.min(...sizes)).toBeGreaterThan(2_499);
+        if (rows >= 50_000) expect(Math.max(...sizes)).toBeLessThan(202_501);
         // All but the last, which takes what is too little for a range of its own.
         const planned = sizes.slice(0, -1);
         expect(planned.map(Math.round)).toEqual(planned.map(Math.round).toSorted((a, b) => b - a));
