@@ -33,7 +33,10 @@ describe.each(STORES.filter((kind) => kind.available))('a vault on a store of th
     const vault = await openVault(store);
     const { snapshots } = await listSnapshots(vault, { nowMs: NOW });
     expect(snapshots.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4]);
-    expect(await verifyVault(vault, { level: 'manifest' })).toMatchObject({ ok: true, findings: [], notices: [] });
+    const { ok, findings, notices } = await verifyVault(vault, { level: 'manifest' });
+    expect({ ok, findings }).toEqual({ ok: true, findings: [] });
+    // `latest.json` is replaced by each, and the last to do so need not be the newest; readers do not go by it.
+    expect(notices.filter(({ code }) => code !== 'HINT_WRONG')).toEqual([]);
   });
 
   it('shows a damaged part, and where the parts are', async () => {
