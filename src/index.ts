@@ -4,11 +4,11 @@ export { type ErrorCode, EXIT, type ExitCode, TablevaultError } from './core/err
 export type { Emit, RunEvent } from './core/events.ts';
 export type { Pipeline } from './core/pipeline.ts';
 export { Secret } from './core/secret.ts';
-export { type ReadPipelineOptions, readPipeline } from './run/pipeline.ts';
+export { type ReadPipelineOptions, readPipeline } from './pipeline/read.ts';
 export {
   runSnapshot,
   type SnapshotDeps,
   type SnapshotOptions,
   type SnapshotOutcome,
   type SnapshotReport,
-} from './run/snapshot.ts';
+} from './run/snapshot/snapshot.ts';

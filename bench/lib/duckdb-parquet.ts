@@ -5,9 +5,9 @@
  */
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DuckDBInstance } from '@duckdb/node-api';
+import { DuckDBInstance, quotedIdentifier, quotedString } from '@duckdb/node-api';
 import type { Column } from '../../src/core/schema.ts';
-import { parquetTypeName, sqlName, sqlText } from '../../src/parquet/types.ts';
+import { parquetTypeName } from '../../src/parquet/types.ts';
 import type { DuckdbInput, Profile } from './results.ts';
 
 /** How the rows lie on disk, and how DuckDB is set. */
@@ -96,7 +96,7 @@ export async function copyByDuckdb(
   const connection = await instance.connect();
   try {
     await connection.run(
-      `COPY (${selectSql(pages, columns, profile, layout)}) TO ${sqlText(path)} (FORMAT parquet, COMPRESSION zstd)`,
+      `COPY (${selectSql(pages, columns, profile, layout)}) TO ${quotedString(path)} (FORMAT parquet, COMPRESSION zstd)`,
     );
   } finally {
     connection.closeSync();
@@ -118,21 +118,23 @@ function selectSql(
   }));
   const from = (row: string) =>
     typed
-      .map(({ name, decode }) => (decode ? `from_base64(${row}${sqlName(name)})` : `${row}${sqlName(name)}`))
-      .map((expression, index) => `${expression} AS ${sqlName(typed[index]!.name)}`)
+      .map(({ name, decode }) =>
+        decode ? `from_base64(${row}${quotedIdentifier(name)})` : `${row}${quotedIdentifier(name)}`,
+      )
+      .map((expression, index) => `${expression} AS ${quotedIdentifier(typed[index]!.name)}`)
       .join(', ');
   if (layout === 'lines') {
-    const types = typed.map(({ name, type }) => `${sqlText(name)}: ${sqlText(type)}`).join(', ');
-    return `SELECT ${from('')} FROM read_json(${sqlText(pages.lines)}, format = 'newline_delimited', columns = {${types}})`;
+    const types = typed.map(({ name, type }) => `${quotedString(name)}: ${quotedString(type)}`).join(', ');
+    return `SELECT ${from('')} FROM read_json(${quotedString(pages.lines)}, format = 'newline_delimited', columns = {${types}})`;
   }
-  const list = `[${pages.files.map(sqlText).join(', ')}]`;
+  const list = `[${pages.files.map(quotedString).join(', ')}]`;
   if (layout === 'text') {
     const shape = JSON.stringify([Object.fromEntries(typed.map(({ name, type }) => [name, type]))]);
-    return `SELECT ${from('r.')} FROM (SELECT unnest(from_json_strict(content -> 'value', ${sqlText(shape)})) AS r FROM read_text(${list}))`;
+    return `SELECT ${from('r.')} FROM (SELECT unnest(from_json_strict(content -> 'value', ${quotedString(shape)})) AS r FROM read_text(${list}))`;
   }
-  const struct = `STRUCT(${typed.map(({ name, type }) => `${sqlName(name)} ${type}`).join(', ')})[]`;
-  const files = layout === 'files' ? list : sqlText(pages.joined);
+  const struct = `STRUCT(${typed.map(({ name, type }) => `${quotedIdentifier(name)} ${type}`).join(', ')})[]`;
+  const files = layout === 'files' ? list : quotedString(pages.joined);
   const format = layout === 'files' ? 'unstructured' : 'newline_delimited';
-  const read = `read_json(${files}, format = '${format}', columns = {'value': ${sqlText(struct)}})`;
+  const read = `read_json(${files}, format = '${format}', columns = {'value': ${quotedString(struct)}})`;
   return `SELECT ${from('r.')} FROM (SELECT unnest(value) AS r FROM ${read})`;
 }

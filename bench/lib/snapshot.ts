@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import type { SnapshotReport } from '../../src/run/snapshot-report.ts';
+import type { SnapshotReport } from '../../src/run/snapshot/report.ts';
 import { assertSame } from './program.ts';
 import type { Profile, SnapshotFigures } from './results.ts';
 import type { SnapshotServer } from './snapshot-server.ts';

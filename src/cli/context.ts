@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { ExitCode } from '../core/errors.ts';
 import type { Pipeline } from '../core/pipeline.ts';
-import { type ReadPipelineOptions, readPipeline } from '../run/pipeline.ts';
+import { type ReadPipelineOptions, readPipeline } from '../pipeline/read.ts';
 import type { Redactor } from './redact.ts';
 import type { Screen } from './screen.ts';
 

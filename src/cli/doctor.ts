@@ -1,7 +1,7 @@
 /** `tablevault doctor`: every step to a first row and a first object, each failure with its fix. */
 import type { Command } from 'commander';
 import type { ExitCode } from '../core/errors.ts';
-import type { StepReport } from '../run/doctor-steps.ts';
+import type { StepReport } from '../run/doctor/steps.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { duration, plainText } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
@@ -39,7 +39,7 @@ export function addDoctor(program: Command, context: CliContext): void {
 
 async function doctor(context: CliContext, file: string, options: Options): Promise<ExitCode> {
   const { clock, signal, output, screen, log, redactor } = context;
-  const { runDoctor } = await import('../run/doctor.ts');
+  const { runDoctor } = await import('../run/doctor/doctor.ts');
   const report = await runDoctor(
     () => loadPipeline(context, file),
     {

@@ -1,7 +1,7 @@
 /** `tablevault extract`: one table, ad hoc. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
-import { EXTRACT_FORMATS, type ExtractFormat, formatOfName } from '../run/extract-format.ts';
+import { EXTRACT_FORMATS, type ExtractFormat, formatOfName } from '../run/extract/format.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { bytes, count, duration, plural } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
@@ -77,8 +77,8 @@ async function extract(context: CliContext, file: string, table: string, options
   }
   const mode = progressModeOf(context.env, screen);
   const pipeline = await loadPipeline(context, file);
-  const { extractTable } = await import('../run/extract.ts');
-  const { fileOutput, streamOutput } = await import('../run/extract-output.ts');
+  const { extractTable } = await import('../run/extract/extract.ts');
+  const { fileOutput, streamOutput } = await import('../run/extract/output.ts');
   const output = path === undefined ? streamOutput('standard output', stdout.data) : await fileOutput(path);
   const progress = startProgress(path === undefined && stdout.isTerminal ? 'off' : mode, screen, clock);
   try {

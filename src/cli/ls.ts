@@ -1,6 +1,6 @@
 /** `tablevault ls`: the snapshots of a vault. */
 import type { Command } from 'commander';
-import { listSnapshots, type SnapshotList, staleness } from '../run/list.ts';
+import { listSnapshots, type SnapshotList, staleness } from '../run/vault/list.ts';
 import type { CliContext } from './context.ts';
 import { bytes, columns, count, duration } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';

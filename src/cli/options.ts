@@ -1,6 +1,6 @@
 /** Parsers of option values that several commands take. They throw InvalidArgumentError, which ends as a usage error. */
 import { InvalidArgumentError } from 'commander';
-import { parseDuration } from '../run/pipeline-duration.ts';
+import { parseDuration } from '../core/duration.ts';
 
 /** `Gen_*,Crm_Customers` as a list. */
 export function globList(value: string): string[] {

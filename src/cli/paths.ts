@@ -1,6 +1,6 @@
 /** `tablevault paths`: the Parquet files of a table, one a line. */
 import type { Command } from 'commander';
-import { tablePaths } from '../run/paths.ts';
+import { tablePaths } from '../run/vault/paths.ts';
 import type { CliContext } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';

@@ -1,6 +1,6 @@
 /** `tablevault pin`: keeps a snapshot from being retired by prune. */
 import type { Command } from 'commander';
-import { pin, unpin } from '../run/pin.ts';
+import { pin, unpin } from '../run/vault/pin.ts';
 import type { CliContext } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { VAULT_ARGUMENT, withVault } from './vault.ts';

@@ -1,6 +1,6 @@
 /** `tablevault plan`: what a snapshot would do. */
 import { type Command, Option } from 'commander';
-import type { PlanLine, PlanReport } from '../run/plan-report.ts';
+import type { PlanLine, PlanReport } from '../run/plan/report.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { bytes, columns, count, duration, plainText, plural } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
@@ -45,7 +45,7 @@ export function addPlan(program: Command, context: CliContext): void {
 async function plan(context: CliContext, file: string, options: Options): Promise<void> {
   const { clock, signal, output, screen } = context;
   const pipeline = await loadPipeline(context, file);
-  const { reportPlan } = await import('../run/plan-report.ts');
+  const { reportPlan } = await import('../run/plan/report.ts');
   const report = await reportPlan(pipeline, options.tables === undefined ? {} : { tables: options.tables }, {
     clock,
     signal,

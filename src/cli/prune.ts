@@ -1,6 +1,6 @@
 /** `tablevault prune`: retention, and freeing what nothing needs any more. */
 import { type Command, InvalidArgumentError } from 'commander';
-import type { PruneReport } from '../run/prune.ts';
+import type { PruneReport } from '../run/vault/prune.ts';
 import type { CliContext } from './context.ts';
 import { bytes, count, plainText, plural } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
@@ -50,7 +50,7 @@ async function prune(context: CliContext, uri: string, options: Options): Promis
   const { signal, output, clock, screen } = context;
   const { keepLast, keepDaily, keepWeekly, keepMonthly, keepYearly, keepWithin: keepWithinMs } = options;
   const policy = { keepLast, keepDaily, keepWeekly, keepMonthly, keepYearly, keepWithinMs };
-  const { pruneVault } = await import('../run/prune.ts');
+  const { pruneVault } = await import('../run/vault/prune.ts');
   const dryRun = options.dryRun === true;
   const grace = options.grace === undefined ? {} : { graceMs: options.grace };
   const emit = logEvent.bind(undefined, context.log);

@@ -1,6 +1,6 @@
 /** Rows of a query as text. Every digit is kept: decimals are text, whole numbers beyond 2^53 are text in JSON too. */
-import type { QueryRows } from '../run/query-sql.ts';
-import type { PlainValue } from '../run/query-values.ts';
+import type { QueryRows } from '../duckdb/query.ts';
+import type { PlainValue } from '../duckdb/values.ts';
 import { columns, plainText, widthsOf } from './format.ts';
 
 export const QUERY_FORMATS = ['table', 'csv', 'ndjson', 'json'] as const;

@@ -35,7 +35,7 @@ export function addQuery(program: Command, context: CliContext): void {
 
 async function query(context: CliContext, uri: string, sql: string, options: Options): Promise<void> {
   const { signal, output, screen } = context;
-  const { querySnapshot } = await import('../run/query.ts');
+  const { querySnapshot } = await import('../run/vault/query.ts');
   await withVault(context, uri, async (vault) => {
     const { manifest } = await readSnapshot(vault, options.snapshot, { signal });
     if (!manifest.complete) {

@@ -1,7 +1,7 @@
 /** `tablevault repair`: moves damaged files of a vault out of the way; says first what it would do. */
 import type { Command } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
-import type { RepairReport } from '../run/repair.ts';
+import type { RepairReport } from '../run/vault/repair.ts';
 import type { CliContext } from './context.ts';
 import { plainText, plural } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
@@ -35,7 +35,7 @@ export function addRepair(program: Command, context: CliContext): void {
 
 async function repair(context: CliContext, uri: string, options: Options): Promise<void> {
   const { signal, clock, output, screen } = context;
-  const { planRepair, applyRepair } = await import('../run/repair.ts');
+  const { planRepair, applyRepair } = await import('../run/vault/repair.ts');
   const emit = logEvent.bind(undefined, context.log);
   const report = await withVault(context, uri, async (vault): Promise<RepairReport> => {
     const plan = await planRepair(vault, { signal, emit });

@@ -1,6 +1,6 @@
 /** `tablevault restore`: a snapshot as files, a DuckDB file, or tables of PostgreSQL. */
 import { type Command, Option } from 'commander';
-import type { FileFormat } from '../run/restore-target.ts';
+import type { FileFormat } from '../run/restore/target.ts';
 import type { CliContext } from './context.ts';
 import { count, plainText, plural } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
@@ -43,13 +43,13 @@ export function addRestore(program: Command, context: CliContext): void {
 async function restore(context: CliContext, uri: string, options: Options): Promise<void> {
   const { signal, output, screen, redactor } = context;
   const { snapshot, tables } = options;
-  const { parseTarget } = await import('../run/restore-target.ts');
+  const { parseTarget } = await import('../run/restore/target.ts');
   const target = parseTarget(options.to, options.format, options.replaceNul === true);
   if (target.kind === 'postgres') {
     const { password } = new URL(target.url.reveal());
     if (password !== '') redactor.add(decodeURIComponent(password));
   }
-  const { restoreSnapshot } = await import('../run/restore.ts');
+  const { restoreSnapshot } = await import('../run/restore/restore.ts');
   const emit = logEvent.bind(undefined, context.log);
   const report = await withVault(context, uri, (vault) =>
     restoreSnapshot(vault, { snapshot, target, emit, signal, ...(tables === undefined ? {} : { tables }) }),

@@ -1,6 +1,6 @@
 /** `tablevault show`: one snapshot. */
 import type { Command } from 'commander';
-import { type SnapshotDetails, showSnapshot } from '../run/show.ts';
+import { type SnapshotDetails, showSnapshot } from '../run/vault/show.ts';
 import type { CliContext } from './context.ts';
 import { bytes, columns, count, duration, plainText, plural } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';

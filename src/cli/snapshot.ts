@@ -1,7 +1,7 @@
 /** `tablevault snapshot`: takes and commits a snapshot. */
 import type { Command } from 'commander';
 import type { ExitCode } from '../core/errors.ts';
-import type { SnapshotOutcome, SnapshotReport } from '../run/snapshot.ts';
+import type { SnapshotOutcome, SnapshotReport } from '../run/snapshot/snapshot.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { errorParagraph } from './errors.ts';
 import { bytes, columns, count, duration, plural } from './format.ts';
@@ -51,7 +51,7 @@ async function snapshot(context: CliContext, file: string, options: Options): Pr
   const mode = progressModeOf(context.env, screen);
   const { destination, tables } = options;
   const pipeline = await loadPipeline(context, file, destination === undefined ? {} : { destination });
-  const { runSnapshot } = await import('../run/snapshot.ts');
+  const { runSnapshot } = await import('../run/snapshot/snapshot.ts');
   /** Warnings told while it ran; those that only the end brought to light are told with the summary. */
   const shown = new Set<string>();
   const progress = startProgress(mode, screen, clock);

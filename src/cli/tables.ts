@@ -1,6 +1,6 @@
 /** `tablevault tables`: what the instance offers, and what the pipeline takes of it. */
 import { type Command, Option } from 'commander';
-import type { TableInfo } from '../run/tables.ts';
+import type { TableInfo } from '../run/plan/tables.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { bytes, columns, count, plainText, plural } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
@@ -38,7 +38,7 @@ export function addTables(program: Command, context: CliContext): void {
 async function tables(context: CliContext, file: string, options: Options): Promise<void> {
   const { clock, signal, output, screen } = context;
   const pipeline = await loadPipeline(context, file);
-  const { listTables } = await import('../run/tables.ts');
+  const { listTables } = await import('../run/plan/tables.ts');
   const report = await listTables(pipeline, options.columns === undefined ? {} : { only: options.columns }, {
     clock,
     signal,

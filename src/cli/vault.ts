@@ -1,6 +1,6 @@
 /** What the commands that read a vault share. */
 import { openStore } from '../storage/open.ts';
-import { openVault } from '../vault/open-vault.ts';
+import { openVault } from '../vault/open.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { CliContext } from './context.ts';
 

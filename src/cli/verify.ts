@@ -3,8 +3,8 @@ import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
-import type { VerifyLevel, VerifyReport } from '../run/verify.ts';
-import { parsePublicKey } from '../vault/signature.ts';
+import { parsePublicKey } from '../core/signing-key.ts';
+import type { VerifyLevel, VerifyReport } from '../run/vault/verify.ts';
 import type { CliContext } from './context.ts';
 import { bytes, count, plainText, plural } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
@@ -60,7 +60,7 @@ async function verify(context: CliContext, uri: string, options: Options): Promi
   const { snapshot, level, sample: percent, within: withinMs } = options;
   const some = percent !== undefined || withinMs !== undefined;
   const sample = some ? { percent, withinMs, clock, random: Math.random } : undefined;
-  const { verifyVault } = await import('../run/verify.ts');
+  const { verifyVault } = await import('../run/vault/verify.ts');
   const publicKeys = options.publicKey === undefined ? undefined : await readPublicKeys(options.publicKey);
   const emit = logEvent.bind(undefined, context.log);
   const report = await withVault(context, uri, (vault) =>

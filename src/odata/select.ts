@@ -2,10 +2,10 @@
 import picomatch from 'picomatch';
 import { TablevaultError } from '../core/errors.ts';
 import { caseTwin, columnNameProblem, printableName, tableNameProblem } from '../core/names.ts';
+import { nearNames } from '../core/near-names.ts';
 import type { TableOverride } from '../core/pipeline.ts';
 import { type Column, ROW_VERSION, type TableSchema } from '../core/schema.ts';
 import type { Model } from './metadata.ts';
-import { nearNames } from './near-names.ts';
 
 export interface TableChoice {
   /** In the model's order. */

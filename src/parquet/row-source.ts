@@ -37,7 +37,9 @@ export class RowSource {
   private newRows = 0;
   /** Rows of the batch already given to `seeRows`. */
   private seen = 0;
-  finished = false;
+  /** Does the batch hold rows that were not pulled yet? */
+  private ahead = false;
+  private finished = false;
 
   constructor(spec: TaskSpec, mailbox: Inbox, send: (message: FromWriter) => void) {
     this.spec = spec;
@@ -63,8 +65,20 @@ export class RowSource {
     );
   }
 
+  /** Has the task a row more? Waits until that is known, and decodes up to `limit` rows for the next `pull`. */
+  hasMore(limit: number): boolean {
+    this.ahead ||= this.fill(limit);
+    return this.ahead;
+  }
+
   /** Fills the batch with the next rows, one to `limit`; false when the task has no more. */
   pull(limit: number): boolean {
+    const some = this.hasMore(limit);
+    this.ahead = false;
+    return some;
+  }
+
+  private fill(limit: number): boolean {
     this.batch.clear();
     this.batch.limit = Math.min(limit, BATCH_ROWS);
     this.seen = 0;

@@ -4,7 +4,7 @@ import { asTablevaultError, errorToData } from '../core/errors.ts';
 import { Mailbox } from './mailbox.ts';
 import { RowSource } from './row-source.ts';
 import type { FromWriter, TaskSpec } from './task.ts';
-import { ParquetWriter } from './writer.ts';
+import { openParquetWriter, type ParquetWriter } from './writer.ts';
 
 export interface WorkerTask {
   readonly spec: TaskSpec;
@@ -17,7 +17,7 @@ let writer: Promise<ParquetWriter> | undefined;
 async function run({ spec, port, memory }: WorkerTask): Promise<void> {
   const send = (message: FromWriter) => port.postMessage(message);
   try {
-    writer ??= ParquetWriter.open();
+    writer ??= openParquetWriter();
     const source = new RowSource(spec, new Mailbox(port, memory), send);
     await (await writer).write(spec, source, (part) => send({ type: 'part', part }));
     send({ type: 'done' });

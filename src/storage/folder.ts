@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { digestStream, sha256Hex } from '../core/digest.ts';
 import { TablevaultError } from '../core/errors.ts';
-import { digestStream, sha256Hex } from './digest.ts';
 import { corrupt, errnoOf, fileFault, objectExists, objectMissing } from './faults.ts';
 import type { FileSystem, WritableFile } from './filesystem.ts';
 import { nodeFileSystem } from './filesystem.ts';

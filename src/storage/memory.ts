@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
-import { digestStream, sha256Hex } from './digest.ts';
+import { digestStream, sha256Hex } from '../core/digest.ts';
 import { corrupt, objectExists, objectMissing } from './faults.ts';
 import { checkedKey, checkedPrefix, compareKeys } from './key.ts';
 import type { CallOptions, FileFacts, ListedObject, ObjectFacts, PutOptions, Store } from './store.ts';

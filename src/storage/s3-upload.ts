@@ -9,7 +9,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { sha256Hex } from './digest.ts';
+import { sha256Hex } from '../core/digest.ts';
 import { checkEncrypted, type S3Encryption } from './s3-encryption.ts';
 import { changedFile, type S3Place } from './s3-faults.ts';
 

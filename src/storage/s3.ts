@@ -7,11 +7,11 @@ import {
 } from '@aws-sdk/client-s3';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
+import { sha256Hex } from '../core/digest.ts';
 import { TablevaultError } from '../core/errors.ts';
-import { sha256Hex } from './digest.ts';
+import { DEFAULT_RETRIES, type RetryPolicy, withRetries } from '../core/retry.ts';
 import { corrupt, objectExists } from './faults.ts';
 import { checkedKey, checkedPrefix } from './key.ts';
-import { DEFAULT_RETRIES, type RetryPolicy, withRetries } from './retry.ts';
 import { createS3Client, type Environment, type S3Address } from './s3-client.ts';
 import { parseEncryption } from './s3-encryption.ts';
 import { endedEarly, s3Fault } from './s3-faults.ts';

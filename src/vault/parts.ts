@@ -1,5 +1,5 @@
+import { digestStream } from '../core/digest.ts';
 import { TablevaultError } from '../core/errors.ts';
-import { digestStream } from '../storage/digest.ts';
 import type { CallOptions } from '../storage/store.ts';
 import { partKey } from './layout.ts';
 import type { Vault } from './vault.ts';

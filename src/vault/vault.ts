@@ -1,12 +1,12 @@
 import { z } from 'zod';
+import { sha256Hex } from '../core/digest.ts';
 import { TablevaultError } from '../core/errors.ts';
-import { sha256Hex } from '../storage/digest.ts';
 import type { CallOptions, Store } from '../storage/store.ts';
+import type { Manifest } from './chain/manifest.ts';
+import { parseManifest } from './chain/manifest.ts';
+import { parseSealed } from './chain/seal.ts';
+import { readTombstone } from './chain/tombstones.ts';
 import { RUN_ID, SNAPSHOTS, sequenceOf, snapshotKey, TOMBSTONES } from './layout.ts';
-import type { Manifest } from './manifest.ts';
-import { parseManifest } from './manifest.ts';
-import { parseSealed } from './seal.ts';
-import { readTombstone } from './tombstones.ts';
 
 /** An opened vault: its store, and what `vault.json` says. */
 export interface Vault {

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { sha256Hex } from '../../src/storage/digest.ts';
+import { sha256Hex } from '../../src/core/digest.ts';
 import { probeCreateOnly } from '../../src/storage/probe.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { STORES } from './stores.ts';

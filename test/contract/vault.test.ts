@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
-import { listSnapshots } from '../../src/run/list.ts';
-import { tablePaths } from '../../src/run/paths.ts';
-import { verifyVault } from '../../src/run/verify.ts';
-import { sha256Hex } from '../../src/storage/digest.ts';
+import { sha256Hex } from '../../src/core/digest.ts';
+import { listSnapshots } from '../../src/run/vault/list.ts';
+import { tablePaths } from '../../src/run/vault/paths.ts';
+import { verifyVault } from '../../src/run/vault/verify.ts';
 import type { Store } from '../../src/storage/store.ts';
-import { commitSnapshot } from '../../src/vault/commit.ts';
+import { commitSnapshot } from '../../src/vault/commit/commit.ts';
+import { finishCommits } from '../../src/vault/commit/recover.ts';
 import { partKey } from '../../src/vault/layout.ts';
-import { acquireLease } from '../../src/vault/lease.ts';
-import { openVault } from '../../src/vault/open-vault.ts';
-import { finishCommits } from '../../src/vault/recover.ts';
+import { acquireLease } from '../../src/vault/lease/lease.ts';
+import { openVault } from '../../src/vault/open.ts';
 import { draft, NOW, partEntry, runId, tableEntry } from '../unit/vault/support.ts';
 import { STORES } from './stores.ts';
 

@@ -1,12 +1,12 @@
 /** A host whose clock is ten years off, in either direction: snapshots are whole, in order, and nothing younger is lost to them. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
-import { listSnapshots } from '../../src/run/list.ts';
-import { readPipeline } from '../../src/run/pipeline.ts';
-import { runSnapshot } from '../../src/run/snapshot.ts';
-import { verifyVault } from '../../src/run/verify.ts';
+import { readPipeline } from '../../src/pipeline/read.ts';
+import { runSnapshot } from '../../src/run/snapshot/snapshot.ts';
+import { listSnapshots } from '../../src/run/vault/list.ts';
+import { verifyVault } from '../../src/run/vault/verify.ts';
 import { openStore } from '../../src/storage/open.ts';
-import { openVault } from '../../src/vault/open-vault.ts';
+import { openVault } from '../../src/vault/open.ts';
 import { type Job, startJob } from '../support/job.ts';
 
 const TEN_YEARS = 3652 * 86_400_000;

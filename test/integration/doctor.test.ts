@@ -8,8 +8,8 @@ import { systemClock } from '../../src/core/clock.ts';
 import { type DemoChanges, type DemoInstance, startDemo } from '../../src/demo/instance.ts';
 import { DEFAULT_PERSONALITY } from '../../src/demo/options.ts';
 import { DEFAULT_RIGHTS } from '../../src/demo/rights.ts';
-import { type DoctorReport, runDoctor } from '../../src/run/doctor.ts';
-import { readPipeline } from '../../src/run/pipeline.ts';
+import { readPipeline } from '../../src/pipeline/read.ts';
+import { type DoctorReport, runDoctor } from '../../src/run/doctor/doctor.ts';
 import { tablevault } from '../support/cli.ts';
 import { newBucket, s3 } from '../support/s3.ts';
 

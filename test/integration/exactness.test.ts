@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DemoInstance, startDemo } from '../../src/demo/instance.ts';
-import type { SnapshotReport } from '../../src/run/snapshot.ts';
+import type { SnapshotReport } from '../../src/run/snapshot/snapshot.ts';
 import { tablevault } from '../support/cli.ts';
 import { type Exact, readRows, sixDigits } from '../support/parquet.ts';
 

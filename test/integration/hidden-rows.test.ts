@@ -6,8 +6,8 @@ import { systemClock } from '../../src/core/clock.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { type DemoInstance, type Personality, type Rights, startDemo } from '../../src/demo/instance.ts';
 import { openInstance } from '../../src/instance/open.ts';
-import { findHiddenRows } from '../../src/run/default-filters.ts';
-import { probeInstance } from '../../src/run/probe.ts';
+import { findHiddenRows } from '../../src/read/default-filters.ts';
+import { probeInstance } from '../../src/read/probe.ts';
 
 let folder: string;
 const never = new AbortController().signal;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DemoInstance, startDemo } from '../../src/demo/instance.ts';
-import type { DoctorReport } from '../../src/run/doctor.ts';
+import type { DoctorReport } from '../../src/run/doctor/doctor.ts';
 import { tablevault } from '../support/cli.ts';
 import {
   type Certificates,

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DemoInstance, startDemo } from '../../src/demo/instance.ts';
-import type { PlanReport } from '../../src/run/plan-report.ts';
-import type { SnapshotReport } from '../../src/run/snapshot.ts';
+import type { PlanReport } from '../../src/run/plan/report.ts';
+import type { SnapshotReport } from '../../src/run/snapshot/snapshot.ts';
 import { tablevault } from '../support/cli.ts';
 
 let demo: DemoInstance;

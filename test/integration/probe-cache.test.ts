@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type DemoInstance, startDemo } from '../../src/demo/instance.ts';
-import type { SnapshotReport } from '../../src/run/snapshot.ts';
+import type { SnapshotReport } from '../../src/run/snapshot/snapshot.ts';
 import { tablevault } from '../support/cli.ts';
 
 let demo: DemoInstance;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type DemoInstance, startDemo } from '../../src/demo/instance.ts';
-import type { SnapshotReport } from '../../src/run/snapshot.ts';
+import type { SnapshotReport } from '../../src/run/snapshot/snapshot.ts';
 import { tablevault } from '../support/cli.ts';
 import { type Bucket, type Mischief, newBucket, type S3Proxy, s3, startS3Proxy } from '../support/s3.ts';
 import { compareWithTruth } from '../support/truth.ts';

@@ -8,7 +8,7 @@ import type { Pipeline } from '../../src/core/pipeline.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { type DemoInstance, type DemoOptions, startDemo, type WriteOrder } from '../../src/demo/instance.ts';
 import { TRANSPORT_DEFAULTS, type TransportTuning } from '../../src/instance/transport-options.ts';
-import { runSnapshot } from '../../src/run/snapshot.ts';
+import { runSnapshot } from '../../src/run/snapshot/snapshot.ts';
 import { hastyClock } from './clock.ts';
 import { findWrong, truthOf } from './truth.ts';
 

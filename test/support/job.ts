@@ -4,8 +4,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DemoInstance, type DemoOptions, startDemo } from '../../src/demo/instance.ts';
-import type { SnapshotReport } from '../../src/run/snapshot.ts';
-import type { Manifest } from '../../src/vault/manifest.ts';
+import type { SnapshotReport } from '../../src/run/snapshot/snapshot.ts';
+import type { Manifest } from '../../src/vault/chain/manifest.ts';
 import { type CliOptions, type CliResult, tablevault } from './cli.ts';
 import { compareWithTruth } from './truth.ts';
 

@@ -1,12 +1,13 @@
 /** (b) Commits whose answers are lost or forged: what is reported must be what is true. */
+
+import { sha256Hex } from '../../src/core/digest.ts';
 import { TablevaultError } from '../../src/core/errors.ts';
-import { sha256Hex } from '../../src/storage/digest.ts';
 import type { Store } from '../../src/storage/store.ts';
-import { commitSnapshot } from '../../src/vault/commit.ts';
+import { commitSnapshot } from '../../src/vault/commit/commit.ts';
+import { finishCommits } from '../../src/vault/commit/recover.ts';
+import { readOutcome } from '../../src/vault/commit/run.ts';
 import { partKey } from '../../src/vault/layout.ts';
-import { openVault } from '../../src/vault/open-vault.ts';
-import { finishCommits } from '../../src/vault/recover.ts';
-import { readOutcome } from '../../src/vault/run.ts';
+import { openVault } from '../../src/vault/open.ts';
 import { draft, partEntry, runId, tableEntry } from '../unit/vault/support.ts';
 import { vaultState } from './lib/check-vault.ts';
 import { type Budget, type Figures, tally } from './lib/figures.ts';

@@ -1,9 +1,10 @@
 /** What must hold of a vault after anything that may happen to its writers. */
-import { verifyVault } from '../../../src/run/verify.ts';
-import { digestStream } from '../../../src/storage/digest.ts';
+
+import { digestStream } from '../../../src/core/digest.ts';
+import { verifyVault } from '../../../src/run/vault/verify.ts';
 import type { Store } from '../../../src/storage/store.ts';
-import type { Manifest } from '../../../src/vault/manifest.ts';
-import { openVault } from '../../../src/vault/open-vault.ts';
+import type { Manifest } from '../../../src/vault/chain/manifest.ts';
+import { openVault } from '../../../src/vault/open.ts';
 import { readChain, readStoredManifest, type Vault } from '../../../src/vault/vault.ts';
 
 export interface VaultState {

@@ -1,6 +1,6 @@
 /** A store whose every call goes through `around`: to count, delay, fail or end it. */
 import { readFile } from 'node:fs/promises';
-import { sha256Hex } from '../../../src/storage/digest.ts';
+import { sha256Hex } from '../../../src/core/digest.ts';
 import { corrupt } from '../../../src/storage/faults.ts';
 import type { Store } from '../../../src/storage/store.ts';
 

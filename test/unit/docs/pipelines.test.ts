@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { readPipeline } from '../../../src/run/pipeline.ts';
+import { readPipeline } from '../../../src/pipeline/read.ts';
 
 const FOLDER = fileURLToPath(new URL('../../../pipelines/', import.meta.url));
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { nearNames } from '../../../src/core/near-names.ts';
 import type { TableSchema } from '../../../src/core/schema.ts';
 import { readSensitiveColumns } from '../../../src/instance/sensitive.ts';
-import { nearNames } from '../../../src/odata/near-names.ts';
 import { selectColumns, selectTables } from '../../../src/odata/select.ts';
 import { crossCheck, parseServiceDocument } from '../../../src/odata/service.ts';
 

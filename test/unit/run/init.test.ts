@@ -3,8 +3,8 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readPipeline } from '../../../src/pipeline/read.ts';
 import { initPipeline } from '../../../src/run/init.ts';
-import { readPipeline } from '../../../src/run/pipeline.ts';
 
 let folder: string;
 

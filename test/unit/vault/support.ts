@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../../src/core/clock.ts';
-import { sha256Hex } from '../../../src/storage/digest.ts';
+import { sha256Hex } from '../../../src/core/digest.ts';
 import { createMemoryStore } from '../../../src/storage/memory.ts';
 import type { Store } from '../../../src/storage/store.ts';
+import type { ManifestDraft, PartEntry, TableEntry } from '../../../src/vault/chain/manifest.ts';
 import { newRunId } from '../../../src/vault/layout.ts';
-import type { ManifestDraft, PartEntry, TableEntry } from '../../../src/vault/manifest.ts';
-import { openVault } from '../../../src/vault/open-vault.ts';
+import { openVault } from '../../../src/vault/open.ts';
 
 export const NOW = Date.UTC(2026, 10, 21, 2, 0, 0);
 

@@ -1,10 +1,15 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { canonicalBytes, canonicalJson } from '../../../src/core/json.ts';
 import { keyProblem } from '../../../src/storage/key.ts';
-import { canonicalBytes, canonicalJson } from '../../../src/vault/json.ts';
+import {
+  manifestBytes,
+  manifestJsonSchema,
+  manifestProblems,
+  parseManifest,
+} from '../../../src/vault/chain/manifest.ts';
 import { newRunId, partKey, RUN_ID, SNAPSHOTS, segment, sequenceOf, snapshotKey } from '../../../src/vault/layout.ts';
-import { manifestBytes, manifestJsonSchema, manifestProblems, parseManifest } from '../../../src/vault/manifest.ts';
 import { draft, NOW, partEntry, runId, tableEntry } from './support.ts';
 
 const SCHEMA_FILE = 'schemas/manifest.schema.json';

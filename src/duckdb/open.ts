@@ -1,0 +1,50 @@
+/** A DuckDB in memory: for rows of Parquet files, in bounded memory, with nothing from outside. */
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+
+export interface DuckDbSettings {
+  /** Memory, megabytes; what does not fit goes to `spill`. Default: DuckDB's own, 80 % of the machine's. */
+  readonly memoryMb?: number;
+  /** A folder for what does not fit into memory; it need not exist. Default: nothing is spilled to the working directory either. */
+  readonly spill?: string;
+  /** Threads at most. Default: one for each core. */
+  readonly threads?: number;
+  /** Further settings of DuckDB, by its own names. */
+  readonly further?: Readonly<Record<string, string>>;
+  /** Interrupts the statement that runs when it aborts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface DuckDb {
+  readonly connection: DuckDBConnection;
+  close(): void;
+}
+
+/** No extension is loaded or fetched by itself; instants are in UTC. */
+export async function openDuckDb({ memoryMb, spill, threads, further, signal }: DuckDbSettings): Promise<DuckDb> {
+  const instance = await DuckDBInstance.create(':memory:', {
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    temp_directory: spill ?? '',
+    ...(memoryMb === undefined ? {} : { memory_limit: `${memoryMb}MB` }),
+    ...(threads === undefined ? {} : { threads: String(threads) }),
+    ...further,
+  });
+  const connection = await instance.connect();
+  const interrupt = () => connection.interrupt();
+  signal?.addEventListener('abort', interrupt, { once: true });
+  await connection.run("SET TimeZone='UTC'");
+  return {
+    connection,
+    close: () => {
+      signal?.removeEventListener('abort', interrupt);
+      connection.closeSync();
+      instance.closeSync();
+    },
+  };
+}
+
+/** What DuckDB said, in one line. */
+export function duckDbMessage(thrown: unknown): string {
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return message.split('\n')[0]?.slice(0, 300) ?? '';
+}

@@ -1,0 +1,124 @@
+/**
+ * One SQL statement over Parquet files, in a DuckDB in memory that can do nothing else: it reads the named files, writes
+ * nothing, loads no extension and cannot be reconfigured by the statement.
+ */
+import {
+  type DuckDBConnection,
+  type DuckDBResult,
+  quotedIdentifier,
+  quotedString,
+  StatementType,
+} from '@duckdb/node-api';
+import { TablevaultError } from '../core/errors.ts';
+import { nearNames } from '../core/near-names.ts';
+import { openDuckDb } from './open.ts';
+import { parquetRows } from './sql.ts';
+import { type PlainValue, plainValue } from './values.ts';
+
+export interface QueryTable {
+  readonly name: string;
+  /** Absolute paths of its Parquet files; not empty. */
+  readonly files: readonly string[];
+}
+
+export interface QueryRows {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** Rows as they are computed, some thousand at a time. */
+  batches(): AsyncIterable<readonly (readonly PlainValue[])[]>;
+}
+
+export interface SqlOptions {
+  readonly sql: string;
+  readonly tables: readonly QueryTable[];
+  /** Every table of the snapshot, to suggest from when a name is unknown. */
+  readonly known: readonly string[];
+  /** An empty folder where large sorts and joins may spill. */
+  readonly spill: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs `use` on the rows of the statement; DuckDB is closed when it returns.
+ * @throws TablevaultError USAGE with DuckDB's message when the statement is wrong
+ */
+export async function withSql<T>(options: SqlOptions, use: (rows: QueryRows) => Promise<T>): Promise<T> {
+  const { spill, signal } = options;
+  const { connection, close } = await openDuckDb({ spill, signal });
+  try {
+    signal.throwIfAborted();
+    await prepareTables(connection, options.tables);
+    const result = await guarded(options, () => start(connection, options.sql));
+    return await use(rowsOf(result, options));
+  } finally {
+    close();
+  }
+}
+
+/** One view per table; from then on only the tables' files can be opened. */
+async function prepareTables(connection: DuckDBConnection, tables: readonly QueryTable[]): Promise<void> {
+  for (const { name, files } of tables) {
+    await connection.run(`CREATE VIEW ${quotedIdentifier(name)} AS SELECT * FROM ${parquetRows(files)}`);
+  }
+  const allowed = tables.flatMap(({ files }) => files.map(quotedString));
+  await connection.run(`SET allowed_paths=[${allowed.join(', ')}]`);
+  await connection.run('SET enable_external_access=false');
+  await connection.run('SET lock_configuration=true');
+}
+
+/** Executes the statement if it is a single one that reads. A file that may be read may be written, so `COPY` must not pass. */
+async function start(connection: DuckDBConnection, sql: string): Promise<DuckDBResult> {
+  const statements = await connection.extractStatements(sql);
+  if (statements.count !== 1) {
+    throw new TablevaultError('USAGE', `query takes one SQL statement, not ${statements.count}`, {
+      hint: 'Run the command once for each.',
+    });
+  }
+  const prepared = await statements.prepare(0);
+  const reads =
+    prepared.statementType === StatementType.SELECT ||
+    (prepared.statementType === StatementType.EXPLAIN && /^\s*explain\s+(analyze\s+)?(select|from|with)\b/i.test(sql));
+  if (!reads) {
+    throw new TablevaultError('USAGE', 'query takes a statement that reads: SELECT, DESCRIBE, SHOW or SUMMARIZE', {
+      hint: 'A vault is read-only; redirect the output of a SELECT, or use DuckDB on the files that `tablevault paths` prints.',
+    });
+  }
+  return prepared.stream();
+}
+
+function rowsOf(result: DuckDBResult, options: SqlOptions): QueryRows {
+  const types = result.columnTypes();
+  return {
+    columns: result.deduplicatedColumnNames().map((name, index) => ({ name, type: String(types[index]) })),
+    batches: async function* () {
+      while (true) {
+        const chunk = await guarded(options, () => result.fetchChunk());
+        if (chunk === null || chunk.rowCount === 0) return;
+        yield chunk.getRows().map((row) => row.map(plainValue));
+      }
+    },
+  };
+}
+
+/** DuckDB's errors are the statement's, unless the signal ended it. */
+async function guarded<T>(options: SqlOptions, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    options.signal.throwIfAborted();
+    if (error instanceof TablevaultError) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new TablevaultError('USAGE', `DuckDB refuses the statement: ${message.replaceAll(/\s+/g, ' ')}`, {
+      cause: error,
+      hint: hintFor(message, options.known),
+    });
+  }
+}
+
+function hintFor(message: string, known: readonly string[]): string {
+  const missing = /Table with name "?([^\s"]+)"? does not exist/.exec(message)?.[1];
+  if (missing === undefined) return 'Correct the SQL; `SHOW TABLES` and `DESCRIBE <Table>` tell names and types.';
+  const near = nearNames(missing, known);
+  return near.length === 0
+    ? '`SHOW TABLES` lists the tables of the snapshot.'
+    : `Near names in the snapshot: ${near.join(', ')}.`;
+}

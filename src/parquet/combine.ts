@@ -1,0 +1,50 @@
+import { quotedIdentifier, quotedString } from '@duckdb/node-api';
+import { TablevaultError } from '../core/errors.ts';
+import type { ParquetSettings } from '../core/pipeline.ts';
+import { openDuckDb } from '../duckdb/open.ts';
+import { parquetRows } from '../duckdb/sql.ts';
+import type { LocalPart } from './task.ts';
+
+const MEMORY_MB = 512;
+
+export interface CombineOptions {
+  readonly parts: readonly LocalPart[];
+  /** Names of the columns to keep, in order. */
+  readonly output: readonly string[];
+  readonly compression: ParquetSettings['compression'];
+  /** An empty folder for what does not fit into memory. */
+  readonly spill: string;
+  readonly to: string;
+  readonly signal: AbortSignal;
+}
+
+/** Several Parquet files as one, with the columns that are wanted; the rows stay in their order. */
+export async function combineParts(options: CombineOptions): Promise<void> {
+  const { parts, output, compression, spill, to, signal } = options;
+  signal.throwIfAborted();
+  const { connection, close } = await openDuckDb({ memoryMb: MEMORY_MB, threads: 2, spill, signal });
+  try {
+    const source = parquetRows(parts.map(({ path }) => path));
+    const rows = `SELECT ${output.map(quotedIdentifier).join(', ')} FROM ${source}`;
+    const result = await connection.runAndReadAll(
+      `COPY (${rows}) TO ${quotedString(to)} (FORMAT parquet, COMPRESSION ${compression})`,
+    );
+    const copied = Number(result.getRowsJson()[0]?.[0]);
+    const expected = parts.reduce((sum, part) => sum + part.rows, 0);
+    if (copied !== expected)
+      throw new TablevaultError('BUG', `${expected} rows were read, ${copied} came into the Parquet file`);
+  } catch (thrown) {
+    signal.throwIfAborted();
+    if (thrown instanceof TablevaultError) throw thrown;
+    throw new TablevaultError(
+      'DESTINATION_FULL',
+      'the Parquet file could not be put together in the temporary folder',
+      {
+        cause: thrown,
+        hint: 'Free space, or point TMPDIR at a larger disk.',
+      },
+    );
+  } finally {
+    close();
+  }
+}

@@ -1,0 +1,67 @@
+/** The destination: reached, tried out with a probe object of our own, and what is there. Nothing of a vault is touched. */
+import { statfs } from 'node:fs/promises';
+import type { Clock } from '../../core/clock.ts';
+import { TablevaultError } from '../../core/errors.ts';
+import { openStore } from '../../storage/open.ts';
+import { probeCreateOnly } from '../../storage/probe.ts';
+import type { Store } from '../../storage/store.ts';
+import { openVault } from '../../vault/open.ts';
+import { latestSnapshot, readChain } from '../../vault/vault.ts';
+import type { Finding } from './steps.ts';
+
+/** A store's clock that is further off is refused by S3 from 15 minutes on, and spoils ages before, ms. */
+const SKEW_MS = 60_000;
+/** Less free space is worth a word, bytes. */
+const LITTLE_SPACE = 2_000_000_000;
+
+export async function tryDestination(destination: string, clock: Clock, signal: AbortSignal): Promise<Finding> {
+  const store = await openStore(destination, { signal });
+  try {
+    const begun = clock.now();
+    await probeCreateOnly(store, { signal });
+    const took = clock.now() - begun;
+    const details = [`a probe object was created, could not be replaced, and was removed (${took} ms)`];
+    const fixes: string[] = [];
+    details.push(await whatIsThere(store, clock, signal));
+    const off = (await store.serverNowMs({ signal })) - clock.now();
+    if (Math.abs(off) > SKEW_MS) {
+      details.push(`its clock differs by ${Math.round(Math.abs(off) / 1000)} s`);
+      fixes.push('Set the clock of this machine right (NTP): S3 refuses requests that are 15 minutes off.');
+    }
+    if (store.localPath !== undefined) {
+      const free = await freeBytes(destination);
+      if (free !== null) details.push(`${(free / 1e9).toFixed(1)} GB free`);
+      if (free !== null && free < LITTLE_SPACE)
+        fixes.push('There is little space left for snapshots: free some, or choose another disk.');
+    }
+    const finding = { found: `${store.uri} takes objects`, details, value: undefined };
+    return fixes.length === 0 ? finding : { ...finding, fix: fixes.join(' ') };
+  } finally {
+    await store.close();
+  }
+}
+
+async function whatIsThere(store: Store, clock: Clock, signal: AbortSignal): Promise<string> {
+  try {
+    const vault = await openVault(store, { signal });
+    const { live } = await readChain(vault, { signal });
+    const newest = await latestSnapshot(vault, { complete: true, signal });
+    if (newest === undefined) return `a vault with ${live.length} snapshots, none of them complete`;
+    const hours = Math.round((clock.now() - Date.parse(newest.manifest.finishedAt)) / 360_000) / 10;
+    return `a vault with ${live.length} snapshots, the newest complete one ${hours} h old`;
+  } catch (thrown) {
+    if (thrown instanceof TablevaultError && thrown.code === 'VAULT_NOT_FOUND')
+      return 'no vault yet; the first snapshot makes it';
+    throw thrown;
+  }
+}
+
+async function freeBytes(folder: string): Promise<number | null> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch {
+    // Only a hint: some file systems do not tell.
+    return null;
+  }
+}

@@ -1,0 +1,142 @@
+/** The way to the instance below HTTP: names, connections, certificates, proxies. Sends nothing of the pipeline. */
+import { lookup } from 'node:dns/promises';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { getProxyForUrl } from 'proxy-from-env';
+import type { Clock } from '../../core/clock.ts';
+import { TablevaultError } from '../../core/errors.ts';
+import type { Pipeline } from '../../core/pipeline.ts';
+import { networkError } from '../../instance/errors.ts';
+import { isLoopback } from '../../instance/origins.ts';
+import type { Finding } from './steps.ts';
+
+const CONNECT_MS = 10_000;
+const DAY_MS = 86_400_000;
+/** A certificate that ends sooner is worth a word. */
+const WARN_DAYS = 14;
+
+/** Origins that the pipeline names, each once. */
+function originsOf({ instance, endpoints }: Pipeline): readonly URL[] {
+  const named = [instance, endpoints.tableApi, endpoints.identity].filter((text) => text !== undefined);
+  return [...new Map(named.map((text) => [new URL(text).origin, new URL(text)])).values()];
+}
+
+/** The proxy that requests to this address go through; undefined when there is none. */
+function proxyOf({ href, hostname, protocol }: URL): URL | undefined {
+  if (isLoopback(hostname) || protocol !== 'https:') return undefined;
+  const proxy = getProxyForUrl(href);
+  return proxy !== '' && URL.canParse(proxy) ? new URL(proxy) : undefined;
+}
+
+/** Looks the hosts up, or those of their proxies. */
+export async function lookUpNames(pipeline: Pipeline): Promise<Finding> {
+  const details: string[] = [];
+  for (const origin of originsOf(pipeline)) {
+    const proxy = proxyOf(origin);
+    const host = bare((proxy ?? origin).hostname);
+    const by = proxy === undefined ? '' : ` (the proxy for ${origin.hostname})`;
+    if (isIP(host) !== 0) {
+      details.push(`${host}${by} is an address`);
+      continue;
+    }
+    try {
+      const found = await lookup(host, { all: true });
+      details.push(`${host}${by} is ${found.map(({ address }) => address).join(', ')}`);
+    } catch (thrown) {
+      throw networkError(thrown, { url: (proxy ?? origin).href, purpose: 'the look-up of the name' });
+    }
+  }
+  return { found: details[0] ?? '', details: details.slice(1), value: undefined };
+}
+
+/** Opens a connection to each host, with TLS where it is https. Through a proxy only the proxy itself is tried. */
+export async function tryConnections(pipeline: Pipeline, clock: Clock, signal: AbortSignal): Promise<Finding> {
+  const details: string[] = [];
+  let fix: string | undefined;
+  for (const origin of originsOf(pipeline)) {
+    const proxy = proxyOf(origin);
+    const target = proxy ?? origin;
+    try {
+      if (target.protocol === 'https:') {
+        const { text, daysLeft } = await tryTls(target, clock, signal);
+        details.push(text);
+        if (daysLeft < WARN_DAYS) fix = `The certificate of ${target.hostname} ends in ${daysLeft} days: renew it.`;
+      } else {
+        (await opened(target, () => connectTcp(placeOf(target)), 'connect', signal)).destroy();
+        details.push(`${target.host} takes connections`);
+      }
+    } catch (thrown) {
+      throw networkError(thrown, { url: target.href, purpose: 'the connection' });
+    }
+    if (proxy !== undefined) details.push(`${origin.host} is asked through the proxy ${proxy.host}`);
+  }
+  const finding = { found: details[0] ?? '', details: details.slice(1), value: undefined };
+  return fix === undefined ? finding : { ...finding, fix };
+}
+
+async function tryTls(
+  url: URL,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<{ readonly text: string; readonly daysLeft: number }> {
+  const host = bare(url.hostname);
+  const named = isIP(host) === 0 ? { servername: host } : {};
+  const socket = await opened<TLSSocket>(url, () => connectTls({ ...placeOf(url), ...named }), 'secureConnect', signal);
+  const { issuer, valid_to: validTo } = socket.getPeerCertificate();
+  const protocol = socket.getProtocol();
+  socket.destroy();
+  const by = [issuer?.O, issuer?.CN].flat().filter((name) => name !== undefined);
+  const daysLeft = Math.floor((Date.parse(validTo) - clock.now()) / DAY_MS);
+  const text = `${url.host} speaks ${protocol}; its certificate is by ${by.join(', ') || 'an authority without a name'} and ends ${new Date(validTo).toISOString().slice(0, 10)}`;
+  return { text, daysLeft };
+}
+
+function opened<S extends Socket>(
+  url: URL,
+  open: () => S,
+  event: 'connect' | 'secureConnect',
+  signal: AbortSignal,
+): Promise<S> {
+  return new Promise((resolve, reject) => {
+    const socket = open();
+    const end = (error: unknown) => {
+      socket.destroy();
+      reject(error);
+    };
+    const onAbort = () => end(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    const timer = setTimeout(() => end(silent(url)), CONNECT_MS);
+    const settle = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    };
+    socket.once('error', (error) => {
+      settle();
+      end(error);
+    });
+    socket.once(event, () => {
+      settle();
+      resolve(socket);
+    });
+  });
+}
+
+function silent(url: URL): TablevaultError {
+  return new TablevaultError(
+    'INSTANCE_UNREACHABLE',
+    `${url.host} does not take a connection within ${CONNECT_MS / 1000} s`,
+    {
+      at: { host: url.host },
+      hint: 'Check network, VPN and firewall, and whether a proxy is needed (HTTPS_PROXY, NO_PROXY).',
+    },
+  );
+}
+
+function placeOf({ hostname, port, protocol }: URL): { readonly host: string; readonly port: number } {
+  return { host: bare(hostname), port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port) };
+}
+
+/** An IPv6 address without its brackets. */
+function bare(hostname: string): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1');
+}

@@ -1,0 +1,160 @@
+/** What the instance's documentation leaves open, asked of the instance itself. */
+import { TablevaultError } from '../../core/errors.ts';
+import type { TableSchema } from '../../core/schema.ts';
+import type { Instance } from '../../instance/open.ts';
+import { compileQuery } from '../../odata/query.ts';
+import { findHiddenRows } from '../../read/default-filters.ts';
+import type { ChosenTable } from '../../read/plan.ts';
+import { isRefusal, type ProbeResult, probeInstance } from '../../read/probe.ts';
+import type { Finding } from './steps.ts';
+
+/** Each null where no table was fit to tell. */
+export interface ProbeAnswers {
+  readonly pageLinks: boolean | null;
+  readonly top: boolean | null;
+  readonly count: boolean | null;
+  readonly keyFilters: boolean | null;
+  readonly tableInfo: boolean;
+  readonly nullsLeftOut: boolean;
+  /** Content coding of answers, `identity` for none. */
+  readonly compression: string;
+  /** Tables of which an unfiltered read hides rows, of those tried. */
+  readonly defaultFilters: { readonly tried: number; readonly hiding: readonly string[] };
+  /** Do texts depend on `Accept-Language`? */
+  readonly language: 'fixed' | 'by Accept-Language' | null;
+}
+
+export interface Probed {
+  readonly probe: ProbeResult;
+  readonly answers: ProbeAnswers;
+}
+
+/** Tables tried for default filters and languages. */
+const TABLES_TRIED = 6;
+const LANGUAGE_ROWS = 5;
+
+export async function askProbes(
+  instance: Instance,
+  chosen: readonly ChosenTable[],
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Finding<Probed>> {
+  const probe = await probeInstance(instance, chosen, signal);
+  const { top, nextLink, count, keyFilter, absentIsNull } = probe.capabilities;
+  const answers: ProbeAnswers = {
+    pageLinks: nextLink,
+    top,
+    count,
+    keyFilters: keyFilter,
+    tableInfo: probe.tableRows !== null,
+    nullsLeftOut: absentIsNull,
+    compression: headers['content-encoding'] ?? 'identity',
+    defaultFilters: await askDefaultFilters(instance, chosen, probe, signal),
+    language: await askLanguage(instance, chosen, probe, signal),
+  };
+  const asked = probe.table === null ? 'no table has rows enough to tell' : `asked of ${probe.table}`;
+  const finding = { found: asked, details: linesOf(answers), value: { probe, answers } };
+  if (keyFilter !== false) return finding;
+  return {
+    ...finding,
+    fix: 'Without filters on keys large tables are read in one response each, which takes long and cannot be divided: ask the administrator.',
+  };
+}
+
+async function askDefaultFilters(
+  instance: Instance,
+  chosen: readonly ChosenTable[],
+  { capabilities }: ProbeResult,
+  signal: AbortSignal,
+): Promise<ProbeAnswers['defaultFilters']> {
+  const fit = chosen.filter(({ table }) =>
+    table.columns.some(({ name, type }) => type.kind === 'boolean' && /^(Void|Active|Is_Active)$/.test(name)),
+  );
+  const tried = fit.slice(0, TABLES_TRIED);
+  const hiding: string[] = [];
+  for (const { table, filter } of tried) {
+    try {
+      const found = await findHiddenRows(table, filter, { instance, capabilities, signal });
+      if (found.groups.length > 0) hiding.push(table.name);
+    } catch (thrown) {
+      if (!(thrown instanceof TablevaultError) || thrown.code !== 'END_UNPROVEN') throw thrown;
+      hiding.push(table.name);
+    }
+  }
+  return { tried: tried.length, hiding };
+}
+
+/** Reads some names in two languages; where both are the same in all tables tried, the language is thought to be fixed. */
+async function askLanguage(
+  instance: Instance,
+  chosen: readonly ChosenTable[],
+  { tableRows }: ProbeResult,
+  signal: AbortSignal,
+): Promise<ProbeAnswers['language']> {
+  const fit = chosen
+    .filter(({ table, columns }) => namesOf(columns).length > 0 && (tableRows?.get(table.name) ?? 1) > 0)
+    .slice(0, TABLES_TRIED);
+  let told = false;
+  for (const { table, columns } of fit) {
+    const english = await rowsIn('en', instance, table, namesOf(columns), signal);
+    const bulgarian = await rowsIn('bg', instance, table, namesOf(columns), signal);
+    if (english === null || bulgarian === null) continue;
+    if (english !== bulgarian) return 'by Accept-Language';
+    told = true;
+  }
+  return told ? 'fixed' : null;
+}
+
+function namesOf(columns: ChosenTable['columns']): readonly string[] {
+  return columns
+    .filter(({ name, type }) => type.kind === 'text' && /name|description|title/i.test(name))
+    .map(({ name }) => name)
+    .slice(0, 5);
+}
+
+async function rowsIn(
+  acceptLanguage: string,
+  instance: Instance,
+  table: TableSchema,
+  select: readonly string[],
+  signal: AbortSignal,
+): Promise<string | null> {
+  const query = compileQuery({ table, select, top: LANGUAGE_ROWS });
+  try {
+    const { bytes } = await instance.transport.getBytes(new URL(query, instance.tableApi).href, {
+      purpose: 'language',
+      table: table.name,
+      acceptLanguage,
+      signal,
+    });
+    const body = JSON.parse(Buffer.from(bytes).toString('utf8')) as { readonly value?: unknown };
+    return JSON.stringify(body.value ?? null);
+  } catch (thrown) {
+    if (isRefusal(thrown) || thrown instanceof SyntaxError) return null;
+    throw thrown;
+  }
+}
+
+function linesOf(answers: ProbeAnswers): readonly string[] {
+  const word = (value: boolean | null) => (value === null ? 'unknown' : value ? 'yes' : 'no');
+  const { tried, hiding } = answers.defaultFilters;
+  const language =
+    answers.language === null
+      ? 'unknown'
+      : answers.language === 'fixed'
+        ? 'the same in every language asked for'
+        : 'chosen by Accept-Language; en is always asked for';
+  return [
+    `pages carry a next link: ${word(answers.pageLinks)}`,
+    `$top is kept to: ${word(answers.top)}`,
+    `$count: ${word(answers.count)}`,
+    `filters on keys: ${word(answers.keyFilters)}`,
+    `Dmv_Table_Info can be read: ${word(answers.tableInfo)}`,
+    `nulls are left out of rows: ${word(answers.nullsLeftOut)}`,
+    `compression: ${answers.compression}`,
+    tried === 0
+      ? 'default filters: no table has a column that is known for them'
+      : `default filters: ${hiding.length === 0 ? `none in ${tried} tables tried` : `unfiltered reads hide rows of ${hiding.join(', ')}; a snapshot asks for them by name`}`,
+    `texts: ${language}`,
+  ];
+}

@@ -1,0 +1,153 @@
+/** What the identity may see, and how many requests the instance bears: tried on a sample of the tables. */
+import pLimit from 'p-limit';
+import { asTablevaultError, TablevaultError } from '../../core/errors.ts';
+import type { Instance } from '../../instance/open.ts';
+import { compileQuery } from '../../odata/query.ts';
+import { scanKeys } from '../../read/keys.ts';
+import type { ChosenTable } from '../../read/plan.ts';
+import type { ProbeResult } from '../../read/probe.ts';
+import { readSmall } from '../../read/small.ts';
+import { rangeKey } from '../../scan/plan.ts';
+import type { Finding } from './steps.ts';
+
+/** Tables of which a row is read. */
+const ROWS_TRIED = 50;
+/** Tables whose rows are counted against the instance's own count, and how large they may be. */
+const COUNTS_TRIED = 6;
+const COUNTED_ROWS = 5_000;
+
+export interface RightsOptions {
+  readonly instance: Instance;
+  readonly chosen: readonly ChosenTable[];
+  readonly probe: ProbeResult;
+  readonly concurrency: number;
+  readonly signal: AbortSignal;
+}
+
+/** As many small reads at once as the pipeline allows. */
+export async function tryLimits(options: RightsOptions): Promise<Finding> {
+  const { instance, chosen, concurrency, signal } = options;
+  const before = instance.transport.stats().byStatus['429'] ?? 0;
+  const tables = Array.from({ length: concurrency }, (_, n) => chosen[n % chosen.length]!);
+  await Promise.all(
+    tables.map(({ table, columns }) => firstRow(instance, { table, columns }, signal).catch(ignoreTable)),
+  );
+  const { byStatus, maxInFlight } = instance.transport.stats();
+  const refused = (byStatus['429'] ?? 0) - before;
+  if (refused === 0)
+    return {
+      found: `${maxInFlight} requests at once were answered (limits.concurrency ${concurrency})`,
+      value: undefined,
+    };
+  return {
+    found: `of ${concurrency} requests at once ${refused} were refused for now (429)`,
+    fix: 'The instance serves fewer at once, or others use it too: runs slow down by themselves; a lower limits.concurrency spares the refusals.',
+    value: undefined,
+  };
+}
+
+/** Reads a row of many tables with all columns, and counts small ones, to find what the identity does not see. */
+export async function tryRights(options: RightsOptions): Promise<Finding> {
+  const { chosen, concurrency } = options;
+  const sample = spread(chosen, ROWS_TRIED);
+  const limit = pLimit(concurrency);
+  const looked = await Promise.all(sample.map((each) => limit(() => lookAt(each, options))));
+  const forbidden = looked.filter(({ error }) => error !== null);
+  const [first] = forbidden;
+  if (first?.error != null) {
+    throw new TablevaultError(
+      first.error.code,
+      `${forbidden.length} of ${sample.length} tables tried cannot be read: ${forbidden
+        .map(({ name }) => name)
+        .slice(0, 10)
+        .join(', ')}; the first: ${first.error.message}`,
+      {
+        at: first.error.at,
+        cause: first.error,
+        hint: first.error.hint ?? 'Leave these tables out with tables.exclude, or ask for the right to read them.',
+      },
+    );
+  }
+  const hidden = looked.filter(({ hiddenColumns }) => hiddenColumns.length > 0);
+  if (hidden.length > 0) {
+    const names = hidden.flatMap(({ name, hiddenColumns }) => hiddenColumns.map((column) => `${name}.${column}`));
+    throw new TablevaultError('BODY_INVALID', `columns are kept from this identity: ${names.slice(0, 10).join(', ')}`, {
+      hint: 'Give the System User the right to read them, or leave them out: tables: overrides: <Table>: columns: ["*", "-<Column>"].',
+    });
+  }
+  return countRows(options, sample.length);
+}
+
+interface Looked {
+  readonly name: string;
+  readonly error: TablevaultError | null;
+  readonly hiddenColumns: readonly string[];
+}
+
+async function lookAt({ table, columns }: ChosenTable, { instance, probe, signal }: RightsOptions): Promise<Looked> {
+  const nothing = { name: table.name, error: null, hiddenColumns: [] };
+  try {
+    const row = await firstRow(instance, { table, columns }, signal);
+    if (row === undefined || probe.capabilities.absentIsNull) return nothing;
+    return { ...nothing, hiddenColumns: columns.map(({ name }) => name).filter((name) => !(name in row)) };
+  } catch (thrown) {
+    const error = asTablevaultError(thrown);
+    if (!concernsTable(error)) throw thrown;
+    return { ...nothing, error };
+  }
+}
+
+async function firstRow(
+  instance: Instance,
+  { table, columns }: Pick<ChosenTable, 'table' | 'columns'>,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const query = compileQuery({ table, select: columns.map(({ name }) => name), top: 1 });
+  const { rows } = await readSmall(instance, query, { purpose: 'first row', table: table.name, signal });
+  return rows[0];
+}
+
+/** Rows that come against rows that the instance counts. */
+async function countRows({ instance, chosen, probe, signal }: RightsOptions, tried: number): Promise<Finding> {
+  const found = `a row of ${tried} of ${chosen.length} tables was read`;
+  const { tableRows } = probe;
+  if (tableRows === null)
+    return {
+      found,
+      details: ['Dmv_Table_Info cannot be read, so whether rows are hidden cannot be told'],
+      value: undefined,
+    };
+  const fit = chosen
+    .filter(({ table, filter }) => filter === undefined && rangeKey(table) !== null)
+    .map((each) => ({ ...each, rows: tableRows.get(each.table.name) ?? 0 }))
+    .filter(({ rows }) => rows > 0 && rows <= COUNTED_ROWS)
+    .sort((a, b) => b.rows - a.rows)
+    .slice(0, COUNTS_TRIED);
+  const details: string[] = [];
+  for (const { table, rows } of fit) {
+    const came = (await scanKeys(instance, table, rangeKey(table)!, undefined, signal)).rows;
+    if (came < rows) details.push(`${table.name}: ${came} rows come, the instance counts ${rows}`);
+  }
+  const counted = `${found}; ${fit.length} were counted`;
+  if (details.length === 0) return { found: counted, value: undefined };
+  return {
+    found: `${counted}, and ${details.length} have more rows than come`,
+    details,
+    fix: 'The identity may not see every row (access keys, "Show more than … rows" permissions), or default filters hide some: a snapshot holds what it may see.',
+    value: undefined,
+  };
+}
+
+/** Evenly over the list, so that every group of names is met. */
+function spread<T>(all: readonly T[], most: number): readonly T[] {
+  if (all.length <= most) return all;
+  return Array.from({ length: most }, (_, n) => all[Math.floor((n * all.length) / most)]!);
+}
+
+function concernsTable({ code }: TablevaultError): boolean {
+  return ['REQUEST_REFUSED', 'AUTH_FORBIDDEN', 'BODY_INVALID', 'BODY_TRUNCATED'].includes(code);
+}
+
+function ignoreTable(thrown: unknown): void {
+  if (!concernsTable(asTablevaultError(thrown))) throw thrown;
+}

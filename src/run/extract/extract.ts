@@ -1,0 +1,288 @@
+/** One table, ad hoc, to a file or a stream. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../../core/clock.ts';
+import { TablevaultError } from '../../core/errors.ts';
+import type { Emit } from '../../core/events.ts';
+import type { Pipeline } from '../../core/pipeline.ts';
+import { type Instance, openInstance } from '../../instance/open.ts';
+import { readSensitiveColumns } from '../../instance/sensitive.ts';
+import { combineParts } from '../../parquet/combine.ts';
+import { WriterPool } from '../../parquet/pool.ts';
+import type { LocalPart } from '../../parquet/task.ts';
+import { BatchSink } from '../../read/batch-sink.ts';
+import { type PlannedTable, planTables } from '../../read/plan.ts';
+import { probeInstance } from '../../read/probe.ts';
+import type { ReadContext } from '../../read/task.ts';
+import { rangeKey } from '../../scan/plan.ts';
+import { arrowFormat } from './arrow.ts';
+import { chooseExtract, type ExtractChoice } from './choice.ts';
+import type { ExtractFormat, FormatOptions, RowFormat } from './format.ts';
+import type { ExtractOutput } from './output.ts';
+import { limitedSpec, type OpenPool, type ReadRows, readLimited, readParts, readWhole } from './read.ts';
+import { csvFormat, ndjsonFormat } from './text.ts';
+
+export interface ExtractOptions {
+  readonly table: string;
+  /** Exact names, in the order of the output. Default: what a snapshot would hold. */
+  readonly select?: readonly string[];
+  /** Rows at most, asked for as `$top`. Default all, with the end proven. */
+  readonly limit?: number;
+  readonly format: ExtractFormat;
+  readonly output: ExtractOutput;
+}
+
+export interface ExtractDeps {
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+export interface ExtractReport {
+  readonly table: string;
+  readonly format: ExtractFormat;
+  readonly output: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly bytes: number;
+  /** Is the whole table there, its end proven? Null where only some rows were asked for. */
+  readonly consistency: 'exact' | 'best-effort' | null;
+  readonly requests: number;
+  readonly bytesReceived: number;
+  readonly durationMs: number;
+  readonly warnings: readonly string[];
+}
+
+/** A row may take this share of the memory that the pipeline allows, as in a snapshot. */
+const ROW_SHARE = 10;
+/** No limit on the rows of a file. */
+const ONE_FILE = 2 ** 40;
+
+/**
+ * Reads the table with the pipeline's credential and writes it. The output is committed when all rows are there and the end is proven; the
+ * caller discards it when this throws.
+ *
+ * @throws TABLE_UNKNOWN, USAGE; what opening and reading throw; DESTINATION_* of the output
+ */
+export async function extractTable(
+  pipeline: Pipeline,
+  options: ExtractOptions,
+  deps: ExtractDeps,
+): Promise<ExtractReport> {
+  const { clock, signal } = deps;
+  const { format, output, limit } = options;
+  const begun = clock.now();
+  const warnings: string[] = [];
+  const emit: Emit = (event) => {
+    if (event.type === 'warning') warnings.push(event.message);
+    deps.emit(event);
+  };
+  const instance = await openInstance(pipeline, { ...deps, emit });
+  const tempDir = await mkdtemp(join(tmpdir(), 'tablevault-extract-'));
+  try {
+    const choice = chooseExtract(instance.model, pipeline, options.table, options.select, readSensitiveColumns());
+    const { name } = choice.table;
+    if (choice.filter?.op === 'text')
+      emit({ type: 'warning', table: name, message: `only rows of the pipeline's filter: ${choice.filter.text}` });
+    const job: Job = { pipeline, options, deps: { clock, signal, emit }, instance, tempDir, choice };
+    const { planned, context } = await prepare(job);
+    emit({ type: 'tableStarted', table: name, rowsExpected: limit ?? planned.plan.estimate?.rows ?? null });
+    const read =
+      format === 'parquet' ? await toParquet(job, planned, context) : await toBatches(job, planned, context, format);
+    if (read.unknownProperties.length > 0)
+      emit({
+        type: 'warning',
+        table: name,
+        message: `properties that $metadata does not name were left out: ${read.unknownProperties.join(', ')}`,
+      });
+    await output.commit();
+    const durationMs = clock.now() - begun;
+    emit({ type: 'tableDone', table: name, rows: read.rows, bytes: output.bytes, ms: durationMs });
+    const stats = instance.transport.stats();
+    return {
+      table: name,
+      format,
+      output: output.name,
+      rows: read.rows,
+      columns: choice.output.length,
+      bytes: output.bytes,
+      consistency: limit === undefined ? consistencyOf(choice, read, format === 'parquet') : null,
+      requests: stats.requests,
+      bytesReceived: stats.wireBytes,
+      durationMs,
+      warnings,
+    };
+  } finally {
+    await rm(tempDir, { recursive: true, force: true });
+    await instance.close();
+  }
+}
+
+interface Job {
+  readonly pipeline: Pipeline;
+  readonly options: ExtractOptions;
+  readonly deps: ExtractDeps;
+  readonly instance: Instance;
+  readonly tempDir: string;
+  readonly choice: ExtractChoice;
+}
+
+/** The plan of the one table, and all that its reading needs but a pool. */
+async function prepare({ pipeline, options, deps, instance, tempDir, choice }: Job): Promise<{
+  readonly planned: PlannedTable;
+  readonly context: Omit<ReadContext, 'pool'>;
+}> {
+  const { clock, emit, signal } = deps;
+  const probe = await probeInstance(instance, [choice], signal);
+  // Ranges need a scan of the keys first and give their rows side by side: for files alone, where nobody waits for the first row.
+  const whole = options.limit !== undefined || options.format !== 'parquet';
+  const tableRows = whole && rangeKey(choice.table) !== null ? null : probe.tableRows;
+  const planDeps = { instance, probe: { ...probe, tableRows }, hints: [], pipeline, signal, emit };
+  const [planned] = await planTables([choice], planDeps);
+  if (planned === undefined) throw new TablevaultError('BUG', `no plan was made for ${choice.table.name}`);
+  if (planned.refusal !== null) throw planned.refusal;
+  for (const message of planned.warnings) emit({ type: 'warning', table: choice.table.name, message });
+  const maxRowBytes = Math.floor((pipeline.limits.memoryMb * 1024 * 1024) / ROW_SHARE);
+  const parquet = { ...pipeline.parquet, partRows: ONE_FILE };
+  const { capabilities } = probe;
+  return { planned, context: { instance, parquet, capabilities, clock, emit, signal, tempDir, maxRowBytes } };
+}
+
+/** Rows decoded here and written as they come. */
+async function toBatches(
+  { options, choice, deps }: Job,
+  planned: PlannedTable,
+  context: Omit<ReadContext, 'pool'>,
+  form: Exclude<ExtractFormat, 'parquet'>,
+): Promise<ReadRows> {
+  const { output, limit } = options;
+  const { table, columns } = choice;
+  const settings: FormatOptions = {
+    columns,
+    output: choice.output.map((name) => columns.findIndex((column) => column.name === name)),
+    profile: context.parquet.types,
+    toFile: output.isFile && !output.name.endsWith('.arrows'),
+  };
+  let format = formatOf(form, settings);
+  let lastFault = '';
+  const emit: Emit = (event) => {
+    if (event.type === 'warning') lastFault = event.message;
+    context.emit(event);
+  };
+  const write = async (chunks: readonly Uint8Array[]) => {
+    deps.signal.throwIfAborted();
+    for (const chunk of chunks) await output.write(chunk);
+  };
+  const begin = async () => {
+    if (!(await output.restart())) throw cannotTakeBack(table.name, lastFault);
+    format = formatOf(form, settings);
+  };
+  // The head goes out with the first rows, so that a read that fails at once leaves nothing behind.
+  let headed = false;
+  const head = async () => {
+    if (headed) return;
+    headed = true;
+    await write(format.head());
+  };
+  const open = async (spec: Parameters<OpenPool['open']>[0], hooks: Parameters<OpenPool['open']>[1] = {}) => {
+    await begin();
+    headed = false;
+    return new BatchSink({
+      spec,
+      hooks,
+      eager: format.eager,
+      ...(limit === undefined ? {} : { maxRows: limit }),
+      take: async (batch) => {
+        await head();
+        await write(format.rows(batch));
+      },
+    });
+  };
+  const reading: ReadContext = { ...context, emit, pool: { open } };
+  const read =
+    limit === undefined
+      ? await readWhole(planned, reading)
+      : await readLimited(choice, planned.plan, limit, reading, async () => {
+          const sink = await open(limitedSpec(choice, reading, limit));
+          return { sink, full: () => sink.full, handOver: () => sink.handOver() };
+        });
+  await head();
+  await write(format.tail());
+  return read;
+}
+
+function formatOf(format: Exclude<ExtractFormat, 'parquet'>, options: FormatOptions): RowFormat {
+  switch (format) {
+    case 'csv':
+      return csvFormat(options);
+    case 'ndjson':
+      return ndjsonFormat(options);
+    case 'arrow':
+      return arrowFormat(options);
+  }
+}
+
+/** Parquet by the writers of snapshots, put together into one file. */
+async function toParquet(
+  { options, choice, tempDir, pipeline, deps }: Job,
+  planned: PlannedTable,
+  context: Omit<ReadContext, 'pool'>,
+): Promise<ReadRows> {
+  const { output, limit } = options;
+  const { concurrency } = pipeline.limits;
+  const pool = new WriterPool(limit === undefined ? Math.min(concurrency, planned.plan.ranges.length) : 1);
+  try {
+    const reading: ReadContext = { ...context, pool };
+    const read =
+      limit === undefined
+        ? await readParts(planned, reading, concurrency)
+        : await readLimited(choice, planned.plan, limit, reading, async () => ({
+            sink: await pool.open(limitedSpec(choice, reading, limit)),
+          }));
+    const parts = limit === undefined ? read.parts : read.parts.slice(0, 1);
+    await output.adopt(await oneFile(choice, parts, pipeline, tempDir, deps.signal));
+    return { ...read, rows: parts.reduce((sum, part) => sum + part.rows, 0) };
+  } finally {
+    await pool.close();
+  }
+}
+
+async function oneFile(
+  choice: ExtractChoice,
+  parts: readonly LocalPart[],
+  pipeline: Pipeline,
+  tempDir: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const [only] = parts;
+  const asRead = choice.output.every((name, index) => choice.columns[index]?.name === name);
+  if (only !== undefined && parts.length === 1 && asRead && choice.output.length === choice.columns.length)
+    return only.path;
+  const spill = join(tempDir, 'spill');
+  await mkdir(spill, { recursive: true });
+  const to = join(tempDir, 'whole.parquet');
+  await combineParts({ parts, output: choice.output, compression: pipeline.parquet.compression, spill, to, signal });
+  return to;
+}
+
+/** A stream of rows without order cannot be looked through for rows that came twice; files were. */
+function consistencyOf(
+  { table }: ExtractChoice,
+  { proofs, ascending }: ReadRows,
+  inFiles: boolean,
+): 'exact' | 'best-effort' {
+  const proven = proofs.every((proof) => proof !== 'none' && proof !== 'short-page');
+  return proven && (ascending || inFiles) && table.key.length > 0 ? 'exact' : 'best-effort';
+}
+
+function cannotTakeBack(table: string, why: string): TablevaultError {
+  return new TablevaultError(
+    'BODY_TRUNCATED',
+    `the read of ${table} failed after rows had gone out, which cannot be taken back: ${why}`,
+    {
+      at: { table },
+      hint: 'What was written is not the whole table: discard it. With -o FILE the read begins again by itself.',
+    },
+  );
+}

@@ -1,0 +1,194 @@
+/** What a snapshot would do, table by table. Reads a little of the instance and of the vault, writes nothing. */
+import type { Clock } from '../../core/clock.ts';
+import { sha256Hex } from '../../core/digest.ts';
+import { TablevaultError } from '../../core/errors.ts';
+import type { Emit } from '../../core/events.ts';
+import { type Guid, parseGuid } from '../../core/guid.ts';
+import type { Pipeline } from '../../core/pipeline.ts';
+import { openInstance } from '../../instance/open.ts';
+import { readSensitiveColumns } from '../../instance/sensitive.ts';
+import { chooseTables, type PlannedTable, planTables } from '../../read/plan.ts';
+import { probeInstance } from '../../read/probe.ts';
+import { readTableSizes } from '../../read/sizes.ts';
+import { openStore } from '../../storage/open.ts';
+import type { Manifest } from '../../vault/chain/manifest.ts';
+import { openVault } from '../../vault/open.ts';
+import { latestSnapshot } from '../../vault/vault.ts';
+import { forecast, type Rates, ratesOf, requestsOf, seatMinutes, type TableForecast } from './rates.ts';
+
+/** Ranges of a table at most, as far as a plan that is only looked at goes; of 200,000 rows each. */
+const MADE_UP_KEYS = 4096;
+
+export interface PlanOptions {
+  /** Globs that narrow the pipeline's tables. */
+  readonly tables?: readonly string[];
+}
+
+export interface PlanReportDeps {
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+export interface PlanLine extends TableForecast {
+  readonly name: string;
+  readonly strategy: 'stream' | 'chain' | 'ranges';
+  readonly tasks: number;
+  readonly requests: number | null;
+  readonly rows: number | null;
+  /** Where the number of rows is from. */
+  readonly rowsFrom: 'Dmv_Table_Info' | '$count' | 'snapshot' | 'keys' | null;
+  /** In the instance's database, by `Dmv_Table_Info`. */
+  readonly databaseBytes: number | null;
+  /** What the manifest will say, if all goes well. */
+  readonly consistency: 'exact' | 'best-effort';
+  /** Why it is read so. */
+  readonly reason: string;
+  /** Why it will fail as things are; null when nothing speaks against it. */
+  readonly refusal: string | null;
+  readonly warnings: readonly string[];
+}
+
+export interface PlanReport {
+  readonly pipeline: string;
+  readonly instance: string;
+  readonly destination: string;
+  /** In the order of the instance. */
+  readonly tables: readonly PlanLine[];
+  readonly totals: {
+    readonly tables: number;
+    readonly tasks: number;
+    /** At least, where the length of a chain is unknown. */
+    readonly requests: number;
+    /** Of the tables whose rows are known. */
+    readonly rows: number;
+    readonly tablesOfUnknownRows: number;
+    readonly parquetBytes: number | null;
+    readonly bytesReceived: number | null;
+    readonly durationMs: number | null;
+    readonly seatMinutes: number | null;
+    /** Tables that the estimates of bytes and time leave out. */
+    readonly tablesNotEstimated: number;
+  };
+  /** Measured by the last complete snapshot; null where there is none. */
+  readonly rates: Rates | null;
+  /** Requests that making this plan took. */
+  readonly requestsSent: number;
+}
+
+/** @throws TablevaultError what opening the instance throws; TABLE_UNKNOWN; VAULT_CORRUPT when the last manifest cannot be read */
+export async function reportPlan(pipeline: Pipeline, options: PlanOptions, deps: PlanReportDeps): Promise<PlanReport> {
+  const { emit, signal } = deps;
+  const instance = await openInstance(pipeline, deps);
+  try {
+    const chosen = chooseTables(instance.model, pipeline, options.tables, readSensitiveColumns(), emit);
+    const previous = await lastSnapshot(pipeline, deps);
+    const probe = await probeInstance(instance, chosen, signal);
+    const sizes = await readTableSizes(instance, signal);
+    const pretendedKeys = madeUpKeys();
+    const planned = await planTables(chosen, {
+      instance,
+      probe,
+      hints: previous?.tables ?? [],
+      pipeline,
+      signal,
+      emit,
+      pretendedKeys,
+    });
+    const rates = ratesOf(previous);
+    const countable = probe.capabilities.count === true;
+    const tables = planned.map((table) => lineOf(table, { rates, previous, countable, sizes }));
+    return {
+      pipeline: pipeline.name,
+      instance: instance.url,
+      destination: pipeline.destination,
+      tables,
+      totals: totalsOf(tables),
+      rates,
+      requestsSent: instance.transport.stats().requests,
+    };
+  } finally {
+    await instance.close();
+  }
+}
+
+/** Of the destination, where it can be read: a plan is worth having without it. */
+async function lastSnapshot(
+  { destination }: Pipeline,
+  { emit, signal }: PlanReportDeps,
+): Promise<Manifest | undefined> {
+  const store = await openStore(destination, { signal });
+  try {
+    const vault = await openVault(store, { signal });
+    return (await latestSnapshot(vault, { complete: true, signal }))?.manifest;
+  } catch (thrown) {
+    if (!(thrown instanceof TablevaultError)) throw thrown;
+    if (thrown.code === 'VAULT_NOT_FOUND') return undefined;
+    if (!thrown.code.startsWith('DESTINATION_')) throw thrown;
+    emit({ type: 'warning', message: `no rates, as the destination cannot be read: ${thrown.message}` });
+    return undefined;
+  } finally {
+    await store.close();
+  }
+}
+
+/**
+ * In the place of the keys that a snapshot would read: reading those of the largest tables takes minutes, and how many ranges there will be
+ * is known without.
+ */
+function madeUpKeys(): readonly Guid[] {
+  const keys = Array.from({ length: MADE_UP_KEYS }, (_, n) => {
+    const hex = sha256Hex(Buffer.from(String(n)));
+    return parseGuid(
+      `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`,
+    );
+  });
+  return keys.filter((key) => key !== undefined);
+}
+
+interface LineContext {
+  readonly rates: Rates | null;
+  readonly previous: Manifest | undefined;
+  readonly countable: boolean;
+  readonly sizes: ReadonlyMap<string, number> | null;
+}
+
+function lineOf(planned: PlannedTable, context: LineContext): PlanLine {
+  const { plan, table } = planned;
+  const { rates, previous, countable, sizes } = context;
+  const rows = plan.estimate?.rows ?? null;
+  const requests = requestsOf(plan, countable);
+  return {
+    name: table.name,
+    strategy: plan.strategy,
+    tasks: plan.ranges.length,
+    requests: requests === null ? null : requests + planned.requests,
+    rows,
+    rowsFrom: plan.estimate?.source ?? null,
+    databaseBytes: sizes?.get(table.name) ?? null,
+    consistency: table.key.length === 0 || plan.strategy === 'chain' ? 'best-effort' : 'exact',
+    reason: plan.reason,
+    refusal: planned.refusal?.message ?? null,
+    warnings: planned.warnings,
+    ...forecast(table.name, rows, rates, previous),
+  };
+}
+
+function totalsOf(tables: readonly PlanLine[]): PlanReport['totals'] {
+  const sum = (pick: (line: PlanLine) => number | null) => tables.reduce((total, line) => total + (pick(line) ?? 0), 0);
+  const estimated = tables.filter(({ durationMs }) => durationMs !== null);
+  const known = <T>(value: T): T | null => (estimated.length === 0 ? null : value);
+  const durationMs = sum((line) => line.durationMs);
+  return {
+    tables: tables.length,
+    tasks: sum((line) => line.tasks),
+    requests: sum((line) => line.requests),
+    rows: sum((line) => line.rows),
+    tablesOfUnknownRows: tables.filter(({ rows }) => rows === null).length,
+    parquetBytes: known(sum((line) => line.parquetBytes)),
+    bytesReceived: known(sum((line) => line.bytesReceived)),
+    durationMs: known(durationMs),
+    seatMinutes: known(seatMinutes(durationMs)),
+    tablesNotEstimated: tables.length - estimated.length,
+  };
+}

@@ -1,0 +1,49 @@
+import { chmod, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { quotedIdentifier, quotedString } from '@duckdb/node-api';
+import { parquetRows } from '../../duckdb/sql.ts';
+import { fileFault } from '../../storage/faults.ts';
+import { duckDbType, typedColumn } from './columns.ts';
+import type { Engine } from './engine.ts';
+import type { Sink } from './sink.ts';
+import { refuseUsedPath } from './target.ts';
+
+/** A DuckDB file with a table a table; key columns are NOT NULL. Written beside its place, which it takes at the end. */
+export async function openDuckDbSink(path: string, engine: Engine): Promise<Sink> {
+  await refuseUsedPath(path);
+  const partial = join(dirname(path), `.${basename(path)}.restoring-${process.pid}`);
+  let attached = true;
+  await engine.run(`ATTACH ${quotedString(partial)} AS target`);
+  return {
+    shown: path,
+    async table({ name, schema }, files) {
+      const table = `target.main.${quotedIdentifier(name)}`;
+      const columns = schema.columns.map((column) => {
+        const needed = schema.key.includes(column.name) ? ' NOT NULL' : '';
+        return `${quotedIdentifier(column.name)} ${duckDbType(column)}${needed}`;
+      });
+      await engine.run(`CREATE TABLE ${table} (${columns.join(', ')})`);
+      const selected = schema.columns.map(typedColumn).join(', ');
+      await engine.run(`INSERT INTO ${table} SELECT ${selected} FROM ${parquetRows(files)}`);
+      return Number(await engine.run(`SELECT count(*) FROM ${table}`));
+    },
+    async finish() {
+      await engine.run('CHECKPOINT target');
+      await engine.run('DETACH target');
+      attached = false;
+      try {
+        await chmod(partial, 0o600);
+        await refuseUsedPath(path);
+        await rename(partial, path);
+      } catch (error) {
+        throw fileFault(error, 'finishing the target', { store: path, object: basename(path) });
+      }
+      return [];
+    },
+    async abort() {
+      if (attached) await engine.run('DETACH target').catch(() => undefined);
+      await rm(partial, { force: true }).catch(() => undefined);
+      await rm(`${partial}.wal`, { force: true }).catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TablevaultError } from '../../core/errors.ts';
+import { duckDbMessage, openDuckDb } from '../../duckdb/open.ts';
+
+/** A DuckDB that converts files, in bounded memory. */
+export interface Engine {
+  /** Runs a statement that gives no rows of interest; returns the first value of the first row. */
+  run(sql: string): Promise<unknown>;
+  close(): void;
+}
+
+/** @param folder for what does not fit into memory. */
+export async function openEngine(folder: string, memoryMb: number, signal?: AbortSignal | undefined): Promise<Engine> {
+  const spill = join(folder, 'spill');
+  await mkdir(spill, { recursive: true, mode: 0o700 });
+  const { connection, close } = await openDuckDb({ memoryMb, spill, signal });
+  return {
+    async run(sql) {
+      try {
+        return (await connection.runAndReadAll(sql)).getRows()[0]?.[0];
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw new TablevaultError(
+          'DESTINATION_UNREACHABLE',
+          `DuckDB could not write the target: ${duckDbMessage(error)}`,
+          {
+            cause: error,
+            hint: 'Check space and rights of the target and of the temporary folder (TMPDIR). Nothing that existed was changed.',
+          },
+        );
+      }
+    },
+    close,
+  };
+}

@@ -1,0 +1,199 @@
+import { chmod, mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import picomatch from 'picomatch';
+import { digestStream } from '../../core/digest.ts';
+import { TablevaultError } from '../../core/errors.ts';
+import type { Emit } from '../../core/events.ts';
+import { corrupt, fileFault } from '../../storage/faults.ts';
+import type { CallOptions } from '../../storage/store.ts';
+import type { Manifest, PartEntry, TableEntry } from '../../vault/chain/manifest.ts';
+import { verifyChain } from '../../vault/check-chain.ts';
+import { collectFindings } from '../../vault/findings.ts';
+import { outcomeKey, snapshotKey } from '../../vault/layout.ts';
+import type { Vault } from '../../vault/vault.ts';
+import { readSnapshot } from '../../vault/vault.ts';
+import { openDuckDbSink } from './duckdb.ts';
+import { openEngine } from './engine.ts';
+import { openFolderSink } from './folder.ts';
+import { openPostgresSink } from './postgres.ts';
+import type { Sink } from './sink.ts';
+import type { RestoreTarget } from './target.ts';
+
+export interface RestoreOptions extends CallOptions {
+  /** Id, sequence or `latest` (default). */
+  readonly snapshot?: string;
+  readonly target: RestoreTarget;
+  /** Globs; default all tables. */
+  readonly tables?: readonly string[];
+  readonly emit?: Emit;
+  /** Memory of the conversion, megabytes. Default 512. */
+  readonly memoryMb?: number;
+}
+
+export interface RestoreReport {
+  readonly snapshot: string;
+  readonly sequence: number;
+  /** False when the snapshot lacks tables that failed. */
+  readonly complete: boolean;
+  readonly target: string;
+  readonly tables: readonly { readonly name: string; readonly rows: number }[];
+  readonly rows: number;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Restores a snapshot into an empty target. The manifest is checked against the chain first; every part is copied and its SHA-256 compared
+ * before a row of it is used; the rows of each table are counted in the target.
+ *
+ * @throws TablevaultError `USAGE` for a target that holds something, `VAULT_CORRUPT` or `OBJECT_MISSING` for damage, `DESTINATION_*` of the
+ * target. After an error the target is as empty as before.
+ */
+export async function restoreSnapshot(vault: Vault, options: RestoreOptions): Promise<RestoreReport> {
+  const { signal, target, emit, memoryMb = 512 } = options;
+  const { manifest } = await readSnapshot(vault, options.snapshot ?? 'latest', { signal });
+  const warnings = await refuseDamage(vault, manifest, { signal });
+  const tables = chosenTables(manifest, options.tables);
+  const folder = await mkdtemp(join(tmpdir(), 'tablevault-restore-'));
+  try {
+    const engine = await openEngine(folder, memoryMb, signal);
+    try {
+      const sink = await openSink(target, manifest, engine, folder, signal);
+      try {
+        for (const table of tables) {
+          const files = await verifiedParts(vault, table, folder, signal);
+          const rows = await sink.table(table, files);
+          if (rows !== table.rows) throw miscounted(table, rows, sink.shown);
+          for (const file of files) await rm(file, { force: true });
+          emit?.({ type: 'progress', table: table.name, rows, bytes: table.bytes });
+        }
+        signal?.throwIfAborted();
+        warnings.push(...(await sink.finish()));
+        return report(manifest, tables, sink.shown, warnings);
+      } catch (error) {
+        await sink.abort();
+        throw error;
+      }
+    } finally {
+      engine.close();
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+type Engine = Awaited<ReturnType<typeof openEngine>>;
+
+function openSink(
+  target: RestoreTarget,
+  manifest: Manifest,
+  engine: Engine,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<Sink> {
+  switch (target.kind) {
+    case 'folder':
+      return openFolderSink(target, manifest, engine);
+    case 'duckdb':
+      return openDuckDbSink(target.path, engine);
+    case 'postgres':
+      return openPostgresSink(target, engine, folder, signal);
+  }
+}
+
+/** Damage to this snapshot ends the restore; damage elsewhere in the vault is told. */
+async function refuseDamage(vault: Vault, manifest: Manifest, call: CallOptions): Promise<string[]> {
+  const findings = collectFindings();
+  await verifyChain(vault, findings, call);
+  const own = [snapshotKey(manifest.sequence), outcomeKey(manifest.run)];
+  const first = findings.list.find(({ object }) => own.includes(object));
+  if (first !== undefined) {
+    throw new TablevaultError('VAULT_CORRUPT', `snapshot ${manifest.snapshot} is damaged: ${first.message}`, {
+      at: { object: first.object, finding: first.code },
+      hint: 'Nothing was restored. `tablevault verify` tells more; restore another snapshot with --snapshot.',
+    });
+  }
+  return findings.list.map(({ code, object, message }) => `${code} ${object}: ${message}`);
+}
+
+function chosenTables(manifest: Manifest, globs: readonly string[] | undefined): readonly TableEntry[] {
+  if (globs === undefined) return manifest.tables;
+  const unmatched = globs.filter((glob) => !manifest.tables.some(({ name }) => picomatch.isMatch(name, glob)));
+  if (unmatched.length > 0) {
+    throw new TablevaultError(
+      'TABLE_UNKNOWN',
+      `snapshot ${manifest.snapshot} holds no table like ${unmatched.join(', ')}`,
+      { hint: '`tablevault show` lists its tables; names are case-sensitive.' },
+    );
+  }
+  return manifest.tables.filter(({ name }) => picomatch.isMatch(name, [...globs]));
+}
+
+/** Copies of a table's parts whose bytes are those of the manifest. */
+async function verifiedParts(
+  vault: Vault,
+  table: TableEntry,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const files: string[] = [];
+  for (const [n, part] of table.parts.entries()) {
+    signal?.throwIfAborted();
+    const path = join(folder, `${n}-${part.sha256.slice(0, 16)}.parquet`);
+    await copyVerified(vault, part, path, signal);
+    files.push(path);
+  }
+  return files;
+}
+
+async function copyVerified(
+  vault: Vault,
+  part: PartEntry,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    const file = await open(path, 'wx', 0o600);
+    try {
+      const found = await digestStream(vault.store.stream(part.key, { signal }), (chunk) => file.writeFile(chunk));
+      if (found.bytes !== part.bytes || found.sha256 !== part.sha256) {
+        throw corrupt({ store: vault.store.uri, object: part.key }, 'its SHA-256 is not the one of the manifest');
+      }
+    } finally {
+      await file.close();
+    }
+    await chmod(path, 0o600);
+  } catch (error) {
+    throw fileFault(error, 'copying a part', { store: 'the temporary folder', object: path });
+  }
+}
+
+function miscounted(table: TableEntry, rows: number, shown: string): TablevaultError {
+  return new TablevaultError(
+    'VAULT_CORRUPT',
+    `${table.name} has ${rows} rows in the target, ${table.rows} in the manifest`,
+    {
+      at: { table: table.name, target: shown },
+      hint: 'The target was left empty. Run `tablevault verify --level rows`.',
+    },
+  );
+}
+
+function report(
+  manifest: Manifest,
+  tables: readonly TableEntry[],
+  target: string,
+  warnings: readonly string[],
+): RestoreReport {
+  const { snapshot, sequence, complete } = manifest;
+  const rows = tables.reduce((sum, table) => sum + table.rows, 0);
+  return {
+    snapshot,
+    sequence,
+    complete,
+    target,
+    tables: tables.map((table) => ({ name: table.name, rows: table.rows })),
+    rows,
+    warnings,
+  };
+}

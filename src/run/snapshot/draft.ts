@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import type { Pipeline } from '../../core/pipeline.ts';
+import { parsePrivateKey } from '../../core/signing-key.ts';
+import type { Instance } from '../../instance/open.ts';
+import { userAgent } from '../../instance/user-agent.ts';
+import { FORMAT_VERSION, type Manifest, type ManifestDraft, type TableEntry } from '../../vault/chain/manifest.ts';
+import { signDraft } from '../../vault/chain/signature.ts';
+import { planHashOf } from '../../vault/commit/run.ts';
+import { latestSnapshot, type Vault } from '../../vault/vault.ts';
+import { changeWarnings, driftOf } from './expectations.ts';
+import type { FailedTable } from './report.ts';
+
+/** What makes two pipelines ask for the same: all but secrets, limits and destination. */
+export function settingsOf(pipeline: Pipeline): unknown {
+  const { instance, auth, tables, parquet } = pipeline;
+  const identity = auth.kind === 'service' ? { kind: auth.kind, clientId: auth.clientId } : { kind: auth.kind };
+  return { instance, identity, tables, parquet };
+}
+
+/** Adds to an entry what is only known at the end: counts after the read, changes since the last complete snapshot. */
+export function finishEntry(
+  entry: TableEntry,
+  previous: Manifest | undefined,
+  rowsAfter: ReadonlyMap<string, number> | null,
+): TableEntry {
+  const before = previous?.tables.find(({ name }) => name === entry.name);
+  const drift = driftOf(entry, before);
+  const counted = entry.filter === undefined ? rowsAfter?.get(entry.name) : undefined;
+  const counts =
+    entry.counts.after === null && counted !== undefined ? { ...entry.counts, after: counted } : entry.counts;
+  const warnings = [...entry.warnings, ...changeWarnings(entry, before, drift), ...countWarnings(entry, counts)];
+  return { ...entry, counts, warnings, drift };
+}
+
+/** The instance holds more rows than came: rights may hide some. Reported, for no read can tell. */
+function countWarnings(entry: TableEntry, counts: TableEntry['counts']): readonly string[] {
+  const { before, after, source } = counts;
+  if (before === null || source !== 'Dmv_Table_Info') return [];
+  const least = Math.min(before, after ?? before);
+  return entry.rows >= least
+    ? []
+    : [`${entry.rows} rows came, Dmv_Table_Info counts ${least}: the identity may not be allowed to see all`];
+}
+
+export interface DraftParts {
+  readonly run: string;
+  readonly instance: Instance;
+  readonly pipeline: Pipeline;
+  readonly tables: readonly TableEntry[];
+  readonly failed: readonly FailedTable[];
+  readonly startedMs: number;
+  readonly finishedMs: number;
+  readonly requests: number;
+  readonly bytesReceived: number;
+}
+
+/** The draft of a pipeline with a signing key, signed; of any other as it is. */
+export async function signedDraft(
+  draft: ManifestDraft,
+  { signingKey }: Pipeline,
+  vault: Vault,
+  signal: AbortSignal,
+): Promise<ManifestDraft> {
+  const key = signingKey === undefined ? undefined : parsePrivateKey(signingKey.reveal());
+  if (key === undefined) return draft;
+  const newest = await latestSnapshot(vault, { signal });
+  const follows = newest === undefined ? null : { snapshot: newest.manifest.snapshot, sha256: newest.sha256 };
+  return signDraft({ ...draft, follows }, key);
+}
+
+/** The manifest of a run, but for its place in the chain. */
+export function draftManifest(parts: DraftParts): ManifestDraft {
+  const { run, instance, pipeline, tables, failed, startedMs, finishedMs, requests, bytesReceived } = parts;
+  const sum = (pick: (entry: TableEntry) => number) => tables.reduce((total, entry) => total + pick(entry), 0);
+  const [, version = 'unknown'] = userAgent().split('/');
+  return {
+    formatVersion: FORMAT_VERSION,
+    snapshot: run,
+    nonce: randomUUID(),
+    run,
+    pipeline: { name: pipeline.name, sha256: planHashOf(settingsOf(pipeline)) },
+    instance: {
+      url: instance.url,
+      database: instance.discovery.databaseName,
+      version: instance.version,
+      metadataSha256: instance.metadataSha256,
+    },
+    identity: { kind: instance.identity.kind, describe: instance.identity.describe() },
+    tool: { version, formatVersion: FORMAT_VERSION },
+    complete: failed.length === 0,
+    startedAt: new Date(startedMs).toISOString(),
+    finishedAt: new Date(finishedMs).toISOString(),
+    tables,
+    failed: failed.map(({ name, error }) => ({ name, error: { code: error.code, message: error.message } })),
+    totals: {
+      tables: tables.length,
+      rows: sum((entry) => entry.rows),
+      bytes: sum((entry) => entry.bytes),
+      parts: sum((entry) => entry.parts.length),
+    },
+    durationMs: finishedMs - startedMs,
+    requests,
+    bytesReceived,
+  };
+}

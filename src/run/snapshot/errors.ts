@@ -1,0 +1,30 @@
+import { EXIT, TablevaultError } from '../../core/errors.ts';
+
+/** Does an error of one table mean that no other can succeed either? A table that may not be read is that table's failure. */
+export function concernsAll(error: TablevaultError): boolean {
+  if (error.code === 'AUTH_FORBIDDEN') return false;
+  const whole: readonly number[] = [
+    EXIT.bug,
+    EXIT.auth,
+    EXIT.instance,
+    EXIT.destination,
+    EXIT.commitUnknown,
+    EXIT.locked,
+    EXIT.interrupted,
+  ];
+  return whole.includes(error.exitCode);
+}
+
+/** An interrupt makes much fail on the way out; what would mislead if it were hidden behind it stands. */
+export function outweighsInterrupt(thrown: unknown): boolean {
+  const outweighing: readonly number[] = [EXIT.auth, EXIT.instance, EXIT.destination, EXIT.commitUnknown];
+  return thrown instanceof TablevaultError && outweighing.includes(thrown.exitCode);
+}
+
+export function interrupted(reason: unknown): TablevaultError {
+  if (reason instanceof TablevaultError) return reason;
+  return new TablevaultError('INTERRUPTED', 'the run was interrupted', {
+    cause: reason,
+    hint: 'Run the same command again; it continues where it stopped.',
+  });
+}

@@ -1,0 +1,76 @@
+import { TablevaultError } from '../../core/errors.ts';
+import type { Expectations } from '../../core/pipeline.ts';
+import type { Manifest, TableDrift, TableEntry } from '../../vault/chain/manifest.ts';
+
+/** A drop that is reported whether or not the pipeline expects anything. */
+const NOTABLE_DROP_PERCENT = 50;
+
+/** Rows lost since the last complete snapshot, per cent; 0 when it grew or had none. */
+export function rowDropPercent(before: number, now: number): number {
+  return before === 0 || now >= before ? 0 : ((before - now) / before) * 100;
+}
+
+/** What is worth telling of a table against the last complete snapshot. */
+export function changeWarnings(
+  entry: TableEntry,
+  before: TableEntry | undefined,
+  drift: TableDrift | null,
+): readonly string[] {
+  const warnings: string[] = [];
+  if (before !== undefined && rowDropPercent(before.rows, entry.rows) > NOTABLE_DROP_PERCENT) {
+    warnings.push(`it has ${entry.rows} rows; the last complete snapshot had ${before.rows}`);
+  }
+  if (drift !== null) {
+    const changes = [
+      ...drift.added.map((name) => `${name} added`),
+      ...drift.removed.map((name) => `${name} removed`),
+      ...drift.retyped.map(({ name, from, to }) => `${name} changed from ${from} to ${to}`),
+    ];
+    warnings.push(`columns changed since the last complete snapshot: ${changes.join(', ')}`);
+  }
+  return warnings;
+}
+
+/** Columns added, removed and retyped since `before`; null when none were. */
+export function driftOf(entry: TableEntry, before: TableEntry | undefined): TableDrift | null {
+  if (before === undefined) return null;
+  const then = new Map(before.schema.columns.map((column) => [column.name, column]));
+  const now = new Map(entry.schema.columns.map((column) => [column.name, column]));
+  const drift = {
+    added: [...now.keys()].filter((name) => !then.has(name)),
+    removed: [...then.keys()].filter((name) => !now.has(name)),
+    retyped: [...now.values()].flatMap((column) => {
+      const from = then.get(column.name);
+      return from === undefined || from.parquetType === column.parquetType
+        ? []
+        : [{ name: column.name, from: from.parquetType, to: column.parquetType }];
+    }),
+  };
+  return drift.added.length + drift.removed.length + drift.retyped.length === 0 ? null : drift;
+}
+
+/** @throws EXPECTATION_FAILED naming every table that is not as the pipeline expects it */
+export function checkExpectations(
+  expect: Expectations,
+  tables: readonly TableEntry[],
+  previous: Manifest | undefined,
+): void {
+  const problems: string[] = [];
+  const most = expect.maxRowDropPercent;
+  for (const table of tables) {
+    const before = previous?.tables.find(({ name }) => name === table.name);
+    const drop = before === undefined ? 0 : rowDropPercent(before.rows, table.rows);
+    if (most !== undefined && drop > most) {
+      problems.push(
+        `${table.name} lost ${drop.toFixed(1)} % of its rows (${before?.rows} to ${table.rows}; at most ${most} % is expected)`,
+      );
+    }
+    const least = expect.minRows?.[table.name];
+    if (least !== undefined && table.rows < least)
+      problems.push(`${table.name} has ${table.rows} rows (at least ${least} are expected)`);
+  }
+  if (problems.length === 0) return;
+  throw new TablevaultError('EXPECTATION_FAILED', `nothing was published: ${problems.join('; ')}`, {
+    hint: 'Look at the instance first. If the change is meant, adjust `expect` in the pipeline and run again: what was read is used again.',
+  });
+}

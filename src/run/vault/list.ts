@@ -1,0 +1,105 @@
+import pLimit from 'p-limit';
+import { TablevaultError } from '../../core/errors.ts';
+import type { CallOptions } from '../../storage/store.ts';
+import type { Manifest } from '../../vault/chain/manifest.ts';
+import type { Vault } from '../../vault/vault.ts';
+import { readChain, readIfLive } from '../../vault/vault.ts';
+
+/** Manifests read at once. */
+const READERS = 4;
+/** A snapshot may seem to end this much later than now; more is a wrong clock. */
+const CLOCK_TOLERANCE_MS = 5 * 60 * 1000;
+
+/** One line of `ls`. */
+export interface SnapshotSummary {
+  readonly snapshot: string;
+  readonly sequence: number;
+  readonly complete: boolean;
+  readonly pipeline: string;
+  readonly instance: string;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly durationMs: number;
+  readonly tables: number;
+  readonly failedTables: number;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+export interface SnapshotList {
+  /** Live snapshots, oldest first. */
+  readonly snapshots: readonly SnapshotSummary[];
+  /** Id of the newest complete one, by sequence. */
+  readonly newestComplete: string | null;
+  /** Time since that one was finished, milliseconds; null without one. */
+  readonly ageMs: number | null;
+  /** Number of snapshots that were retired. */
+  readonly retired: number;
+}
+
+/** The snapshots of a vault, for `ls`. An unreadable manifest is an error, not a missing line. */
+export async function listSnapshots(
+  vault: Vault,
+  options: CallOptions & { readonly nowMs: number },
+): Promise<SnapshotList> {
+  const chain = await readChain(vault, options);
+  const limit = pLimit(READERS);
+  const summaries = await Promise.all(
+    chain.live.map((sequence) =>
+      limit(async () => {
+        const found = await readIfLive(vault, sequence, options);
+        return found === undefined ? undefined : summarise(found.manifest);
+      }),
+    ),
+  );
+  const snapshots = summaries.filter((summary) => summary !== undefined);
+  const newest = snapshots.findLast((summary) => summary.complete);
+  return {
+    snapshots,
+    newestComplete: newest?.snapshot ?? null,
+    ageMs: newest === undefined ? null : options.nowMs - Date.parse(newest.finishedAt),
+    retired: chain.retired.length,
+  };
+}
+
+export function summarise(manifest: Manifest): SnapshotSummary {
+  return {
+    snapshot: manifest.snapshot,
+    sequence: manifest.sequence,
+    complete: manifest.complete,
+    pipeline: manifest.pipeline.name,
+    instance: manifest.instance.url,
+    startedAt: manifest.startedAt,
+    finishedAt: manifest.finishedAt,
+    durationMs: manifest.durationMs,
+    tables: manifest.tables.length,
+    failedTables: manifest.failed.length,
+    rows: manifest.totals.rows,
+    bytes: manifest.totals.bytes,
+  };
+}
+
+/**
+ * What `ls --max-age` finds wrong: undefined when the newest complete snapshot is young enough. One that claims to be of the
+ * future has no known age and counts as stale, else a clock once wrong would hide every missing night.
+ */
+export function staleness(list: SnapshotList, maxAgeMs: number, vaultUri: string): TablevaultError | undefined {
+  const stale = (what: string) =>
+    new TablevaultError('VAULT_STALE', what, {
+      at: { vault: vaultUri },
+      hint: 'See why the last runs did not finish: run the pipeline by hand, or read its log.',
+    });
+  if (list.ageMs === null) return stale('the vault holds no complete snapshot');
+  if (list.ageMs < -CLOCK_TOLERANCE_MS) {
+    return stale(
+      `the newest complete snapshot ${list.newestComplete} is dated later than now: a clock is or was wrong`,
+    );
+  }
+  if (list.ageMs <= maxAgeMs) return undefined;
+  return stale(
+    `the newest complete snapshot ${list.newestComplete} is ${hours(list.ageMs)} old, more than ${hours(maxAgeMs)}`,
+  );
+}
+
+/** Rounded up to a tenth of an hour, so that what is over a limit is not shown as the limit. */
+const hours = (ms: number): string => `${Math.ceil(ms / 360_000) / 10} h`;

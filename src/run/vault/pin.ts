@@ -1,0 +1,38 @@
+import type { Clock } from '../../core/clock.ts';
+import { TablevaultError } from '../../core/errors.ts';
+import type { CallOptions } from '../../storage/store.ts';
+import { pinSnapshot, unpinSnapshot } from '../../vault/gc/pins.ts';
+import type { Vault } from '../../vault/vault.ts';
+import { readSnapshot } from '../../vault/vault.ts';
+
+export interface Pinned {
+  readonly snapshot: string;
+  readonly sequence: number;
+}
+
+/**
+ * Keeps a snapshot (id, sequence or `latest`) from being retired.
+ * @throws TablevaultError `USAGE` when there is none, or it was retired meanwhile.
+ */
+export async function pin(
+  vault: Vault,
+  wanted: string,
+  options: CallOptions & { readonly reason: string; readonly clock: Clock },
+): Promise<Pinned> {
+  const { signal, reason, clock } = options;
+  const { manifest } = await readSnapshot(vault, wanted, { signal });
+  const { sequence, snapshot } = manifest;
+  const pinnedAt = new Date(clock.now()).toISOString();
+  if (await pinSnapshot(vault, { sequence, snapshot, reason, pinnedAt }, { signal })) return { snapshot, sequence };
+  throw new TablevaultError('USAGE', `snapshot ${snapshot} was retired just now`, {
+    at: { vault: vault.store.uri },
+    hint: 'Pin another one: `tablevault ls` lists them.',
+  });
+}
+
+/** Lets retention decide again about a snapshot. One that is not pinned stays so. */
+export async function unpin(vault: Vault, wanted: string, call: CallOptions): Promise<Pinned> {
+  const { sequence, snapshot } = (await readSnapshot(vault, wanted, call)).manifest;
+  await unpinSnapshot(vault, sequence, call);
+  return { snapshot, sequence };
+}

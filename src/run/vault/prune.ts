@@ -1,0 +1,248 @@
+import pLimit from 'p-limit';
+import type { Clock } from '../../core/clock.ts';
+import { TablevaultError } from '../../core/errors.ts';
+import type { Emit } from '../../core/events.ts';
+import type { CallOptions, ListedObject } from '../../storage/store.ts';
+import { writeTombstone } from '../../vault/chain/tombstones.ts';
+import { verifyChain } from '../../vault/check-chain.ts';
+import { finishCommits } from '../../vault/commit/recover.ts';
+import { abandonRun, listRuns, readOutcome, readPlan } from '../../vault/commit/run.ts';
+import { collectFindings } from '../../vault/findings.ts';
+import { readMarks } from '../../vault/gc/mark.ts';
+import { readPinned } from '../../vault/gc/pins.ts';
+import { planSweep, type SweepPlan } from '../../vault/gc/plan.ts';
+import {
+  type Kept,
+  planRetention,
+  type RetentionPlan,
+  type RetentionPolicy,
+  type RetentionSnapshot,
+} from '../../vault/gc/retention.ts';
+import { type Swept, sweep } from '../../vault/gc/sweep.ts';
+import { doneKey, PROBES, planKey, RUNS, runFolder, TABLES, tombstoneKey } from '../../vault/layout.ts';
+import { isLeased } from '../../vault/lease/lease.ts';
+import type { StoredManifest, Vault } from '../../vault/vault.ts';
+import { readChain, readIfLive } from '../../vault/vault.ts';
+
+const READERS = 4;
+/** Time that readers have to finish with a retired snapshot, and that leftovers stay. */
+export const DEFAULT_GRACE_MS = 24 * 60 * 60 * 1000;
+/** An undecided run in which nothing was written for so long, and whose pipeline's lease nobody holds, is given up. */
+export const ABANDON_AFTER_MS = 7 * 24 * 60 * 60 * 1000;
+
+export interface PruneOptions extends CallOptions {
+  readonly policy: RetentionPolicy;
+  /** Show the plan, change nothing. */
+  readonly dryRun: boolean;
+  readonly graceMs?: number;
+  readonly abandonAfterMs?: number;
+}
+
+export interface PruneDeps {
+  readonly clock: Clock;
+  readonly emit?: Emit;
+}
+
+export interface PruneReport {
+  readonly dryRun: boolean;
+  readonly kept: readonly Kept[];
+  /** Retired by this prune. */
+  readonly retired: readonly RetentionSnapshot[];
+  /** Removed, or in a dry run what would be. */
+  readonly swept: Omit<Swept, 'later'>;
+  /** Retired snapshots that still hold their parts: in their grace, or used by an unfinished run. */
+  readonly waiting: { readonly snapshots: number; readonly parts: number };
+  /** Objects that the store does not let go yet. */
+  readonly later: readonly string[];
+  /** Dead runs given up. */
+  readonly abandoned: readonly string[];
+}
+
+/**
+ * Retires what the policy does not keep, and sweeps what nothing needs any more.
+ *
+ * The order makes it safe beside running snapshots, readers and other prunes: the chain is verified, tombstones are written, then outcomes
+ * and references are read, and only then are objects listed and removed (`vault/gc-mark.ts`).
+ *
+ * @throws TablevaultError `USAGE` for an empty policy; `VAULT_CORRUPT`, and nothing is removed, when anything of the chain is damaged.
+ */
+export async function pruneVault(vault: Vault, options: PruneOptions, deps: PruneDeps): Promise<PruneReport> {
+  const { dryRun, signal, graceMs = DEFAULT_GRACE_MS } = options;
+  const call = { signal };
+  planRetention([], options.policy, 0);
+  if (!dryRun) await finishCommits(vault, { ...deps, signal });
+  await refuseDamage(vault, call);
+  const nowMs = await vault.store.serverNowMs(call);
+  const manifests = await liveManifests(vault, call);
+  const plan = planRetention(
+    [...manifests.values()].map(({ summary }) => summary),
+    options.policy,
+    nowMs,
+  );
+  const retired = dryRun ? plan.retire : await retire(vault, plan, manifests, deps, call);
+  const abandoned = await abandonDead(vault, nowMs, options, deps);
+  const sweepPlan = await readSweepPlan(vault, dryRun ? plan.retire : [], graceMs, call);
+  const swept = dryRun ? wouldSweep(sweepPlan) : await sweepAll(vault, sweepPlan, graceMs, call);
+  const { later, ...done } = swept;
+  return {
+    dryRun,
+    kept: plan.keep,
+    retired,
+    swept: done,
+    waiting: {
+      snapshots: sweepPlan.waiting.length,
+      parts: new Set(sweepPlan.waiting.flatMap(({ parts }) => parts)).size,
+    },
+    later,
+    abandoned,
+  };
+}
+
+/** Nothing is removed of a vault that is damaged: what is missing may be what protected it. */
+async function refuseDamage(vault: Vault, call: CallOptions): Promise<void> {
+  const findings = collectFindings();
+  await verifyChain(vault, findings, call);
+  const [first] = findings.list;
+  if (first === undefined) return;
+  throw new TablevaultError(
+    'VAULT_CORRUPT',
+    `nothing was pruned, since the vault is damaged: ${first.object}: ${first.message}`,
+    {
+      at: { vault: vault.store.uri, findings: findings.list.length },
+      hint: 'Run `tablevault verify` and mend what it finds (a copy of the vault, or `tablevault repair`), then prune.',
+    },
+  );
+}
+
+interface Live {
+  readonly stored: StoredManifestFacts;
+  readonly summary: RetentionSnapshot;
+}
+type StoredManifestFacts = Pick<StoredManifest, 'sha256'> &
+  Pick<StoredManifest['manifest'], 'sequence' | 'snapshot' | 'run' | 'nonce' | 'parent'>;
+
+async function liveManifests(vault: Vault, call: CallOptions): Promise<ReadonlyMap<number, Live>> {
+  const { live } = await readChain(vault, call);
+  const pinned = await readPinned(vault, call);
+  const limit = pLimit(READERS);
+  const found = await Promise.all(
+    live.map((sequence) =>
+      limit(async (): Promise<Live | undefined> => {
+        const read = await readIfLive(vault, sequence, call);
+        if (read === undefined) return undefined;
+        const { snapshot, run, nonce, parent, complete, finishedAt, pipeline } = read.manifest;
+        return {
+          stored: { sequence, snapshot, run, nonce, parent, sha256: read.sha256 },
+          summary: {
+            sequence,
+            snapshot,
+            pipeline: pipeline.name,
+            complete,
+            finishedAt,
+            pinned: pinned.has(sequence),
+          },
+        };
+      }),
+    ),
+  );
+  return new Map(found.filter((each) => each !== undefined).map((each) => [each.stored.sequence, each]));
+}
+
+/** Writes the tombstones; takes back those of snapshots that were pinned at the same time. */
+async function retire(
+  vault: Vault,
+  plan: RetentionPlan,
+  manifests: ReadonlyMap<number, Live>,
+  { clock }: PruneDeps,
+  call: CallOptions,
+): Promise<readonly RetentionSnapshot[]> {
+  for (const { sequence } of plan.retire) {
+    call.signal?.throwIfAborted();
+    const { stored } = manifests.get(sequence)!;
+    const retiredAt = new Date(clock.now()).toISOString();
+    await writeTombstone(vault.store, { ...stored, retiredAt, reason: 'retention' }, call);
+  }
+  const pinned = plan.retire.length === 0 ? new Set<number>() : await readPinned(vault, call);
+  for (const { sequence } of plan.retire) {
+    if (pinned.has(sequence)) await vault.store.remove(tombstoneKey(sequence), call);
+  }
+  return plan.retire.filter(({ sequence }) => !pinned.has(sequence));
+}
+
+/** Gives up runs that nobody continues any more, so that what they wrote can be swept. */
+async function abandonDead(
+  vault: Vault,
+  nowMs: number,
+  options: PruneOptions,
+  { clock }: PruneDeps,
+): Promise<readonly string[]> {
+  const { signal, dryRun, abandonAfterMs = ABANDON_AFTER_MS } = options;
+  const dead: string[] = [];
+  for (const run of await listRuns(vault, { signal })) {
+    if ((await readOutcome(vault, run, { signal })) !== undefined) continue;
+    // Its snapshot was retired and swept, and its outcome with it.
+    if ((await vault.store.head(doneKey(run), { signal })) !== undefined) continue;
+    let lastMs = Number.NEGATIVE_INFINITY;
+    for await (const { modifiedMs } of vault.store.list(runFolder(run), { signal }))
+      lastMs = Math.max(lastMs, modifiedMs);
+    if (nowMs - lastMs < abandonAfterMs || (await mayLive(vault, run, signal))) continue;
+    const reason = 'pruned: nothing was written to it for long';
+    if (dryRun || (await abandonRun(vault, run, reason, { clock })) === 'abandoned') dead.push(run);
+  }
+  return dead;
+}
+
+async function mayLive(vault: Vault, run: string, signal: AbortSignal | undefined): Promise<boolean> {
+  try {
+    const plan = await readPlan(vault, run, { signal });
+    return plan !== undefined && (await isLeased(vault.store, plan.pipeline, { signal }));
+  } catch (error) {
+    // A run whose plan is damaged cannot be continued by anybody.
+    if (error instanceof TablevaultError && error.code === 'VAULT_CORRUPT' && error.at['object'] === planKey(run))
+      return false;
+    throw error;
+  }
+}
+
+async function readSweepPlan(
+  vault: Vault,
+  retiring: readonly RetentionSnapshot[],
+  graceMs: number,
+  call: CallOptions,
+): Promise<SweepPlan> {
+  const sequences = new Set(retiring.map(({ sequence }) => sequence));
+  let marks = await readMarks(vault, sequences, call);
+  // A snapshot may be committed, and another prune may retire those before it, while they are listed.
+  for (let attempt = 1; marks.live === 0 && attempt < 3; attempt += 1) marks = await readMarks(vault, sequences, call);
+  if (marks.live === 0) {
+    throw new TablevaultError(
+      'VAULT_CORRUPT',
+      `no live snapshot was found in ${vault.store.uri}, so nothing is swept`,
+      {
+        at: { vault: vault.store.uri },
+        hint: 'Take a snapshot first; if there should be some, see what the store lists below snapshots/.',
+      },
+    );
+  }
+  const objects: ListedObject[] = [];
+  for (const prefix of [TABLES, RUNS, PROBES]) {
+    for await (const object of vault.store.list(prefix, call)) objects.push(object);
+  }
+  return planSweep({ marks, objects, nowMs: await vault.store.serverNowMs(call), graceMs });
+}
+
+async function sweepAll(vault: Vault, plan: SweepPlan, graceMs: number, call: CallOptions): Promise<Swept> {
+  const swept = await sweep(vault, plan, call);
+  // Files that a killed writer left half written; only folders have them.
+  const files = (await vault.store.sweepTemporary?.(Math.max(graceMs, 60 * 60 * 1000), call)) ?? {
+    objects: 0,
+    bytes: 0,
+  };
+  return { ...swept, objects: swept.objects + files.objects, bytes: swept.bytes + files.bytes };
+}
+
+function wouldSweep(plan: SweepPlan): Swept {
+  const { manifests, parts, remains, outcomes, bytes } = plan;
+  const objects = manifests.length + parts.length + remains.length + outcomes.length;
+  return { snapshots: manifests.length, parts: parts.length, objects, bytes, later: [] };
+}

@@ -1,0 +1,33 @@
+import type { CallOptions } from '../../storage/store.ts';
+import type { Manifest } from '../../vault/chain/manifest.ts';
+import { snapshotKey } from '../../vault/layout.ts';
+import type { Vault } from '../../vault/vault.ts';
+import { readSnapshot } from '../../vault/vault.ts';
+
+/** What `show` tells of one snapshot. */
+export interface SnapshotDetails {
+  readonly manifest: Manifest;
+  /** The manifest's object, and the hash of its bytes that the next snapshot names. */
+  readonly key: string;
+  readonly sha256: string;
+  /** Bytes of the manifest itself. */
+  readonly bytes: number;
+  /** How many of its parts were written by earlier runs. */
+  readonly reusedParts: number;
+}
+
+/**
+ * One snapshot by id, sequence or `latest`.
+ * @throws TablevaultError `USAGE` when there is none.
+ */
+export async function showSnapshot(vault: Vault, wanted: string, call: CallOptions = {}): Promise<SnapshotDetails> {
+  const { manifest, sha256, bytes } = await readSnapshot(vault, wanted, call);
+  const parts = manifest.tables.flatMap((table) => table.parts);
+  return {
+    manifest,
+    key: snapshotKey(manifest.sequence),
+    sha256,
+    bytes,
+    reusedParts: parts.filter((part) => part.run !== manifest.run).length,
+  };
+}

@@ -1,0 +1,189 @@
+import type { KeyObject } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../../core/clock.ts';
+import { TablevaultError } from '../../core/errors.ts';
+import type { Emit } from '../../core/events.ts';
+import type { Manifest } from '../../vault/chain/manifest.ts';
+import { verifyChain } from '../../vault/check-chain.ts';
+import { verifyParts } from '../../vault/check-parts.ts';
+import { collectFindings, type Finding, type Findings } from '../../vault/findings.ts';
+import { snapshotKey, tombstoneKey } from '../../vault/layout.ts';
+import type { Vault } from '../../vault/vault.ts';
+import { readChain, readIfLive, readSnapshot } from '../../vault/vault.ts';
+import { openRowChecker } from './verify-rows.ts';
+
+/** Each level includes those before it. */
+export type VerifyLevel = 'manifest' | 'files' | 'rows';
+
+export interface VerifyOptions {
+  /** Id, sequence or `latest` (the default): whose parts are checked. The chain is always checked whole. */
+  readonly snapshot?: string | undefined;
+  readonly level: VerifyLevel;
+  readonly signal?: AbortSignal | undefined;
+  readonly emit?: Emit;
+  /** At level files: only some parts, drawn at random, of all tables. Default: all. */
+  readonly sample?: VerifySample | undefined;
+  /** Every manifest of the chain must be signed with one of these keys (Ed25519). Default: signatures are not looked at. */
+  readonly publicKeys?: readonly KeyObject[] | undefined;
+  /** Memory for the checks of rows, megabytes; what does not fit is spilled to a temporary folder. Default 512. */
+  readonly memoryMb?: number;
+}
+
+export interface VerifySample {
+  /** Of the parts, more than 0 and at most 100. */
+  readonly percent?: number | undefined;
+  /** Stop after this time, milliseconds. */
+  readonly withinMs?: number | undefined;
+  readonly clock: Clock;
+  /** From 0 to below 1. */
+  readonly random: () => number;
+}
+
+export interface VerifyReport {
+  /** No findings. */
+  readonly ok: boolean;
+  readonly level: VerifyLevel;
+  /** The snapshot whose parts were checked; null when there is none or its manifest cannot be read. */
+  readonly snapshot: string | null;
+  readonly sequence: number | null;
+  readonly findings: readonly Finding[];
+  /** Things to know that are no damage, e.g. a commit that the next run will finish. */
+  readonly notices: readonly Finding[];
+  /** Parts there are and parts that were drawn, when only a sample was checked. */
+  readonly sampled: { readonly parts: number; readonly of: number } | null;
+  readonly checked: Readonly<Record<'snapshots' | 'tombstones' | 'tables' | 'parts' | 'bytes' | 'rows', number>>;
+}
+
+/**
+ * Checks a vault and changes nothing in it.
+ *
+ * - `manifest`: every manifest parses, agrees with itself, with its place, with the outcome of its run, and names the hash of the
+ *   one before; every sequence is there or has a tombstone; with keys, every manifest is signed.
+ * - `files`: every part of the snapshot is there with its size and SHA-256.
+ * - `rows`: every part parses as Parquet with the columns and types, row and null counts, least and greatest values of the
+ *   manifest; keys are never null, unique in the table, and within their part's range.
+ *
+ * @throws TablevaultError when the vault cannot be asked (unreachable, denied), or `USAGE` for an unknown snapshot. Damage is
+ * never thrown: it is a finding.
+ */
+export async function verifyVault(vault: Vault, options: VerifyOptions): Promise<VerifyReport> {
+  if (options.sample !== undefined && options.level !== 'files') {
+    throw new TablevaultError('USAGE', 'only level files can be checked by a sample', {
+      hint: 'Leave the sample out, or say --level files.',
+    });
+  }
+  const findings = collectFindings();
+  let sampled: VerifyReport['sampled'] = null;
+  const { signal, publicKeys } = options;
+  const chain = await verifyChain(vault, findings, { signal, publicKeys });
+  const manifest = await chosenManifest(vault, chain.newestReadable, chain.unreadable, options, findings);
+  if (manifest !== undefined && options.level !== 'manifest') {
+    const deeper = collectFindings(findings.checked);
+    if (options.sample === undefined) await verifyTables(vault, manifest, options, deeper);
+    else sampled = await verifySample(vault, manifest, options.sample, deeper, options.signal);
+    const retired =
+      deeper.list.length > 0 && (await vault.store.head(tombstoneKey(manifest.sequence), options)) !== undefined;
+    if (retired)
+      findings.notice('SNAPSHOT_RETIRED', snapshotKey(manifest.sequence), 'it was pruned while it was checked');
+    else findings.list.push(...deeper.list);
+  }
+  return {
+    ok: findings.list.length === 0,
+    level: options.level,
+    snapshot: manifest?.snapshot ?? null,
+    sequence: manifest?.sequence ?? null,
+    findings: findings.list,
+    notices: findings.notices,
+    sampled,
+    checked: { ...findings.checked },
+  };
+}
+
+/** The manifest to check further; what cannot be read was found by the chain's check already. */
+async function chosenManifest(
+  vault: Vault,
+  newest: number | undefined,
+  unreadable: ReadonlySet<number>,
+  options: VerifyOptions,
+  findings: Findings,
+): Promise<Manifest | undefined> {
+  const wanted = options.snapshot ?? 'latest';
+  if (unreadable.size === 0) {
+    if (newest !== undefined || wanted !== 'latest') return (await readSnapshot(vault, wanted, options)).manifest;
+    findings.notice('VAULT_EMPTY', vault.store.uri, 'the vault holds no snapshot yet');
+    return undefined;
+  }
+  // With damaged manifests about, only a readable one that is named, or the newest readable, can be looked at.
+  if (wanted !== 'latest' && unreadable.has(Number(wanted))) return undefined;
+  if (wanted !== 'latest' && /^\d+$/.test(wanted)) return (await readSnapshot(vault, wanted, options)).manifest;
+  if (wanted === 'latest') {
+    if (newest === undefined) return undefined;
+    return (await readSnapshot(vault, String(newest), options)).manifest;
+  }
+  return findById(vault, wanted, unreadable, options);
+}
+
+async function findById(
+  vault: Vault,
+  id: string,
+  unreadable: ReadonlySet<number>,
+  options: VerifyOptions,
+): Promise<Manifest | undefined> {
+  const { live } = await readChain(vault, options);
+  for (const sequence of live.filter((each) => !unreadable.has(each)).toReversed()) {
+    const found = await readIfLive(vault, sequence, options);
+    if (found?.manifest.snapshot === id) return found.manifest;
+  }
+  return undefined;
+}
+
+/** Parts drawn at random, each with its hash. */
+async function verifySample(
+  vault: Vault,
+  manifest: Manifest,
+  { percent = 100, withinMs = Number.POSITIVE_INFINITY, clock, random }: VerifySample,
+  findings: Findings,
+  signal: AbortSignal | undefined,
+): Promise<VerifyReport['sampled']> {
+  const all = manifest.tables.flatMap((table) => table.parts.map((part) => ({ ...table, parts: [part] })));
+  const wanted = Math.ceil((all.length * percent) / 100);
+  const endMs = clock.now() + withinMs;
+  let parts = 0;
+  while (parts < wanted && clock.now() < endMs) {
+    // Drawn without putting back: the last takes the place of the one drawn.
+    const at = Math.floor(random() * (all.length - parts));
+    const drawn = all[at]!;
+    all[at] = all[all.length - parts - 1]!;
+    await verifyParts(vault, drawn, findings, { signal, copyTo: undefined });
+    parts += 1;
+  }
+  return { parts, of: all.length };
+}
+
+async function verifyTables(
+  vault: Vault,
+  manifest: Manifest,
+  options: VerifyOptions,
+  findings: Findings,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'tablevault-verify-'));
+  const rows = options.level === 'rows' ? await openRowChecker(folder, options.memoryMb ?? 512) : undefined;
+  try {
+    for (const table of manifest.tables) {
+      options.signal?.throwIfAborted();
+      findings.checked.tables += 1;
+      const files = await verifyParts(vault, table, findings, {
+        signal: options.signal,
+        copyTo: rows === undefined ? undefined : folder,
+      });
+      if (rows !== undefined) await rows.check(table, files, findings, options.signal);
+      for (const file of files) if (file.temporary) await rm(file.path, { force: true });
+      options.emit?.({ type: 'progress', table: table.name, rows: table.rows, bytes: table.bytes });
+    }
+  } finally {
+    rows?.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}

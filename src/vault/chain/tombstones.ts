@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { TablevaultError } from '../../core/errors.ts';
+import type { CallOptions, Store } from '../../storage/store.ts';
+import { RUN_ID, tombstoneKey } from '../layout.ts';
+import { parseSealed, sealedBytes } from './seal.ts';
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+/**
+ * What stays of a retired snapshot: enough to check the chain across it, and to know that its run was committed.
+ * Readers do not see a snapshot that has a tombstone, whether or not its manifest still exists.
+ */
+export const tombstoneSchema = z.object({
+  formatVersion: z.literal(1),
+  sequence: z.int().positive(),
+  snapshot: z.string().regex(RUN_ID),
+  run: z.string().regex(RUN_ID),
+  nonce: z.string().min(16),
+  /** Of the manifest's stored bytes. */
+  sha256: hash,
+  parent: z.object({ sequence: z.int().positive(), sha256: hash }).nullable(),
+  retiredAt: z.iso.datetime(),
+  reason: z.string(),
+});
+export type Tombstone = Readonly<z.infer<typeof tombstoneSchema>>;
+
+/** The tombstone of a sequence, undefined when there is none; `VAULT_CORRUPT` when it cannot be read. */
+export async function readTombstone(
+  store: Store,
+  sequence: number,
+  call: CallOptions = {},
+): Promise<Tombstone | undefined> {
+  const key = tombstoneKey(sequence);
+  let bytes: Uint8Array;
+  try {
+    bytes = await store.get(key, call);
+  } catch (error) {
+    if (error instanceof TablevaultError && error.code === 'OBJECT_MISSING') return undefined;
+    throw error;
+  }
+  const tombstone = parseSealed(tombstoneSchema, bytes, key);
+  if (tombstone.sequence === sequence) return tombstone;
+  throw new TablevaultError('VAULT_CORRUPT', `${key} is the tombstone of sequence ${tombstone.sequence}`, {
+    at: { object: key },
+    hint: 'Somebody moved objects of the vault: restore the folder `tombstones/` from a copy.',
+  });
+}
+
+/** Retires a snapshot: from here on readers do not see it. One that is retired already stays as it is. */
+export async function writeTombstone(
+  store: Store,
+  tombstone: Omit<Tombstone, 'formatVersion'>,
+  call: CallOptions = {},
+): Promise<void> {
+  try {
+    await store.putNew(tombstoneKey(tombstone.sequence), sealedBytes({ formatVersion: 1, ...tombstone }), call);
+  } catch (error) {
+    if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_EXISTS') throw error;
+  }
+}

@@ -1,0 +1,225 @@
+import type { Clock } from '../../core/clock.ts';
+import { sha256Hex } from '../../core/digest.ts';
+import { TablevaultError } from '../../core/errors.ts';
+import type { Emit } from '../../core/events.ts';
+import { canonicalBytes } from '../../core/json.ts';
+import type { Manifest, ManifestDraft, ParentLink } from '../chain/manifest.ts';
+import { manifestProblems, parseManifest, placeManifest } from '../chain/manifest.ts';
+import { readTombstone } from '../chain/tombstones.ts';
+import { doneKey, LATEST_KEY, outcomeKey, snapshotKey, tombstoneKey } from '../layout.ts';
+import type { Vault } from '../vault.ts';
+import { readChain, readStoredManifest } from '../vault.ts';
+import type { Persistence } from './confirm.ts';
+import { putConfirmed } from './confirm.ts';
+import type { Outcome } from './run.ts';
+import { readOutcome } from './run.ts';
+
+/**
+ * The commit: `outcome.json` decides that the run is to be published, the manifest publishes it. Both are create-only puts whose
+ * answers are not believed but read back (`confirm.ts`). Once the outcome may stand, every failure means "unknown": a later
+ * writer finishes the commit (`recover.ts`), and nothing is deleted.
+ */
+export interface CommitDeps {
+  readonly clock: Clock;
+  readonly emit?: Emit;
+  readonly persistence?: Persistence;
+  /** Heeded until the outcome is sent; a commit that was begun is finished. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Committed {
+  readonly manifest: Manifest;
+  readonly key: string;
+  /** Of the stored bytes. */
+  readonly sha256: string;
+}
+
+/**
+ * Publishes the snapshot of a run whose outcome is open.
+ * @throws TablevaultError `LOCKED` when the run was given up by another process; an error of the store when it refused the
+ * outcome; `COMMIT_UNKNOWN` when the snapshot may be, or come to be, published.
+ */
+export async function commitSnapshot(vault: Vault, draft: ManifestDraft, deps: CommitDeps): Promise<Committed> {
+  const problems = manifestProblems({ ...draft, sequence: 1, parent: null });
+  if (problems.length > 0) {
+    throw new TablevaultError('BUG', `the manifest contradicts itself: ${problems.slice(0, 3).join('; ')}`, {
+      at: { run: draft.run },
+      hint: 'Nothing was published. Please report this.',
+    });
+  }
+  // Before the outcome: whoever finishes this commit in our place comes after this head, so walking from here meets it.
+  const { head } = await readChain(vault, { signal: deps.signal });
+  const outcome = outcomeKey(draft.run);
+  if ((await vault.store.head(outcome)) !== undefined) throw await lostRun(vault, draft, outcome);
+  deps.signal?.throwIfAborted();
+  const start = await placeAfter(vault, head);
+  await decideCommit(vault, draft, deps);
+  await refuseSettled(vault, draft);
+  return publish(vault, draft, start, deps);
+}
+
+/** Creates `outcome.json`. */
+async function decideCommit(vault: Vault, draft: ManifestDraft, deps: CommitDeps): Promise<void> {
+  const outcome = { formatVersion: 1, outcome: 'commit', run: draft.run, nonce: draft.nonce, manifest: draft };
+  const key = outcomeKey(draft.run);
+  const bytes = canonicalBytes(outcome);
+  const result = await putConfirmed(vault.store, key, bytes, {
+    ...deps,
+    isMine: (stored) => Buffer.from(bytes).equals(stored),
+  });
+  switch (result.state) {
+    case 'mine':
+      return;
+    case 'refused':
+      throw result.error;
+    case 'unknown':
+      throw commitUnknown(vault, draft, key, result.error);
+    case 'other':
+      throw await lostRun(vault, draft, key);
+  }
+}
+
+/**
+ * The outcome of a run whose snapshot was retired is swept, and `done.json` stays in its place: a process that slept since then could
+ * win the outcome a second time, of parts that are gone.
+ */
+async function refuseSettled(vault: Vault, draft: ManifestDraft): Promise<void> {
+  try {
+    const done: unknown = JSON.parse(Buffer.from(await vault.store.get(doneKey(draft.run))).toString());
+    const nonce = typeof done === 'object' && done !== null && 'nonce' in done ? done.nonce : undefined;
+    // Ours: another process has finished this commit already.
+    if (nonce === draft.nonce) return;
+  } catch (error) {
+    if (error instanceof TablevaultError && error.code === 'OBJECT_MISSING') return;
+    throw commitUnknown(vault, draft, doneKey(draft.run), error);
+  }
+  await vault.store.remove(outcomeKey(draft.run)).catch(() => undefined);
+  throw await lostRun(vault, draft, doneKey(draft.run));
+}
+
+async function lostRun(vault: Vault, draft: ManifestDraft, key: string): Promise<TablevaultError> {
+  const outcome: Outcome | undefined = await readOutcome(vault, draft.run);
+  if (outcome?.outcome === 'abandoned') {
+    return new TablevaultError('LOCKED', `the run ${draft.run} was given up by another process: ${outcome.reason}`, {
+      at: { object: key },
+      hint: 'Nothing of it was published. See that only one host runs the pipeline, then run again.',
+    });
+  }
+  return new TablevaultError('LOCKED', `the run ${draft.run} was committed by another process`, {
+    at: { object: key },
+    hint: 'Look at the newest snapshot with `tablevault ls`; see that only one host runs the pipeline.',
+  });
+}
+
+/** Where to begin to look for a free place. */
+export interface StartPlace {
+  readonly head: number;
+  readonly parent: ParentLink;
+}
+
+/**
+ * Puts the manifest at the first free place after the head. Also called to finish another's commit; both write the same bytes.
+ * @throws TablevaultError `COMMIT_UNKNOWN`.
+ */
+export async function publish(
+  vault: Vault,
+  draft: ManifestDraft,
+  start: StartPlace,
+  deps: CommitDeps,
+): Promise<Committed> {
+  const { head } = start;
+  try {
+    let { parent } = start;
+    for (let sequence = head + 1; ; sequence += 1) {
+      const retired = await readTombstone(vault.store, sequence);
+      if (retired?.nonce === draft.nonce) {
+        // Another process finished this commit for us, and the snapshot was retired since.
+        const { manifest } = placeManifest(draft, { sequence, parent: retired.parent });
+        return { manifest, key: snapshotKey(sequence), sha256: retired.sha256 };
+      }
+      if (retired !== undefined) {
+        parent = { sequence, sha256: retired.sha256 };
+        continue;
+      }
+      const key = snapshotKey(sequence);
+      const placed = placeManifest(draft, { sequence, parent });
+      const result = await putConfirmed(vault.store, key, placed.bytes, {
+        ...deps,
+        isMine: (stored) => parseManifest(stored, key).nonce === draft.nonce,
+      });
+      if (result.state === 'refused' || result.state === 'unknown') throw result.error;
+      const sha256 = sha256Hex(result.bytes);
+      if (result.state === 'other') {
+        parent = { sequence, sha256 };
+        continue;
+      }
+      if (await wasRetiredBefore(vault, sequence, sha256)) {
+        await vault.store.remove(key);
+        sequence -= 1;
+        continue;
+      }
+      const committed = { manifest: placed.manifest, key, sha256 };
+      await leaveHints(vault, committed, deps);
+      return committed;
+    }
+  } catch (error) {
+    throw commitUnknown(vault, draft, snapshotKey(head + 1), error);
+  }
+}
+
+/**
+ * The place after a head, with the link to it: the hash of its manifest, or the one its tombstone keeps.
+ * @throws TablevaultError `VAULT_CORRUPT` when the head cannot be read: nothing is built on damage.
+ */
+export async function placeAfter(vault: Vault, head: number): Promise<StartPlace> {
+  if (head === 0) return { head, parent: null };
+  const tombstone = await readTombstone(vault.store, head);
+  const { sha256 } = tombstone ?? (await readStoredManifest(vault, head));
+  return { head, parent: { sequence: head, sha256 } };
+}
+
+/**
+ * A put can only succeed at a retired place when the manifest there was already swept, thus after its tombstone was written:
+ * this look cannot miss it. When it cannot be taken, success stays success.
+ */
+async function wasRetiredBefore(vault: Vault, sequence: number, sha256: string): Promise<boolean> {
+  try {
+    if ((await vault.store.head(tombstoneKey(sequence))) === undefined) return false;
+    return (await readTombstone(vault.store, sequence))?.sha256 !== sha256;
+  } catch {
+    return false;
+  }
+}
+
+/** `done.json` and `latest.json` only spare searches: that they cannot be written is told and changes nothing. */
+async function leaveHints(vault: Vault, { manifest, sha256 }: Committed, deps: CommitDeps): Promise<void> {
+  const hint = {
+    formatVersion: 1,
+    sequence: manifest.sequence,
+    snapshot: manifest.snapshot,
+    nonce: manifest.nonce,
+    sha256,
+  };
+  const puts = [
+    vault.store.putNew(doneKey(manifest.run), canonicalBytes(hint), { retries: false }),
+    vault.store.replace(LATEST_KEY, canonicalBytes(hint)),
+  ];
+  for (const put of await Promise.allSettled(puts)) {
+    if (put.status === 'fulfilled') continue;
+    if (put.reason instanceof TablevaultError && put.reason.code === 'OBJECT_EXISTS') continue;
+    deps.emit?.({
+      type: 'log',
+      level: 'info',
+      message: `a hint of the vault could not be written: ${String(put.reason)}`,
+    });
+  }
+}
+
+function commitUnknown(vault: Vault, draft: ManifestDraft, object: string, cause: unknown): TablevaultError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new TablevaultError('COMMIT_UNKNOWN', `whether snapshot ${draft.snapshot} is published is not known: ${why}`, {
+    at: { vault: vault.store.uri, object },
+    cause,
+    hint: 'Nothing was deleted. When the destination answers again, the next `tablevault snapshot` finishes the commit; `tablevault ls` shows it then.',
+  });
+}

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { TablevaultError } from '../../core/errors.ts';
+import type { CallOptions } from '../../storage/store.ts';
+import { parseSealed, sealedBytes } from '../chain/seal.ts';
+import { readTombstone } from '../chain/tombstones.ts';
+import { RUN_ID, refsKey, runFolder } from '../layout.ts';
+import type { Vault } from '../vault.ts';
+
+/** `refs-<n>.json`: an earlier snapshot whose parts a run means to refer to. Protects those parts from being swept. */
+export const referenceSchema = z.object({
+  formatVersion: z.literal(1),
+  run: z.string().regex(RUN_ID),
+  snapshot: z.object({ sequence: z.int().positive(), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
+});
+export type Reference = Readonly<z.infer<typeof referenceSchema>>;
+
+/**
+ * Announces that a run refers to the parts of a snapshot, then looks whether the snapshot is being retired. Prune writes its
+ * tombstone first and lists the references after: one of the two sees the other.
+ * @returns false when the snapshot is retired: its parts must not be referred to.
+ */
+export async function declareReference(
+  vault: Vault,
+  run: string,
+  snapshot: Reference['snapshot'],
+  call: CallOptions = {},
+): Promise<boolean> {
+  const reference: Reference = { formatVersion: 1, run, snapshot };
+  const bytes = sealedBytes(reference);
+  for (let n = 0; ; n += 1) {
+    const key = refsKey(run, n);
+    try {
+      await vault.store.putNew(key, bytes, call);
+      break;
+    } catch (error) {
+      if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_EXISTS') throw error;
+      if (Buffer.from(bytes).equals(await vault.store.get(key, call))) break;
+    }
+  }
+  return (await readTombstone(vault.store, snapshot.sequence, call)) === undefined;
+}
+
+/** The references of a run. One that cannot be read is an error: what it protects is unknown. */
+export async function readReferences(vault: Vault, run: string, call: CallOptions = {}): Promise<Reference[]> {
+  const references: Reference[] = [];
+  for await (const { key } of vault.store.list(`${runFolder(run)}refs-`, call)) {
+    references.push(parseSealed(referenceSchema, await vault.store.get(key, call), key));
+  }
+  return references;
+}

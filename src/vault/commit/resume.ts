@@ -1,0 +1,46 @@
+import { TablevaultError } from '../../core/errors.ts';
+import type { CallOptions } from '../../storage/store.ts';
+import type { Vault } from '../vault.ts';
+import type { RunPlan } from './run.ts';
+import { listRuns, readOutcome, readPlan } from './run.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** A run that seems to begin later than now by more than this was dated by a wrong clock, and is not continued. */
+const CLOCK_TOLERANCE_MS = 5 * 60 * 1000;
+
+export interface ResumeQuery extends CallOptions {
+  readonly planHash: string;
+  /** A run that began longer ago is not continued: tonight's backup must not be made of yesterday's rows. */
+  readonly withinMs: number;
+  readonly nowMs: number;
+}
+
+/**
+ * The newest undecided run of the same plan that is young enough; undefined when there is none. Call it while holding the
+ * pipeline's lease: nobody else may be working on the run.
+ */
+export async function findResumable(vault: Vault, query: ResumeQuery): Promise<RunPlan | undefined> {
+  const oldest = query.nowMs - query.withinMs;
+  const oldestDay = dayOf(oldest - DAY_MS);
+  const runs = (await listRuns(vault, query)).filter((run) => run.slice(0, 8) >= oldestDay);
+  for (const run of runs.toReversed()) {
+    const plan = await planIfSound(vault, run, query);
+    if (plan === undefined || plan.planHash !== query.planHash) continue;
+    const startedMs = Date.parse(plan.startedAt);
+    if (startedMs < oldest || startedMs > query.nowMs + CLOCK_TOLERANCE_MS) continue;
+    if ((await readOutcome(vault, run, query)) === undefined) return plan;
+  }
+  return undefined;
+}
+
+/** A damaged plan is not continued; the run simply begins anew. */
+async function planIfSound(vault: Vault, run: string, call: CallOptions): Promise<RunPlan | undefined> {
+  try {
+    return await readPlan(vault, run, call);
+  } catch (error) {
+    if (error instanceof TablevaultError && error.code === 'VAULT_CORRUPT') return undefined;
+    throw error;
+  }
+}
+
+const dayOf = (ms: number): string => new Date(Math.max(0, ms)).toISOString().slice(0, 10).replaceAll('-', '');

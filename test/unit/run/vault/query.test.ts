@@ -1,0 +1,220 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formatRows, type QueryFormat } from '../../../../src/cli/query-format.ts';
+import { sha256Hex } from '../../../../src/core/digest.ts';
+import { TablevaultError } from '../../../../src/core/errors.ts';
+import { type QueriedTable, querySnapshot } from '../../../../src/run/vault/query.ts';
+import { createFolderStore } from '../../../../src/storage/folder.ts';
+import { createMemoryStore } from '../../../../src/storage/memory.ts';
+import type { Store } from '../../../../src/storage/store.ts';
+
+const VALUES = `
+  SELECT 1::BIGINT AS id, 9007199254740993::BIGINT AS big, 99999999999999999999999999999999999999::DECIMAL(38,0) AS wide,
+    -0.10::DECIMAL(10,2) AS money, TIMESTAMPTZ '1969-12-31 23:59:59.000001+00' AS instant, DATE '9999-12-31' AS day,
+    '\\x00\\xFF'::BLOB AS bytes, 'a "quoted", text' AS words, '' AS empty, NULL::VARCHAR AS nothing, 'NaN'::DOUBLE AS odd,
+    UUID '00000000-0000-0000-0000-0000000000ff' AS guid, TIME '01:02:03.5' AS clock, true AS flag
+  UNION ALL SELECT 2, -5, 0, 1, TIMESTAMPTZ '2024-01-01 00:00:00+00', DATE '0001-01-01', ''::BLOB, E'two\\nlines', 'x', 'y', 0.5,
+    UUID 'ffffffff-0000-0000-0000-000000000000', TIME '00:00:00', false`;
+
+let folder: string;
+let local: Store;
+let remote: Store;
+let tables: readonly QueriedTable[];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tablevault-query-test-'));
+  local = createFolderStore(join(folder, "it's a vault"));
+  remote = createMemoryStore();
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  const write = async (name: string, n: number, sql: string) => {
+    const file = join(folder, 'part.parquet');
+    await connection.run(`COPY (${sql}) TO '${file}' (FORMAT parquet)`);
+    const bytes = await readFile(file);
+    const key = `tables/${name}/${n}.parquet`;
+    await local.putNew(key, bytes);
+    await remote.putNew(key, bytes);
+    const run = '20260101T000000Z-00000000';
+    return {
+      key,
+      run,
+      rows: 1,
+      bytes: bytes.length,
+      sha256: sha256Hex(bytes),
+      range: null,
+      firstKey: null,
+      lastKey: null,
+      columns: {},
+    };
+  };
+  tables = [
+    { name: 'Gen_Documents', parts: [await write('Gen_Documents', 0, VALUES)] },
+    {
+      name: 'Select',
+      parts: [
+        await write('Select', 0, 'SELECT 1 AS n FROM range(5000)'),
+        await write('Select', 1, 'SELECT 2 AS n FROM range(10)'),
+      ],
+    },
+    { name: 'Empty', parts: [await write('Empty', 0, 'SELECT 1 AS n WHERE false')] },
+  ];
+  connection.closeSync();
+  instance.closeSync();
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function query(sql: string, format: QueryFormat = 'ndjson', store = local, known = tables): Promise<string> {
+  return querySnapshot({ store, tables: known, sql, signal: new AbortController().signal }, async (rows) => {
+    let text = '';
+    for await (const piece of formatRows(format, rows)) text += piece;
+    return text;
+  });
+}
+
+async function refusal(sql: string, store = local, known = tables): Promise<TablevaultError> {
+  const outcome = await query(sql, 'ndjson', store, known).catch((error: unknown) => error);
+  expect(outcome).toBeInstanceOf(TablevaultError);
+  return outcome as TablevaultError;
+}
+
+describe('query', () => {
+  it('gives every value exactly', async () => {
+    const [first, second] = (await query('SELECT * FROM Gen_Documents ORDER BY id'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(first).toEqual({
+      id: 1,
+      big: '9007199254740993',
+      wide: '99999999999999999999999999999999999999',
+      money: '-0.10',
+      instant: '1969-12-31T23:59:59.000001Z',
+      day: '9999-12-31',
+      bytes: 'AP8=',
+      words: 'a "quoted", text',
+      empty: '',
+      nothing: null,
+      odd: 'NaN',
+      guid: '00000000-0000-0000-0000-0000000000ff',
+      clock: '01:02:03.5',
+      flag: true,
+    });
+    expect(second).toMatchObject({ big: -5, wide: '0', instant: '2024-01-01T00:00:00Z', bytes: '', odd: 0.5 });
+  });
+
+  it('reads all parts of a table, whatever the table is called', async () => {
+    expect(await query('SELECT count(*) AS rows, sum(n) AS total FROM "Select"')).toBe('{"rows":5010,"total":5020}\n');
+  });
+
+  it('gives the same from a vault that is no folder', async () => {
+    expect(await query('SELECT count(*) AS rows FROM "Select"', 'ndjson', remote)).toBe('{"rows":5010}\n');
+  });
+
+  it('writes CSV by RFC 4180, in which null and the empty text differ', async () => {
+    const csv = await query('SELECT id, words, empty, nothing FROM Gen_Documents ORDER BY id', 'csv');
+    expect(csv).toBe('id,words,empty,nothing\r\n1,"a ""quoted"", text","",\r\n2,"two\nlines",x,y\r\n');
+  });
+
+  it('writes one JSON array, also of no rows', async () => {
+    expect(JSON.parse(await query('SELECT n FROM "Select"', 'json'))).toHaveLength(5010);
+    expect(JSON.parse(await query('SELECT * FROM Empty', 'json'))).toEqual([]);
+  });
+
+  it('writes a table with numbers to the right', async () => {
+    expect(await query('SELECT id, words FROM Gen_Documents ORDER BY id', 'table')).toBe(
+      'id  words\n--  ----------------\n 1  a "quoted", text\n 2  two lines\n',
+    );
+    expect(await query('SELECT * FROM Empty', 'table')).toBe('n\n-\n');
+  });
+
+  it('lists the tables and describes them', async () => {
+    expect(await query('SHOW TABLES')).toBe('{"name":"Empty"}\n{"name":"Gen_Documents"}\n{"name":"Select"}\n');
+    expect(await query('DESCRIBE gen_documents')).toContain('"column_type":"DECIMAL(38,0)"');
+  });
+
+  it('knows UTC as its time zone, wherever it runs', async () => {
+    expect(await query("SELECT strftime(instant, '%H:%M') AS t FROM Gen_Documents WHERE id = 2")).toBe(
+      '{"t":"00:00"}\n',
+    );
+  });
+
+  it('names near tables when one is unknown', async () => {
+    const error = await refusal('SELECT * FROM Gen_Document');
+    expect(error).toMatchObject({ code: 'USAGE', exitCode: 2 });
+    expect(error.hint).toContain('Gen_Documents');
+  });
+
+  it("passes on DuckDB's words about a wrong statement", async () => {
+    expect((await refusal('SELEC 1')).message).toContain('syntax error');
+    expect((await refusal('SELECT nix FROM Gen_Documents')).message).toContain('nix');
+    expect((await refusal('')).code).toBe('USAGE');
+    expect((await refusal('SELECT 1; SELECT 2')).message).toContain('one SQL statement');
+  });
+
+  it('can read nothing but the files of the snapshot', async () => {
+    const other = join(folder, 'other.csv');
+    await writeFile(other, 'a\n1\n');
+    for (const sql of [
+      `SELECT * FROM '${other}'`,
+      `SELECT * FROM read_text('${other}')`,
+      `SELECT * FROM glob('${folder}/*')`,
+      "SELECT * FROM 'https://127.0.0.1:1/x.parquet'",
+      `ATTACH '${join(folder, 'x.db')}'`,
+      'INSTALL httpfs',
+      'LOAD httpfs',
+      "SET memory_limit = '1GB'",
+    ]) {
+      expect((await refusal(sql)).code, sql).toBe('USAGE');
+    }
+  });
+
+  it('can write nothing, least of all over the files of the snapshot', async () => {
+    const part = local.localPath!(tables[0]!.parts[0]!.key);
+    const before = await readFile(part);
+    const target = part.replaceAll("'", "''");
+    for (const sql of [
+      `COPY (SELECT 1) TO '${target}'`,
+      `COPY Gen_Documents TO '${target}'`,
+      `EXPLAIN ANALYZE COPY Gen_Documents TO '${target}'`,
+      `COPY (SELECT 1) TO '${join(folder, randomUUID())}'`,
+      'CREATE TABLE t AS SELECT 1',
+      'DROP VIEW Gen_Documents',
+      `EXPORT DATABASE '${join(folder, 'export')}'`,
+    ]) {
+      expect((await refusal(sql)).code, sql).toBe('USAGE');
+    }
+    expect(Buffer.compare(await readFile(part), before)).toBe(0);
+  });
+
+  it('says which part is missing, short or changed', async () => {
+    const [table] = tables;
+    const part = table!.parts[0]!;
+    const having = (change: object) => [{ name: 'Gen_Documents', parts: [{ ...part, ...change }] }];
+    const sql = 'SELECT * FROM Gen_Documents';
+    for (const store of [local, remote]) {
+      const missing = await refusal(sql, store, having({ key: 'tables/Gen_Documents/9.parquet' }));
+      expect(missing).toMatchObject({ code: 'OBJECT_MISSING', exitCode: 7 });
+    }
+    expect((await refusal(sql, local, having({ bytes: part.bytes + 1 }))).code).toBe('VAULT_CORRUPT');
+    expect((await refusal(sql, remote, having({ sha256: '0'.repeat(64) }))).code).toBe('VAULT_CORRUPT');
+  });
+
+  it('ends when it is interrupted, and leaves no temporary files', async () => {
+    const before = (await readdir(tmpdir())).filter((name) => name.startsWith('tablevault-query-')).length;
+    const controller = new AbortController();
+    const reason = new TablevaultError('INTERRUPTED', 'stop');
+    setTimeout(() => controller.abort(reason), 100);
+    const endless = 'SELECT count(*) FROM range(1000000) a, range(1000000) b, Empty WHERE a.range + b.range = -1';
+    const asked = querySnapshot({ store: local, tables, sql: endless, signal: controller.signal }, async (rows) => {
+      for await (const _ of formatRows('csv', rows));
+    });
+    await expect(asked).rejects.toBe(reason);
+    const after = (await readdir(tmpdir())).filter((name) => name.startsWith('tablevault-query-')).length;
+    expect(after).toBe(before);
+  });
+});

@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { sha256Hex } from '../../../../src/core/digest.ts';
+import { applyRepair, planRepair } from '../../../../src/run/vault/repair.ts';
+import { verifyVault } from '../../../../src/run/vault/verify.ts';
+import { createMemoryStore } from '../../../../src/storage/memory.ts';
+import { commitSnapshot } from '../../../../src/vault/commit/commit.ts';
+import { partKey, snapshotKey } from '../../../../src/vault/layout.ts';
+import { contentOf } from '../../../torture/lib/wrap-store.ts';
+import { draft, memoryVault, partEntry, runId, tableEntry, testClock } from '../../vault/support.ts';
+
+const deps = { clock: testClock(true), persistence: { attempts: 2, firstPauseMs: 1, lastPauseMs: 1 } };
+
+/** Two snapshots with tables A, B, C; the second takes A over. */
+async function twoSnapshots() {
+  const store = createMemoryStore();
+  const vault = await memoryVault(store);
+  const table = async (run: string, name: string) => {
+    const content = randomBytes(30);
+    const sha256 = sha256Hex(content);
+    const key = partKey(name, run, 0, sha256);
+    await store.putNew(key, content);
+    return tableEntry([partEntry({ key, run, bytes: 30, sha256 })], { name });
+  };
+  const [one, two] = [runId(), runId()];
+  const first = await Promise.all(['A', 'B', 'C'].map((name) => table(one, name)));
+  await commitSnapshot(vault, draft({ run: one, snapshot: one, tables: first }), deps);
+  const second = [first[0]!, await table(two, 'B'), await table(two, 'C')];
+  await commitSnapshot(vault, draft({ run: two, snapshot: two, tables: second }), deps);
+  const key = (of: typeof first, n: number) => of[n]!.parts[0]!.key;
+  return { store, vault, a: key(first, 0), oldB: key(first, 1), c: key(second, 2) };
+}
+
+describe('repair', () => {
+  it('of a sound vault finds and changes nothing', async () => {
+    const { store, vault } = await twoSnapshots();
+    const before = await contentOf(store);
+    const plan = await planRepair(vault);
+    expect(plan).toEqual({ broken: [], beyond: [], rereads: [] });
+    await applyRepair(vault, plan, deps);
+    expect(await contentOf(store)).toEqual(before);
+  });
+
+  it('says first what is damaged, who needs it, and what has to be read again', async () => {
+    const { store, vault, a, oldB, c } = await twoSnapshots();
+    await store.replace(a, randomBytes(30));
+    await store.remove(oldB);
+    await store.replace(c, randomBytes(29));
+    const before = await contentOf(store);
+    const plan = await planRepair(vault);
+    expect(plan.broken).toMatchObject([
+      { key: a, table: 'A', snapshots: [1, 2], present: true, finding: { code: 'PART_HASH' } },
+      { key: oldB, table: 'B', snapshots: [1], present: false, finding: { code: 'PART_MISSING' } },
+      { key: c, table: 'C', snapshots: [2], present: true, finding: { code: 'PART_SIZE' } },
+    ]);
+    expect(plan.rereads).toEqual(['A', 'C']);
+    expect(await contentOf(store)).toEqual(before);
+  });
+
+  it('keeps the damaged bytes in quarantine, touches nothing sound, and then verify names what is missing', async () => {
+    const { store, vault, a } = await twoSnapshots();
+    const damaged = randomBytes(30);
+    await store.replace(a, damaged);
+    const before = await contentOf(store);
+    const { quarantined } = await applyRepair(vault, await planRepair(vault), deps);
+    expect(quarantined).toHaveLength(1);
+    expect(Buffer.from(await store.get(quarantined[0]!))).toEqual(damaged);
+    const after = await contentOf(store);
+    before.delete(a);
+    after.delete(quarantined[0]!);
+    expect(after).toEqual(before);
+    const { findings } = await verifyVault(vault, { level: 'files' });
+    expect(findings).toMatchObject([{ code: 'PART_MISSING', object: a }]);
+    // A second repair has nothing left to do.
+    expect((await applyRepair(vault, await planRepair(vault), deps)).quarantined).toEqual([]);
+  });
+
+  it('leaves damaged manifests alone and says so', async () => {
+    const { store, vault } = await twoSnapshots();
+    await store.replace(snapshotKey(1), Buffer.from('{'));
+    const plan = await planRepair(vault);
+    expect(plan.beyond).toMatchObject([{ code: 'MANIFEST_UNREADABLE', object: snapshotKey(1) }]);
+    const before = await contentOf(store);
+    await applyRepair(vault, plan, deps);
+    expect(await contentOf(store)).toEqual(before);
+  });
+});
