@@ -103,6 +103,16 @@ export class TablevaultError extends Error {
   }
 }
 
+/** Is what was thrown one of ours, with one of these codes? */
+export function hasCode(thrown: unknown, ...codes: readonly ErrorCode[]): thrown is TablevaultError {
+  return thrown instanceof TablevaultError && codes.includes(thrown.code);
+}
+
+/** May the step that threw this succeed if it is simply done again? */
+export function isRetryable(thrown: unknown): thrown is TablevaultError {
+  return thrown instanceof TablevaultError && thrown.retryable;
+}
+
 /** Anything thrown, as a TablevaultError; what is not one already is a bug of ours. */
 export function asTablevaultError(thrown: unknown): TablevaultError {
   if (thrown instanceof TablevaultError) return thrown;

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts';
-import { TablevaultError } from './errors.ts';
+import { isRetryable } from './errors.ts';
 
 /** How often a step is tried, and the pauses between: full jitter below a bound that doubles. */
 export interface RetryPolicy {
@@ -24,7 +24,7 @@ export async function withRetries<T>(policy: RetryPolicy, deps: RetryDeps, step:
     try {
       return await step();
     } catch (error) {
-      const again = error instanceof TablevaultError && error.retryable && attempt < policy.attempts;
+      const again = isRetryable(error) && attempt < policy.attempts;
       if (!again) throw error;
       await deps.clock.sleep(pauseMs(policy, attempt, deps.random), deps.signal);
     }

@@ -1,7 +1,7 @@
 /** From settings to an instance that can be read: discovery, identity, `$metadata`. */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
-import { TablevaultError } from '../core/errors.ts';
+import { hasCode, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { Auth, Pipeline } from '../core/pipeline.ts';
 import { type Model, parseMetadata } from '../odata/metadata.ts';
@@ -166,9 +166,7 @@ async function serviceWarnings(transport: Transport, tableApi: string, model: Mo
     const { bytes } = await transport.getBytes(tableApi, { purpose: 'the service document' });
     return crossCheck(model, parseServiceDocument(Buffer.from(bytes).toString('utf8')));
   } catch (thrown) {
-    const minor =
-      thrown instanceof TablevaultError &&
-      ['REQUEST_REFUSED', 'INSTANCE_ANSWER', 'AUTH_FORBIDDEN'].includes(thrown.code);
+    const minor = hasCode(thrown, 'REQUEST_REFUSED', 'INSTANCE_ANSWER', 'AUTH_FORBIDDEN');
     if (!minor) throw thrown;
     return [`the service document cannot be read, so $metadata alone tells which tables there are: ${thrown.message}`];
   }

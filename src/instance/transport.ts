@@ -5,7 +5,7 @@
  * iterator as a retryable error, and whoever reads it must redo the whole task: a part that was already handed on cannot be taken back.
  */
 import { setMaxListeners } from 'node:events';
-import { TablevaultError } from '../core/errors.ts';
+import { isRetryable, TablevaultError } from '../core/errors.ts';
 import { attempt, type Outcome } from './attempt.ts';
 import { readAll } from './body.ts';
 import { createDispatcher } from './dispatcher.ts';
@@ -127,7 +127,7 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
           step = stepAfter(outcome.verdict, history, origin);
           pauseAll(step, slot);
         } catch (thrown) {
-          if (!(thrown instanceof TablevaultError && thrown.retryable)) throw thrown;
+          if (!isRetryable(thrown)) throw thrown;
           step = stepAfter({ kind: 'again', afterMs: null, tries: null, error: thrown }, history, origin);
         } finally {
           if (!handedOver) slot.release();
@@ -241,7 +241,7 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
         try {
           return { url, status, headers, bytes: await readAll(body, maxBytes, place) };
         } catch (thrown) {
-          if (tried >= BODY_TRIES || !(thrown instanceof TablevaultError && thrown.retryable)) throw thrown;
+          if (tried >= BODY_TRIES || !isRetryable(thrown)) throw thrown;
           await clock.sleep(tuning.retry.baseMs * 2 ** tried * random(), deps.signal);
         } finally {
           cancel();

@@ -1,4 +1,4 @@
-import { type ErrorCode, TablevaultError } from '../core/errors.ts';
+import { type ErrorCode, hasCode } from '../core/errors.ts';
 import { compareGuidsAsSqlServer, parseGuid } from '../core/guid.ts';
 import type { TableSchema } from '../core/schema.ts';
 import type { Instance } from '../instance/open.ts';
@@ -148,5 +148,5 @@ const REFUSALS: readonly ErrorCode[] = ['REQUEST_REFUSED', 'AUTH_FORBIDDEN', 'BO
 
 /** Did the instance decline, or answer uselessly, rather than fail as a whole? */
 export function isRefusal(thrown: unknown): boolean {
-  return thrown instanceof TablevaultError && REFUSALS.includes(thrown.code);
+  return hasCode(thrown, ...REFUSALS);
 }

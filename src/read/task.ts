@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
-import { TablevaultError } from '../core/errors.ts';
+import { isRetryable, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { ParquetSettings } from '../core/pipeline.ts';
 import type { Instance } from '../instance/open.ts';
@@ -67,7 +67,7 @@ export async function readTask(task: ReadTask, context: ReadContext): Promise<Ta
       return await readOnce(task, context, tried);
     } catch (thrown) {
       context.signal.throwIfAborted();
-      if (!(thrown instanceof TablevaultError) || !thrown.retryable || tried >= TRIES) throw thrown;
+      if (!isRetryable(thrown) || tried >= TRIES) throw thrown;
       context.emit({
         type: 'warning',
         table: task.plan.table.name,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { TablevaultError } from '../core/errors.ts';
+import { putIfAbsent } from './conditional.ts';
 import type { CallOptions, Store } from './store.ts';
 
 const WRITERS = 3;
@@ -16,14 +17,7 @@ export async function probeCreateOnly(store: Store, call: CallOptions = {}): Pro
     Buffer.from(`probe of writer ${writer}, ${key}\n`),
   );
   // Tried again after a fault that may pass: a store that throttles is not an unsafe one.
-  const put = (bytes: Uint8Array) =>
-    store.putNew(key, bytes, { signal: call.signal }).then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof TablevaultError && error.code === 'OBJECT_EXISTS') return false;
-        throw error;
-      },
-    );
+  const put = (bytes: Uint8Array) => putIfAbsent(store, key, bytes, { signal: call.signal });
   try {
     const results = await Promise.allSettled(contents.slice(0, WRITERS).map(put));
     const fault = results.find((result) => result.status === 'rejected');

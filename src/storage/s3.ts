@@ -8,7 +8,7 @@ import {
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import { sha256Hex } from '../core/digest.ts';
-import { TablevaultError } from '../core/errors.ts';
+import { hasCode, isRetryable } from '../core/errors.ts';
 import { DEFAULT_RETRIES, type RetryPolicy, withRetries } from '../core/retry.ts';
 import { corrupt, objectExists } from './faults.ts';
 import { checkedKey, checkedPrefix } from './key.ts';
@@ -84,7 +84,7 @@ export function createS3Store(options: S3StoreOptions): Store {
       if (found.ContentLength === undefined) throw corrupt(place(key), 'the store does not tell its size');
       return { bytes: found.ContentLength, modifiedMs: found.LastModified?.getTime() ?? 0 };
     } catch (error) {
-      if (error instanceof TablevaultError && error.code === 'OBJECT_MISSING') return undefined;
+      if (hasCode(error, 'OBJECT_MISSING')) return undefined;
       throw error;
     }
   }
@@ -120,7 +120,7 @@ export function createS3Store(options: S3StoreOptions): Store {
       } catch (error) {
         const fault = s3Fault(error, 'reading', place(key), call.signal);
         failures = at > before ? 1 : failures + 1;
-        if (!(fault instanceof TablevaultError) || !fault.retryable || failures >= retries.attempts) throw fault;
+        if (!isRetryable(fault) || failures >= retries.attempts) throw fault;
         await clock.sleep(retries.firstPauseMs, call.signal);
       } finally {
         body.destroy?.();
@@ -175,7 +175,7 @@ export function createS3Store(options: S3StoreOptions): Store {
       } catch (error) {
         const fault = s3Fault(error, 'storing', place(key), file.signal);
         // The last answer may be lost and the object there.
-        const unclear = fault instanceof TablevaultError && fault.retryable;
+        const unclear = isRetryable(fault);
         if (unclear && (await head(key, file)) !== undefined) throw objectExists(place(key), fault);
         throw fault;
       }

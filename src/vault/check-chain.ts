@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import pLimit from 'p-limit';
 import { z } from 'zod';
 import { sha256Hex } from '../core/digest.ts';
-import { asTablevaultError, TablevaultError } from '../core/errors.ts';
+import { asTablevaultError, hasCode } from '../core/errors.ts';
 import { canonicalJson } from '../core/json.ts';
 import type { CallOptions } from '../storage/store.ts';
 import type { Manifest, ParentLink } from './chain/manifest.ts';
@@ -243,7 +243,7 @@ async function checkRuns(
       findings.notice('COMMIT_UNFINISHED', outcomeKey(run), `the next run publishes the snapshot of run ${run}`);
     }
   } catch (error) {
-    if (!(error instanceof TablevaultError) || error.code !== 'VAULT_CORRUPT') throw error;
+    if (!hasCode(error, 'VAULT_CORRUPT')) throw error;
     const object = String(error.at['object'] ?? vault.store.uri);
     if (!findings.list.some((finding) => finding.object === object)) {
       findings.add('OUTCOME_UNREADABLE', object, error.message);

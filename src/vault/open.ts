@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import { TablevaultError } from '../core/errors.ts';
+import { getIfPresent, putIfAbsent } from '../storage/conditional.ts';
 import { probeCreateOnly } from '../storage/probe.ts';
 import type { CallOptions, Store } from '../storage/store.ts';
 import { sealedBytes } from './chain/seal.ts';
@@ -42,11 +43,7 @@ export async function openVault(store: Store, options: OpenVaultOptions = {}): P
     createdAt: new Date((options.clock ?? systemClock).now()).toISOString(),
     tool: options.tool ?? 'unknown',
   };
-  try {
-    await store.putNew(VAULT_KEY, sealedBytes(info), call);
-  } catch (error) {
-    if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_EXISTS') throw error;
-  }
+  await putIfAbsent(store, VAULT_KEY, sealedBytes(info), call);
   // Read back: another process may have been first.
   const created = await readInfo(store, call);
   if (created !== undefined) return { store, info: created };
@@ -57,12 +54,8 @@ export async function openVault(store: Store, options: OpenVaultOptions = {}): P
 }
 
 async function readInfo(store: Store, call: CallOptions): Promise<VaultInfo | undefined> {
-  try {
-    return parseVaultInfo(await store.get(VAULT_KEY, call), VAULT_KEY);
-  } catch (error) {
-    if (error instanceof TablevaultError && error.code === 'OBJECT_MISSING') return undefined;
-    throw error;
-  }
+  const bytes = await getIfPresent(store, VAULT_KEY, call);
+  return bytes === undefined ? undefined : parseVaultInfo(bytes, VAULT_KEY);
 }
 
 /** A vault that lost its `vault.json` is not begun anew on top of its snapshots. */

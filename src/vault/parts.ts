@@ -1,5 +1,5 @@
 import { digestStream } from '../core/digest.ts';
-import { TablevaultError } from '../core/errors.ts';
+import { hasCode, TablevaultError } from '../core/errors.ts';
 import type { CallOptions } from '../storage/store.ts';
 import { partKey } from './layout.ts';
 import type { Vault } from './vault.ts';
@@ -24,7 +24,7 @@ export async function putPart(vault: Vault, part: NewPart, call: CallOptions = {
   try {
     await vault.store.putNewFile(key, part.file, { bytes: part.bytes, sha256: part.sha256, signal: call.signal });
   } catch (error) {
-    if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_EXISTS') throw error;
+    if (!hasCode(error, 'OBJECT_EXISTS')) throw error;
     const stored = await digestStream(vault.store.stream(key, call));
     if (stored.bytes !== part.bytes || stored.sha256 !== part.sha256) {
       throw new TablevaultError('VAULT_CORRUPT', `the stored part ${key} does not have the bytes of its name`, {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { sha256Hex } from '../core/digest.ts';
-import { TablevaultError } from '../core/errors.ts';
+import { hasCode, TablevaultError } from '../core/errors.ts';
 import type { CallOptions, Store } from '../storage/store.ts';
 import type { Manifest } from './chain/manifest.ts';
 import { parseManifest } from './chain/manifest.ts';
@@ -92,7 +92,7 @@ export async function readIfLive(
   try {
     return await readStoredManifest(vault, sequence, call);
   } catch (error) {
-    const missing = error instanceof TablevaultError && error.code === 'OBJECT_MISSING';
+    const missing = hasCode(error, 'OBJECT_MISSING');
     if (missing && (await readTombstone(vault.store, sequence, call)) !== undefined) return undefined;
     throw error;
   }

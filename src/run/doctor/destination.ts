@@ -1,7 +1,7 @@
 /** The destination: reached, tried out with a probe object of our own, and what is there. Nothing of a vault is touched. */
 import { statfs } from 'node:fs/promises';
 import type { Clock } from '../../core/clock.ts';
-import { TablevaultError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import { openStore } from '../../storage/open.ts';
 import { probeCreateOnly } from '../../storage/probe.ts';
 import type { Store } from '../../storage/store.ts';
@@ -50,8 +50,7 @@ async function whatIsThere(store: Store, clock: Clock, signal: AbortSignal): Pro
     const hours = Math.round((clock.now() - Date.parse(newest.manifest.finishedAt)) / 360_000) / 10;
     return `a vault with ${live.length} snapshots, the newest complete one ${hours} h old`;
   } catch (thrown) {
-    if (thrown instanceof TablevaultError && thrown.code === 'VAULT_NOT_FOUND')
-      return 'no vault yet; the first snapshot makes it';
+    if (hasCode(thrown, 'VAULT_NOT_FOUND')) return 'no vault yet; the first snapshot makes it';
     throw thrown;
   }
 }

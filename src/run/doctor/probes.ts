@@ -1,5 +1,5 @@
 /** What the instance's documentation leaves open, asked of the instance itself. */
-import { TablevaultError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import type { TableSchema } from '../../core/schema.ts';
 import type { Instance } from '../../instance/open.ts';
 import { compileQuery } from '../../odata/query.ts';
@@ -77,7 +77,7 @@ async function askDefaultFilters(
       const found = await findHiddenRows(table, filter, { instance, capabilities, signal });
       if (found.groups.length > 0) hiding.push(table.name);
     } catch (thrown) {
-      if (!(thrown instanceof TablevaultError) || thrown.code !== 'END_UNPROVEN') throw thrown;
+      if (!hasCode(thrown, 'END_UNPROVEN')) throw thrown;
       hiding.push(table.name);
     }
   }

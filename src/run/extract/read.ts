@@ -1,7 +1,7 @@
 /** The three ways in which `extract` reads: a number of rows, all rows into a stream of batches, all rows into Parquet files. */
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { TablevaultError } from '../../core/errors.ts';
+import { isRetryable, TablevaultError } from '../../core/errors.ts';
 import { resolveNextLink } from '../../odata/links.ts';
 import { compileQuery } from '../../odata/query.ts';
 import type { TaskSink, WriterPool } from '../../parquet/pool.ts';
@@ -117,7 +117,7 @@ export async function readLimited(
     } catch (thrown) {
       limited.sink.abort();
       context.signal.throwIfAborted();
-      if (!(thrown instanceof TablevaultError) || !thrown.retryable || tried >= TRIES) throw thrown;
+      if (!isRetryable(thrown) || tried >= TRIES) throw thrown;
       context.emit({ type: 'warning', table: choice.table.name, message: `${thrown.message}; reading it again` });
       await context.clock.sleep(FIRST_PAUSE_MS * 2 ** (tried - 1), context.signal);
     }

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { TablevaultError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import { canonicalBytes } from '../../core/json.ts';
 import type { Instance } from '../../instance/open.ts';
 import type { CachedProbe } from '../../read/probe.ts';
+import { getIfPresent } from '../../storage/conditional.ts';
 import { probeKey } from '../../vault/layout.ts';
 import type { Vault } from '../../vault/vault.ts';
 
@@ -33,13 +34,8 @@ export async function readCachedProbe(
   signal: AbortSignal,
 ): Promise<CachedProbe | undefined> {
   if (instance.version === null) return undefined;
-  let bytes: Uint8Array;
-  try {
-    bytes = await vault.store.get(probeKey(instance.tableApi), { signal });
-  } catch (thrown) {
-    if (thrown instanceof TablevaultError && thrown.code === 'OBJECT_MISSING') return undefined;
-    throw thrown;
-  }
+  const bytes = await getIfPresent(vault.store, probeKey(instance.tableApi), { signal });
+  if (bytes === undefined) return undefined;
   const parsed = cachedSchema.safeParse(parseJson(bytes));
   if (!parsed.success) return undefined;
   const { tableApi, version, metadataSha256, probedAt, table, capabilities } = parsed.data;
@@ -76,7 +72,7 @@ export async function storeProbe(
     await vault.store.replace(probeKey(instance.tableApi), canonicalBytes(cached), { signal });
   } catch (thrown) {
     // A role that may create but not replace does without the hint.
-    if (!(thrown instanceof TablevaultError) || thrown.code !== 'DESTINATION_DENIED') throw thrown;
+    if (!hasCode(thrown, 'DESTINATION_DENIED')) throw thrown;
   }
 }
 

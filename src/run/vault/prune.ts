@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import type { Clock } from '../../core/clock.ts';
-import { TablevaultError } from '../../core/errors.ts';
+import { hasCode, TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import type { CallOptions, ListedObject } from '../../storage/store.ts';
 import { writeTombstone } from '../../vault/chain/tombstones.ts';
@@ -198,8 +198,7 @@ async function mayLive(vault: Vault, run: string, signal: AbortSignal | undefine
     return plan !== undefined && (await isLeased(vault.store, plan.pipeline, { signal }));
   } catch (error) {
     // A run whose plan is damaged cannot be continued by anybody.
-    if (error instanceof TablevaultError && error.code === 'VAULT_CORRUPT' && error.at['object'] === planKey(run))
-      return false;
+    if (hasCode(error, 'VAULT_CORRUPT') && error.at['object'] === planKey(run)) return false;
     throw error;
   }
 }

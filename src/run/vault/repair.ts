@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import { sha256Hex } from '../../core/digest.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
+import { putSame } from '../../storage/conditional.ts';
 import type { CallOptions } from '../../storage/store.ts';
 import type { PartEntry, TableEntry } from '../../vault/chain/manifest.ts';
 import { verifyChain } from '../../vault/check-chain.ts';
@@ -97,12 +98,7 @@ async function quarantine(vault: Vault, key: string, call: CallOptions): Promise
   const bytes = await vault.store.get(key, { ...call, maxBytes: Number.MAX_SAFE_INTEGER });
   // Its own hash in the name: two damaged versions of one part do not meet.
   const to = `${QUARANTINE}${key}.${sha256Hex(bytes).slice(0, 12)}`;
-  try {
-    await vault.store.putNew(to, bytes, call);
-  } catch (error) {
-    if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_EXISTS') throw error;
-  }
-  if (Buffer.from(bytes).equals(await vault.store.get(to, { ...call, maxBytes: Number.MAX_SAFE_INTEGER }))) return to;
+  if (await putSame(vault.store, to, bytes, call)) return to;
   throw new TablevaultError('VAULT_CORRUPT', `the copy of ${key} in quarantine does not have its bytes`, {
     at: { object: to },
     hint: 'Nothing was removed. The store or the disk is faulty: look at that first.',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { TablevaultError } from '../../core/errors.ts';
+import { getIfPresent, putIfAbsent } from '../../storage/conditional.ts';
 import type { CallOptions, Store } from '../../storage/store.ts';
 import { RUN_ID, tombstoneKey } from '../layout.ts';
 import { parseSealed, sealedBytes } from './seal.ts';
@@ -31,13 +32,8 @@ export async function readTombstone(
   call: CallOptions = {},
 ): Promise<Tombstone | undefined> {
   const key = tombstoneKey(sequence);
-  let bytes: Uint8Array;
-  try {
-    bytes = await store.get(key, call);
-  } catch (error) {
-    if (error instanceof TablevaultError && error.code === 'OBJECT_MISSING') return undefined;
-    throw error;
-  }
+  const bytes = await getIfPresent(store, key, call);
+  if (bytes === undefined) return undefined;
   const tombstone = parseSealed(tombstoneSchema, bytes, key);
   if (tombstone.sequence === sequence) return tombstone;
   throw new TablevaultError('VAULT_CORRUPT', `${key} is the tombstone of sequence ${tombstone.sequence}`, {
@@ -52,9 +48,6 @@ export async function writeTombstone(
   tombstone: Omit<Tombstone, 'formatVersion'>,
   call: CallOptions = {},
 ): Promise<void> {
-  try {
-    await store.putNew(tombstoneKey(tombstone.sequence), sealedBytes({ formatVersion: 1, ...tombstone }), call);
-  } catch (error) {
-    if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_EXISTS') throw error;
-  }
+  const bytes = sealedBytes({ formatVersion: 1, ...tombstone });
+  await putIfAbsent(store, tombstoneKey(tombstone.sequence), bytes, call);
 }

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { z } from 'zod';
-import { TablevaultError } from '../../core/errors.ts';
+import { hasCode, TablevaultError } from '../../core/errors.ts';
+import { putSame } from '../../storage/conditional.ts';
 import type { CallOptions } from '../../storage/store.ts';
 import type { PartEntry } from '../chain/manifest.ts';
 import { partEntrySchema } from '../chain/manifest.ts';
@@ -48,14 +49,7 @@ export async function writeCheckpoint(
 ): Promise<number> {
   const bytes = sealedBytes({ formatVersion: 1, ...checkpoint });
   for (let number = n; number < n + MAX_TRIES; number += 1) {
-    const key = checkpointKey(run, checkpoint.table, number);
-    try {
-      await vault.store.putNew(key, bytes, call);
-      return number;
-    } catch (error) {
-      if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_EXISTS') throw error;
-      if (Buffer.from(bytes).equals(await vault.store.get(key, call))) return number;
-    }
+    if (await putSame(vault.store, checkpointKey(run, checkpoint.table, number), bytes, call)) return number;
   }
   throw new TablevaultError('LOCKED', `another process writes checkpoints of ${checkpoint.table} in run ${run}`, {
     at: { run, table: checkpoint.table },
@@ -112,7 +106,7 @@ async function readOne(vault: Vault, run: string, key: string, number: number, c
   try {
     checkpoint = parseSealed(checkpointSchema, await vault.store.get(key, call), key);
   } catch (error) {
-    const unreadable = error instanceof TablevaultError && ['VAULT_CORRUPT', 'OBJECT_MISSING'].includes(error.code);
+    const unreadable = hasCode(error, 'VAULT_CORRUPT', 'OBJECT_MISSING');
     if (!unreadable) throw error;
     return { key, reason: error.message };
   }

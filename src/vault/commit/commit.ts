@@ -1,8 +1,9 @@
 import type { Clock } from '../../core/clock.ts';
 import { sha256Hex } from '../../core/digest.ts';
-import { TablevaultError } from '../../core/errors.ts';
+import { hasCode, TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { canonicalBytes } from '../../core/json.ts';
+import { putIfAbsent } from '../../storage/conditional.ts';
 import type { Manifest, ManifestDraft, ParentLink } from '../chain/manifest.ts';
 import { manifestProblems, parseManifest, placeManifest } from '../chain/manifest.ts';
 import { readTombstone } from '../chain/tombstones.ts';
@@ -90,7 +91,7 @@ async function refuseSettled(vault: Vault, draft: ManifestDraft): Promise<void> 
     // Ours: another process has finished this commit already.
     if (nonce === draft.nonce) return;
   } catch (error) {
-    if (error instanceof TablevaultError && error.code === 'OBJECT_MISSING') return;
+    if (hasCode(error, 'OBJECT_MISSING')) return;
     throw commitUnknown(vault, draft, doneKey(draft.run), error);
   }
   await vault.store.remove(outcomeKey(draft.run)).catch(() => undefined);
@@ -201,12 +202,11 @@ async function leaveHints(vault: Vault, { manifest, sha256 }: Committed, deps: C
     sha256,
   };
   const puts = [
-    vault.store.putNew(doneKey(manifest.run), canonicalBytes(hint), { retries: false }),
+    putIfAbsent(vault.store, doneKey(manifest.run), canonicalBytes(hint), { retries: false }),
     vault.store.replace(LATEST_KEY, canonicalBytes(hint)),
   ];
   for (const put of await Promise.allSettled(puts)) {
     if (put.status === 'fulfilled') continue;
-    if (put.reason instanceof TablevaultError && put.reason.code === 'OBJECT_EXISTS') continue;
     deps.emit?.({
       type: 'log',
       level: 'info',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { TablevaultError } from '../../core/errors.ts';
+import { putSame } from '../../storage/conditional.ts';
 import type { CallOptions } from '../../storage/store.ts';
 import { parseSealed, sealedBytes } from '../chain/seal.ts';
 import { readTombstone } from '../chain/tombstones.ts';
@@ -27,16 +27,7 @@ export async function declareReference(
 ): Promise<boolean> {
   const reference: Reference = { formatVersion: 1, run, snapshot };
   const bytes = sealedBytes(reference);
-  for (let n = 0; ; n += 1) {
-    const key = refsKey(run, n);
-    try {
-      await vault.store.putNew(key, bytes, call);
-      break;
-    } catch (error) {
-      if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_EXISTS') throw error;
-      if (Buffer.from(bytes).equals(await vault.store.get(key, call))) break;
-    }
-  }
+  for (let n = 0; !(await putSame(vault.store, refsKey(run, n), bytes, call)); ) n += 1;
   return (await readTombstone(vault.store, snapshot.sequence, call)) === undefined;
 }
 

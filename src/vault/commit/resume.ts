@@ -1,4 +1,4 @@
-import { TablevaultError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';
 import type { Vault } from '../vault.ts';
 import type { RunPlan } from './run.ts';
@@ -38,7 +38,7 @@ async function planIfSound(vault: Vault, run: string, call: CallOptions): Promis
   try {
     return await readPlan(vault, run, call);
   } catch (error) {
-    if (error instanceof TablevaultError && error.code === 'VAULT_CORRUPT') return undefined;
+    if (hasCode(error, 'VAULT_CORRUPT')) return undefined;
     throw error;
   }
 }

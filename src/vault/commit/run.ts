@@ -3,6 +3,8 @@ import type { Clock } from '../../core/clock.ts';
 import { sha256Hex } from '../../core/digest.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import { canonicalBytes, canonicalJson } from '../../core/json.ts';
+import { getIfPresent, putSame } from '../../storage/conditional.ts';
+import { objectExists } from '../../storage/faults.ts';
 import type { CallOptions } from '../../storage/store.ts';
 import { manifestDraftSchema } from '../chain/manifest.ts';
 import { parseObject } from '../chain/parse.ts';
@@ -65,12 +67,8 @@ export async function beginRun(vault: Vault, begin: BeginRun, deps: CallOptions 
   const plan: RunPlan = { formatVersion: 1, ...begin, startedAt };
   const key = planKey(begin.run);
   const bytes = sealedBytes(plan);
-  try {
-    await vault.store.putNew(key, bytes, { signal: deps.signal });
-  } catch (error) {
-    if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_EXISTS') throw error;
-    // An earlier try of this very put, or another run with our id.
-    if (!Buffer.from(bytes).equals(await vault.store.get(key, { signal: deps.signal }))) throw error;
+  if (!(await putSame(vault.store, key, bytes, { signal: deps.signal }))) {
+    throw objectExists({ store: vault.store.uri, object: key });
   }
   return plan;
 }
@@ -149,14 +147,8 @@ async function readOptional<T>(
   parse: (bytes: Uint8Array, key: string) => T,
   call: CallOptions,
 ): Promise<T | undefined> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await vault.store.get(key, call);
-  } catch (error) {
-    if (error instanceof TablevaultError && error.code === 'OBJECT_MISSING') return undefined;
-    throw error;
-  }
-  return parse(bytes, key);
+  const bytes = await getIfPresent(vault.store, key, call);
+  return bytes === undefined ? undefined : parse(bytes, key);
 }
 
 function misplaced(key: string, run: string): never {

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { TablevaultError } from '../../core/errors.ts';
+import { hasCode, TablevaultError } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';
 import type { Manifest } from '../chain/manifest.ts';
 import { readTombstone, type Tombstone } from '../chain/tombstones.ts';
@@ -149,7 +149,7 @@ async function readRun(vault: Vault, run: string, call: CallOptions) {
       const again = await readOutcome(vault, run, call);
       return { outcome: again, references, settled: true };
     } catch (error) {
-      if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_MISSING' || attempt === 3) throw error;
+      if (!hasCode(error, 'OBJECT_MISSING') || attempt === 3) throw error;
     }
   }
 }
@@ -159,7 +159,7 @@ async function manifestOf(vault: Vault, sequence: number, retired: boolean, call
   try {
     return await readStoredManifest(vault, sequence, call);
   } catch (error) {
-    const gone = error instanceof TablevaultError && error.code === 'OBJECT_MISSING';
+    const gone = hasCode(error, 'OBJECT_MISSING');
     if (gone && (retired || (await readTombstone(vault.store, sequence, call)) !== undefined)) return undefined;
     throw new TablevaultError('VAULT_CORRUPT', `${snapshotKey(sequence)} cannot be read, so nothing is pruned`, {
       at: { vault: vault.store.uri, object: snapshotKey(sequence) },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { TablevaultError } from '../../core/errors.ts';
+import { putIfAbsent } from '../../storage/conditional.ts';
 import type { CallOptions } from '../../storage/store.ts';
-import { parseSealed, sealedBytes } from '../chain/seal.ts';
+import { sealedBytes } from '../chain/seal.ts';
 import { PINS, pinKey, RUN_ID, sequenceOf, tombstoneKey } from '../layout.ts';
 import type { Vault } from '../vault.ts';
 
@@ -25,11 +25,7 @@ export async function pinSnapshot(
   pin: Omit<Pin, 'formatVersion'>,
   call: CallOptions = {},
 ): Promise<boolean> {
-  try {
-    await vault.store.putNew(pinKey(pin.sequence), sealedBytes({ formatVersion: 1, ...pin }), call);
-  } catch (error) {
-    if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_EXISTS') throw error;
-  }
+  await putIfAbsent(vault.store, pinKey(pin.sequence), sealedBytes({ formatVersion: 1, ...pin }), call);
   if ((await vault.store.head(tombstoneKey(pin.sequence), call)) === undefined) return true;
   await vault.store.remove(pinKey(pin.sequence), call);
   return false;
@@ -47,14 +43,4 @@ export async function readPinned(vault: Vault, call: CallOptions = {}): Promise<
     if (sequence !== undefined) pinned.add(sequence);
   }
   return pinned;
-}
-
-/** What a pin says; undefined when there is none. */
-export async function readPin(vault: Vault, sequence: number, call: CallOptions = {}): Promise<Pin | undefined> {
-  try {
-    return parseSealed(pinSchema, await vault.store.get(pinKey(sequence), call), pinKey(sequence));
-  } catch (error) {
-    if (error instanceof TablevaultError && error.code === 'OBJECT_MISSING') return undefined;
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
-import { TablevaultError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import { canonicalBytes } from '../../core/json.ts';
+import { putIfAbsent } from '../../storage/conditional.ts';
 import type { CallOptions, Store } from '../../storage/store.ts';
 import type { Tombstone } from '../chain/tombstones.ts';
 import { doneKey, snapshotKey } from '../layout.ts';
@@ -62,7 +63,7 @@ async function tryRemove(store: Store, key: string, call: CallOptions): Promise<
     await store.remove(key, call);
     return true;
   } catch (error) {
-    if (error instanceof TablevaultError && error.code === 'DESTINATION_DENIED') return false;
+    if (hasCode(error, 'DESTINATION_DENIED')) return false;
     throw error;
   }
 }
@@ -70,9 +71,6 @@ async function tryRemove(store: Store, key: string, call: CallOptions): Promise<
 /** Makes sure that `done.json` says that the run is over: without its outcome, a process that slept could commit it again. */
 async function settle(store: Store, tombstone: Tombstone, call: CallOptions): Promise<void> {
   const { run, sequence, snapshot, nonce, sha256 } = tombstone;
-  try {
-    await store.putNew(doneKey(run), canonicalBytes({ formatVersion: 1, sequence, snapshot, nonce, sha256 }), call);
-  } catch (error) {
-    if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_EXISTS') throw error;
-  }
+  const done = canonicalBytes({ formatVersion: 1, sequence, snapshot, nonce, sha256 });
+  await putIfAbsent(store, doneKey(run), done, call);
 }

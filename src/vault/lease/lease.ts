@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../../core/clock.ts';
-import { asTablevaultError, TablevaultError } from '../../core/errors.ts';
+import { asTablevaultError, hasCode, TablevaultError } from '../../core/errors.ts';
 import { canonicalBytes } from '../../core/json.ts';
+import { putIfAbsent } from '../../storage/conditional.ts';
 import type { CallOptions, Store } from '../../storage/store.ts';
 import { parseObject } from '../chain/parse.ts';
 import { lockFolder, lockKey, sequenceOf } from '../layout.ts';
@@ -102,13 +103,7 @@ export async function acquireLease(store: Store, name: string, options: LeaseOpt
   /** Creates a generation and returns whose it is in the end, ours or another's. */
   async function createGeneration(number: number, record: LeaseRecord, how: CallOptions): Promise<LeaseRecord> {
     const key = lockKey(name, number);
-    try {
-      await store.putNew(key, canonicalBytes(record), how);
-      return record;
-    } catch (error) {
-      if (!(error instanceof TablevaultError) || error.code !== 'OBJECT_EXISTS') throw error;
-      return readRecord(store, key, how);
-    }
+    return (await putIfAbsent(store, key, canonicalBytes(record), how)) ? record : readRecord(store, key, how);
   }
 
   /** Best effort: a writer role may lack the right to delete. */
@@ -217,10 +212,9 @@ async function newestGeneration(store: Store, name: string, call: CallOptions): 
     try {
       return { ...newest, record: await readRecord(store, newest.key, call) };
     } catch (error) {
-      if (error instanceof TablevaultError && error.code === 'VAULT_CORRUPT')
-        return { ...newest, record: damaged(name) };
+      if (hasCode(error, 'VAULT_CORRUPT')) return { ...newest, record: damaged(name) };
       // Renewed and removed since it was listed: look again.
-      const removed = error instanceof TablevaultError && error.code === 'OBJECT_MISSING';
+      const removed = hasCode(error, 'OBJECT_MISSING');
       if (!removed || attempt === 5) throw error;
     }
   }
