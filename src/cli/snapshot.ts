@@ -13,7 +13,6 @@ import { progressModeOf, startProgress, warningText } from './progress.ts';
 interface Options {
   readonly destination?: string;
   readonly tables?: string[];
-  readonly full?: true;
   readonly allowPartial?: true;
   readonly fresh?: true;
   readonly json?: true;
@@ -32,7 +31,6 @@ export function addSnapshot(program: Command, context: CliContext): void {
     .argument('<pipeline>', 'pipeline file (YAML)')
     .option('--destination <uri>', "folder or s3://bucket/prefix, in place of the pipeline's")
     .option('--tables <globs>', 'tables to read, of those the pipeline selects; separated by commas', globList)
-    .option('--full', 'read every table whole, whatever the last snapshot holds')
     .option('--allow-partial', 'publish a snapshot marked incomplete when tables fail (still exits 5)')
     .option('--fresh', 'do not continue an unfinished run')
     .addOption(jsonOption())
@@ -60,7 +58,6 @@ async function snapshot(context: CliContext, file: string, options: Options): Pr
       pipeline,
       {
         ...(tables === undefined ? {} : { tables }),
-        full: options.full === true,
         allowPartial: options.allowPartial === true,
         fresh: options.fresh === true,
       },

@@ -55,6 +55,14 @@ export interface Limits {
   readonly deadlineMs: number;
 }
 
+/** A row may take this share of the memory that the pipeline allows. */
+const ROW_SHARE = 10;
+
+/** Bytes that one row may take as JSON before its table fails. */
+export function maxRowBytesOf({ memoryMb }: Pick<Limits, 'memoryMb'>): number {
+  return Math.floor((memoryMb * 1024 * 1024) / ROW_SHARE);
+}
+
 export interface ParquetSettings {
   readonly types: TypeProfile;
   readonly compression: 'zstd' | 'snappy' | 'gzip' | 'uncompressed';

@@ -54,6 +54,27 @@ export interface ColumnStats {
   readonly max?: string;
 }
 
+export interface SinkHooks {
+  /** Rows decoded since the last call. */
+  readonly onRows?: (rows: number) => void;
+  /** A property that no column is named for; once each. */
+  readonly onUnknown?: (property: string) => void;
+}
+
+/** Where one task's responses go: each is `begin`, any number of `write`, `end`; then `finish` gives the parts. */
+export interface TaskSink {
+  /** Begins a response. A row with the key `exclude` is left out: it came with the range before. */
+  begin(exclude: Guid | null): void;
+  /** Bytes of the body; resolves when more may come. The bytes are copied. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** The body has ended: resolves once it is decoded, rejects when it was not complete and valid. */
+  end(): Promise<PageEnd>;
+  /** No more responses: the parts, at least one. */
+  finish(): Promise<readonly LocalPart[]>;
+  /** Gives the task up; its files are removed. */
+  abort(): void;
+}
+
 export type ToWriter =
   | { readonly type: 'begin'; readonly exclude: Guid | null }
   /** So many bytes stand in the next slot of the shared memory. */

@@ -5,8 +5,7 @@ import { BATCH_ROWS, Batch, type ColumnBuffer } from '../decode/columns.ts';
 import { guidAt, guidWords, isKey, KeyWatch } from '../decode/keys.ts';
 import { ResponseDecoder } from '../decode/response.ts';
 import { valueText } from '../decode/values.ts';
-import type { SinkHooks, TaskSink } from '../parquet/pool.ts';
-import type { LocalPart, PageEnd, TaskSpec } from '../parquet/task.ts';
+import type { LocalPart, PageEnd, SinkHooks, TaskSink, TaskSpec } from '../parquet/task.ts';
 
 /** Bytes of text and binary a batch may hold before it is handed on, whatever its rows. */
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;

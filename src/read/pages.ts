@@ -3,8 +3,7 @@ import type { Guid } from '../core/guid.ts';
 import { compareGuidsAsSqlServer } from '../core/guid.ts';
 import type { Transport } from '../instance/transport.ts';
 import { resolveNextLink } from '../odata/links.ts';
-import type { TaskSink } from '../parquet/pool.ts';
-import type { PageEnd } from '../parquet/task.ts';
+import type { PageEnd, TaskSink } from '../parquet/task.ts';
 import type { Answer } from '../scan/end.ts';
 import type { KeyRange } from '../scan/ranges.ts';
 

@@ -8,11 +8,11 @@ import type { Instance } from '../instance/open.ts';
 import { allOf } from '../odata/filters.ts';
 import { compileQuery } from '../odata/query.ts';
 import { settleDuplicates } from '../parquet/duplicates.ts';
-import type { TaskSink, WriterPool } from '../parquet/pool.ts';
-import type { LocalPart, TaskSpec } from '../parquet/task.ts';
+import type { WriterPool } from '../parquet/pool.ts';
+import type { LocalPart, TaskSink, TaskSpec } from '../parquet/task.ts';
 import { type Confirmation, judgeByCount, judgeEnd, type Proof } from '../scan/end.ts';
 import type { Capabilities, TablePlan } from '../scan/plan.ts';
-import { ALL_KEYS, type KeyRange, rangeFilter } from '../scan/ranges.ts';
+import { type KeyRange, rangeFilter } from '../scan/ranges.ts';
 import { scanKeys } from './keys.ts';
 import { type ReadAnswer, readAnswer } from './pages.ts';
 import { readSmall } from './small.ts';
@@ -328,6 +328,3 @@ function unproven(plan: TablePlan, why: string): TablevaultError {
     hint: 'Rows may have changed meanwhile, or the rights of the identity cut its answers: check its "Show more than … rows" permissions.',
   });
 }
-
-/** The whole of a table, for a plan that starts over in the safe way. */
-export const WHOLE_TABLE: readonly KeyRange[] = [ALL_KEYS];

@@ -1,6 +1,7 @@
 /** A host whose clock is ten years off, in either direction: snapshots are whole, in order, and nothing younger is lost to them. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
+import type { Emit } from '../../src/core/events.ts';
 import { readPipeline } from '../../src/pipeline/read.ts';
 import { runSnapshot } from '../../src/run/snapshot/snapshot.ts';
 import { listSnapshots } from '../../src/run/vault/list.ts';
@@ -23,11 +24,10 @@ it('a clock that is ten years off changes no snapshot, no order, and keeps no lo
     const clock: Clock = { ...systemClock, now: () => Date.now() + offsetMs };
     const stop = new AbortController();
     let parts = 0;
-    const emit: Parameters<typeof runSnapshot>[2]['emit'] = ({ type }) => {
+    const emit: Emit = ({ type }) => {
       if (type === 'tableDone' && ++parts === interruptAfter) stop.abort(new Error('stop here'));
     };
-    const options = { full: false, allowPartial: false, fresh: false };
-    return runSnapshot(pipeline, options, { clock, emit, signal: stop.signal });
+    return runSnapshot(pipeline, {}, { clock, emit, signal: stop.signal });
   };
 
   expect((await take(TEN_YEARS, 1)).report.snapshot).toBeNull();

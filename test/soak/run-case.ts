@@ -66,8 +66,7 @@ export async function runCase(one: SoakCase): Promise<SoakResult> {
     const watch = watcher(one, demo);
     const deps = { clock, emit: watch, signal: controller.signal, tuning: TUNING, lockFolder: folder };
     const pipeline = pipelineOf(one, demo, folder);
-    const options = { full: false, allowPartial: false, fresh: false };
-    const { report, error } = await runSnapshot(pipeline, options, deps);
+    const { report, error } = await runSnapshot(pipeline, {}, deps);
     demo.stopWriter();
     const published = await publishedFiles(folder);
     if (error !== null) {

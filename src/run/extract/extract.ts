@@ -5,22 +5,24 @@ import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
-import type { Pipeline } from '../../core/pipeline.ts';
+import { maxRowBytesOf, type Pipeline } from '../../core/pipeline.ts';
 import { type Instance, openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { combineParts } from '../../parquet/combine.ts';
 import { WriterPool } from '../../parquet/pool.ts';
-import type { LocalPart } from '../../parquet/task.ts';
+import type { LocalPart, SinkHooks, TaskSpec } from '../../parquet/task.ts';
 import { BatchSink } from '../../read/batch-sink.ts';
 import { type PlannedTable, planTables } from '../../read/plan.ts';
 import { probeInstance } from '../../read/probe.ts';
 import type { ReadContext } from '../../read/task.ts';
+import { type Consistency, consistencyOf } from '../../scan/consistency.ts';
 import { rangeKey } from '../../scan/plan.ts';
 import { arrowFormat } from './arrow.ts';
 import { chooseExtract, type ExtractChoice } from './choice.ts';
 import type { ExtractFormat, FormatOptions, RowFormat } from './format.ts';
 import type { ExtractOutput } from './output.ts';
-import { limitedSpec, type OpenPool, type ReadRows, readLimited, readParts, readWhole } from './read.ts';
+import { limitedSpec, type ReadRows, readLimited, readParts, readWhole } from './read.ts';
+import { createRowWriter } from './row-writer.ts';
 import { csvFormat, ndjsonFormat } from './text.ts';
 
 export interface ExtractOptions {
@@ -47,15 +49,13 @@ export interface ExtractReport {
   readonly columns: number;
   readonly bytes: number;
   /** Is the whole table there, its end proven? Null where only some rows were asked for. */
-  readonly consistency: 'exact' | 'best-effort' | null;
+  readonly consistency: Consistency | null;
   readonly requests: number;
   readonly bytesReceived: number;
   readonly durationMs: number;
   readonly warnings: readonly string[];
 }
 
-/** A row may take this share of the memory that the pipeline allows, as in a snapshot. */
-const ROW_SHARE = 10;
 /** No limit on the rows of a file. */
 const ONE_FILE = 2 ** 40;
 
@@ -107,7 +107,7 @@ export async function extractTable(
       rows: read.rows,
       columns: choice.output.length,
       bytes: output.bytes,
-      consistency: limit === undefined ? consistencyOf(choice, read, format === 'parquet') : null,
+      consistency: limit === undefined ? consistencyOfRead(choice, read, format) : null,
       requests: stats.requests,
       bytesReceived: stats.wireBytes,
       durationMs,
@@ -143,7 +143,7 @@ async function prepare({ pipeline, options, deps, instance, tempDir, choice }: J
   if (planned === undefined) throw new TablevaultError('BUG', `no plan was made for ${choice.table.name}`);
   if (planned.refusal !== null) throw planned.refusal;
   for (const message of planned.warnings) emit({ type: 'warning', table: choice.table.name, message });
-  const maxRowBytes = Math.floor((pipeline.limits.memoryMb * 1024 * 1024) / ROW_SHARE);
+  const maxRowBytes = maxRowBytesOf(pipeline.limits);
   const parquet = { ...pipeline.parquet, partRows: ONE_FILE };
   const { capabilities } = probe;
   return { planned, context: { instance, parquet, capabilities, clock, emit, signal, tempDir, maxRowBytes } };
@@ -164,40 +164,21 @@ async function toBatches(
     profile: context.parquet.types,
     toFile: output.isFile && !output.name.endsWith('.arrows'),
   };
-  let format = formatOf(form, settings);
   let lastFault = '';
   const emit: Emit = (event) => {
     if (event.type === 'warning') lastFault = event.message;
     context.emit(event);
   };
-  const write = async (chunks: readonly Uint8Array[]) => {
-    deps.signal.throwIfAborted();
-    for (const chunk of chunks) await output.write(chunk);
-  };
-  const begin = async () => {
-    if (!(await output.restart())) throw cannotTakeBack(table.name, lastFault);
-    format = formatOf(form, settings);
-  };
-  // The head goes out with the first rows, so that a read that fails at once leaves nothing behind.
-  let headed = false;
-  const head = async () => {
-    if (headed) return;
-    headed = true;
-    await write(format.head());
-  };
-  const open = async (spec: Parameters<OpenPool['open']>[0], hooks: Parameters<OpenPool['open']>[1] = {}) => {
-    await begin();
-    headed = false;
-    return new BatchSink({
-      spec,
-      hooks,
-      eager: format.eager,
-      ...(limit === undefined ? {} : { maxRows: limit }),
-      take: async (batch) => {
-        await head();
-        await write(format.rows(batch));
-      },
-    });
+  const writer = createRowWriter({
+    output,
+    createFormat: () => formatOf(form, settings),
+    cannotTakeBack: () => cannotTakeBack(table.name, lastFault),
+    signal: deps.signal,
+  });
+  const open = async (spec: TaskSpec, hooks: SinkHooks = {}) => {
+    await writer.begin();
+    const maxRows = limit === undefined ? {} : { maxRows: limit };
+    return new BatchSink({ spec, hooks, eager: writer.eager, take: (batch) => writer.write(batch), ...maxRows });
   };
   const reading: ReadContext = { ...context, emit, pool: { open } };
   const read =
@@ -207,8 +188,7 @@ async function toBatches(
           const sink = await open(limitedSpec(choice, reading, limit));
           return { sink, full: () => sink.full, handOver: () => sink.handOver() };
         });
-  await head();
-  await write(format.tail());
+  await writer.end();
   return read;
 }
 
@@ -267,13 +247,9 @@ async function oneFile(
 }
 
 /** A stream of rows without order cannot be looked through for rows that came twice; files were. */
-function consistencyOf(
-  { table }: ExtractChoice,
-  { proofs, ascending }: ReadRows,
-  inFiles: boolean,
-): 'exact' | 'best-effort' {
-  const proven = proofs.every((proof) => proof !== 'none' && proof !== 'short-page');
-  return proven && (ascending || inFiles) && table.key.length > 0 ? 'exact' : 'best-effort';
+function consistencyOfRead({ table }: ExtractChoice, { proofs, ascending }: ReadRows, format: ExtractFormat) {
+  const duplicatesRuledOut = ascending || format === 'parquet';
+  return consistencyOf({ keyed: table.key.length > 0, proofs, duplicatesRuledOut });
 }
 
 function cannotTakeBack(table: string, why: string): TablevaultError {

@@ -4,8 +4,8 @@ import pLimit from 'p-limit';
 import { isRetryable, TablevaultError } from '../../core/errors.ts';
 import { resolveNextLink } from '../../odata/links.ts';
 import { compileQuery } from '../../odata/query.ts';
-import type { TaskSink, WriterPool } from '../../parquet/pool.ts';
-import type { LocalPart, TaskSpec } from '../../parquet/task.ts';
+import type { LocalPart, TaskSink, TaskSpec } from '../../parquet/task.ts';
+import { fallbackPlan } from '../../read/fallback.ts';
 import type { PlannedTable } from '../../read/plan.ts';
 import { type ReadContext, readTask, type TaskResult } from '../../read/task.ts';
 import type { Proof } from '../../scan/end.ts';
@@ -51,33 +51,33 @@ export async function readParts(
     const settled = await Promise.allSettled(read);
     const failed = settled.find((result) => result.status === 'rejected');
     if (failed === undefined) results = settled.map((result) => (result as PromiseFulfilledResult<TaskResult>).value);
-    else results = [await readFallingBack(planned, safePlan(plan, failed.reason), context)];
+    else results = [await readAnotherWay(planned, plan, failed.reason, context)];
   }
   return { ...summed(results), parts: results.flatMap(({ parts }) => parts) };
 }
 
-/** By the plan; when the instance turns out not to bear it, once more in the safe way. */
+/** By the plan; when the instance turns out not to bear it, once more in the way that is left. */
 async function readFallingBack(planned: PlannedTable, plan: TablePlan, context: ReadContext): Promise<TaskResult> {
   const [range = ALL_KEYS] = plan.ranges;
   const task = { plan, range, fingerprint: planned.fingerprint, id: `whole-${plan.table.name}` };
   try {
     return await readTask(task, context);
   } catch (thrown) {
-    const safe = safePlan(plan, thrown);
-    context.emit({ type: 'warning', table: plan.table.name, message: `reading it another way: ${safe.reason}` });
-    return await readTask({ ...task, plan: safe, range: ALL_KEYS, id: `safe-${plan.table.name}` }, context);
+    return readAnotherWay(planned, plan, thrown, context);
   }
 }
 
-/** The plan that is left after an error; throws the error again when there is none. */
-function safePlan(plan: TablePlan, thrown: unknown): TablePlan {
-  if (thrown instanceof TablevaultError) {
-    const whole = { ...plan, strategy: 'stream', ranges: [ALL_KEYS], pageRows: null, reason: thrown.message } as const;
-    if (thrown.code === 'ORDER_DISPROVED' && plan.strategy === 'ranges') return whole;
-    if (thrown.code === 'REQUEST_REFUSED' && plan.keyColumn !== null) return { ...whole, keyColumn: null };
-    if (thrown.code === 'END_UNPROVEN' && plan.strategy === 'chain') return whole;
-  }
-  throw thrown;
+async function readAnotherWay(
+  { fingerprint }: PlannedTable,
+  plan: TablePlan,
+  thrown: unknown,
+  context: ReadContext,
+): Promise<TaskResult> {
+  const fallback = fallbackPlan(plan, thrown);
+  if (fallback === undefined) throw thrown;
+  const { name } = plan.table;
+  context.emit({ type: 'warning', table: name, message: `reading it another way: ${fallback.reason}` });
+  return readTask({ plan: fallback, range: ALL_KEYS, fingerprint, id: `another-way-${name}` }, context);
 }
 
 function summed(results: readonly TaskResult[]): ReadRows {
@@ -179,5 +179,3 @@ export function limitedSpec(choice: ExtractChoice, context: ReadContext, limit: 
     maxRowBytes: context.maxRowBytes,
   };
 }
-
-export type OpenPool = Pick<WriterPool, 'open'>;

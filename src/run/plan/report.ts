@@ -10,6 +10,7 @@ import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { chooseTables, type PlannedTable, planTables } from '../../read/plan.ts';
 import { probeInstance } from '../../read/probe.ts';
 import { readTableSizes } from '../../read/sizes.ts';
+import { type Consistency, consistencyOf } from '../../scan/consistency.ts';
 import { openStore } from '../../storage/open.ts';
 import type { Manifest } from '../../vault/chain/manifest.ts';
 import { openVault } from '../../vault/open.ts';
@@ -41,7 +42,7 @@ export interface PlanLine extends TableForecast {
   /** In the instance's database, by `Dmv_Table_Info`. */
   readonly databaseBytes: number | null;
   /** What the manifest will say, if all goes well. */
-  readonly consistency: 'exact' | 'best-effort';
+  readonly consistency: Consistency;
   /** Why it is read so. */
   readonly reason: string;
   /** Why it will fail as things are; null when nothing speaks against it. */
@@ -166,7 +167,10 @@ function lineOf(planned: PlannedTable, context: LineContext): PlanLine {
     rows,
     rowsFrom: plan.estimate?.source ?? null,
     databaseBytes: sizes?.get(table.name) ?? null,
-    consistency: table.key.length === 0 || plan.strategy === 'chain' ? 'best-effort' : 'exact',
+    consistency: consistencyOf({
+      keyed: table.key.length > 0,
+      proofs: [plan.strategy === 'chain' ? 'short-page' : 'closing-read'],
+    }),
     reason: plan.reason,
     refusal: planned.refusal?.message ?? null,
     warnings: planned.warnings,

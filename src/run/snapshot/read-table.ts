@@ -1,15 +1,16 @@
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { LimitFunction } from 'p-limit';
-import { TablevaultError } from '../../core/errors.ts';
 import { referencesOf } from '../../odata/references.ts';
 import type { LocalPart } from '../../parquet/task.ts';
 import { parquetTypeName } from '../../parquet/types.ts';
+import { fallbackPlan } from '../../read/fallback.ts';
 import type { PlannedTable } from '../../read/plan.ts';
 import { type ReadContext, readTask, type TaskResult } from '../../read/task.ts';
+import { consistencyOf } from '../../scan/consistency.ts';
 import type { Proof } from '../../scan/end.ts';
 import type { TablePlan } from '../../scan/plan.ts';
-import { ALL_KEYS, type KeyRange } from '../../scan/ranges.ts';
+import type { KeyRange } from '../../scan/ranges.ts';
 import type { PartEntry, TableEntry } from '../../vault/chain/manifest.ts';
 import { type Checkpoint, writeCheckpoint } from '../../vault/commit/checkpoints.ts';
 import { putPart } from '../../vault/parts.ts';
@@ -35,13 +36,10 @@ interface TaskDetail {
   readonly unknownProperties: readonly string[];
 }
 
-/** Begins the warning of a table that was not read as it was planned. */
-export const READ_OTHERWISE = 'read as one stream';
-
 export interface TableResult {
   readonly entry: TableEntry;
-  /** Parts taken over from the run that is continued. */
-  readonly resumedParts: number;
+  /** Was it read as it was planned? Otherwise what is known of the instance may be out of date. */
+  readonly asPlanned: boolean;
 }
 
 /** Reads one table by its plan, stores its parts, and says what the manifest says of it. */
@@ -51,11 +49,11 @@ export async function readTable(planned: PlannedTable, context: TableContext): P
   const from = clock.now();
   emit({ type: 'tableStarted', table: name, rowsExpected: planned.plan.estimate?.rows ?? null });
   if (planned.refusal !== null) throw planned.refusal;
-  const { plan, results, warnings } = await readByPlan(planned, context);
-  const parts = results.flatMap(({ checkpoint }) => checkpoint.parts);
+  const { plan, checkpoints, warnings } = await readByPlan(planned, context);
+  const parts = checkpoints.flatMap((checkpoint) => checkpoint.parts);
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
-  const details = results.map(({ checkpoint }) => checkpoint.detail as TaskDetail);
+  const details = checkpoints.map(({ detail }) => detail as TaskDetail);
   const unknown = new Set(details.flatMap((detail) => detail.unknownProperties));
   if (unknown.size > 0)
     warnings.push(`properties that $metadata does not name were left out: ${[...unknown].join(', ')}`);
@@ -67,11 +65,10 @@ export async function readTable(planned: PlannedTable, context: TableContext): P
     after: details[0]?.counts.after ?? null,
     source: details[0]?.counts.before == null ? (plan.estimate?.source ?? null) : '$count',
   };
-  const unproven = details.some(({ proof }) => proof === 'none' || proof === 'short-page');
   emit({ type: 'tableDone', table: name, rows, bytes, ms: clock.now() - from });
   for (const message of warnings) emit({ type: 'warning', table: name, message });
   return {
-    resumedParts: results.reduce((sum, each) => sum + (each.resumed ? each.checkpoint.parts.length : 0), 0),
+    asPlanned: plan === planned.plan,
     entry: {
       name,
       schema: schemaEntry(planned, context),
@@ -81,7 +78,7 @@ export async function readTable(planned: PlannedTable, context: TableContext): P
       bytes,
       parts,
       strategy: plan.strategy,
-      consistency: unproven || planned.table.key.length === 0 ? 'best-effort' : 'exact',
+      consistency: consistencyOf({ keyed: planned.table.key.length > 0, proofs: details.map(({ proof }) => proof) }),
       proof: proofOf(details),
       window: { from: new Date(from).toISOString(), to: new Date(clock.now()).toISOString() },
       counts,
@@ -100,46 +97,34 @@ function nullEverywhere({ columns }: PlannedTable, parts: readonly PartEntry[]):
   return rows === 0 ? [] : columns.map(({ name }) => name).filter((name) => nulls(name) === rows);
 }
 
-interface DoneTask {
-  readonly checkpoint: Checkpoint;
-  readonly resumed: boolean;
-}
-
 /** By the plan as it is; when the instance turns out not to bear it, once more as one stream. */
 async function readByPlan(
   planned: PlannedTable,
   context: TableContext,
-): Promise<{ plan: TablePlan; results: readonly DoneTask[]; warnings: string[] }> {
+): Promise<{ plan: TablePlan; checkpoints: readonly Checkpoint[]; warnings: string[] }> {
   const { plan } = planned;
   const warnings = [...planned.warnings];
   try {
-    return { plan, warnings, results: await readTasks(planned, plan, context) };
+    return { plan, warnings, checkpoints: await readTasks(planned, plan, context) };
   } catch (thrown) {
-    const fallback = thrown instanceof TablevaultError ? safePlan(plan, thrown) : undefined;
+    const fallback = fallbackPlan(plan, thrown);
     if (fallback === undefined) throw thrown;
-    warnings.push(`${READ_OTHERWISE}: ${(thrown as TablevaultError).message}`);
-    return { plan: fallback, warnings, results: await readTasks(planned, fallback, context) };
+    warnings.push(`read as one stream: ${fallback.reason}`);
+    return { plan: fallback, warnings, checkpoints: await readTasks(planned, fallback, context) };
   }
 }
 
-/** The plan that is left when `error` ended another; undefined when there is none. */
-function safePlan(plan: TablePlan, error: TablevaultError): TablePlan | undefined {
-  const whole = { ...plan, strategy: 'stream', ranges: [ALL_KEYS], pageRows: null } as const;
-  if (error.code === 'ORDER_DISPROVED' && plan.strategy === 'ranges') return { ...whole, reason: error.message };
-  const usesKey = plan.keyColumn !== null;
-  if (error.code === 'REQUEST_REFUSED' && usesKey)
-    return { ...whole, keyColumn: null, reason: 'the instance refuses filters on its key' };
-  if (error.code === 'END_UNPROVEN' && plan.strategy === 'chain') return { ...whole, reason: error.message };
-  return undefined;
-}
-
-async function readTasks(planned: PlannedTable, plan: TablePlan, context: TableContext): Promise<readonly DoneTask[]> {
+async function readTasks(
+  planned: PlannedTable,
+  plan: TablePlan,
+  context: TableContext,
+): Promise<readonly Checkpoint[]> {
   const results = await Promise.allSettled(
     plan.ranges.map((range) => context.limit(() => readAndStore(planned, plan, range, context))),
   );
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
-  return results.map((result) => (result as PromiseFulfilledResult<DoneTask>).value);
+  return results.map((result) => (result as PromiseFulfilledResult<Checkpoint>).value);
 }
 
 async function readAndStore(
@@ -147,12 +132,12 @@ async function readAndStore(
   plan: TablePlan,
   range: KeyRange,
   context: TableContext,
-): Promise<DoneTask> {
+): Promise<Checkpoint> {
   const { vault, run, signal } = context;
   const table = planned.table.name;
   const task = taskName(plan, range);
   const done = context.finished.get(`${table}/${task}`);
-  if (done !== undefined) return { checkpoint: done, resumed: true };
+  if (done !== undefined) return done;
   signal.throwIfAborted();
   const number = context.nextNumber(table);
   const result = await readTask({ plan, range, fingerprint: planned.fingerprint, id: `${number}-${table}` }, context);
@@ -167,7 +152,7 @@ async function readAndStore(
   const detail: TaskDetail = { proof, evidence, counts, requests, unknownProperties };
   const checkpoint: Checkpoint = { table, task, range: bounds(range), rows, parts, proof, detail };
   await writeCheckpoint(vault, run, number, checkpoint, { signal });
-  return { checkpoint, resumed: false };
+  return checkpoint;
 }
 
 async function store(

@@ -1,0 +1,94 @@
+/** How a run begins: with the plan of an unfinished run and what that has read, or with a plan of its own. */
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../core/clock.ts';
+import type { Emit } from '../../core/events.ts';
+import type { Pipeline } from '../../core/pipeline.ts';
+import type { Instance } from '../../instance/open.ts';
+import { userAgent } from '../../instance/user-agent.ts';
+import {
+  type ChosenTable,
+  type PlannedTable,
+  planTables,
+  restorePlans,
+  type StoredTablePlan,
+  storePlan,
+  type TableHint,
+} from '../../read/plan.ts';
+import type { ProbeResult } from '../../read/probe.ts';
+import { FORMAT_VERSION } from '../../vault/chain/manifest.ts';
+import { type Checkpoint, readCheckpoints } from '../../vault/commit/checkpoints.ts';
+import { findResumable } from '../../vault/commit/resume.ts';
+import { beginRun, planHashOf } from '../../vault/commit/run.ts';
+import { newRunId } from '../../vault/layout.ts';
+import type { Vault } from '../../vault/vault.ts';
+import { settingsOf } from './draft.ts';
+
+export interface BeginInput {
+  readonly pipeline: Pipeline;
+  readonly instance: Instance;
+  readonly vault: Vault;
+  readonly chosen: readonly ChosenTable[];
+  readonly probe: ProbeResult;
+  readonly hints: readonly TableHint[];
+  /** Begin anew even where an unfinished run could be continued. */
+  readonly fresh: boolean;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+export interface BegunRun {
+  readonly run: string;
+  readonly resumed: boolean;
+  readonly planned: readonly PlannedTable[];
+  /** Finished tasks of the run that is continued, by `Table/task`. */
+  readonly finished: ReadonlyMap<string, Checkpoint>;
+  /** The next number of a part or checkpoint of a table; counts on from where a continued run stopped. */
+  readonly nextNumber: (table: string) => number;
+}
+
+/** Continues the unfinished run of the same plan, if there is one that is young enough; begins a run otherwise. */
+export async function begin(input: BeginInput): Promise<BegunRun> {
+  const planHash = planHashOf({
+    formatVersion: FORMAT_VERSION,
+    pipeline: settingsOf(input.pipeline),
+    database: input.instance.discovery.databaseName,
+    tables: input.chosen.map(({ table, fingerprint }) => ({ name: table.name, fingerprint })),
+  });
+  return (await continued(input, planHash)) ?? (await begun(input, planHash));
+}
+
+async function continued(input: BeginInput, planHash: string): Promise<BegunRun | undefined> {
+  const { pipeline, vault, chosen, fresh, clock, emit, signal } = input;
+  if (fresh) return undefined;
+  const { resumeWithinMs: withinMs } = pipeline.limits;
+  const unfinished = await findResumable(vault, { planHash, withinMs, nowMs: clock.now(), signal });
+  if (unfinished === undefined) return undefined;
+  const { tables: stored } = unfinished.plan as { tables: StoredTablePlan[] };
+  const planned = restorePlans(chosen, stored);
+  if (planned === undefined) return undefined;
+  const { run } = unfinished;
+  const { checkpoints, unusable, nextNumber } = await readCheckpoints(vault, run, { signal });
+  for (const { key, reason } of unusable) emit({ type: 'warning', message: `${key} is not used: ${reason}` });
+  emit({ type: 'log', level: 'info', message: `continuing run ${run}, ${checkpoints.length} tasks are done` });
+  const finished = new Map(checkpoints.map((each) => [`${each.table}/${each.task}`, each]));
+  return { run, resumed: true, planned, finished, nextNumber: numbering(nextNumber) };
+}
+
+async function begun(input: BeginInput, planHash: string): Promise<BegunRun> {
+  const { pipeline, instance, vault, chosen, probe, hints, clock, emit, signal } = input;
+  const planned = await planTables(chosen, { instance, probe, hints, pipeline, signal, emit });
+  const run = newRunId(clock.now(), () => randomBytes(4).toString('hex'));
+  const plan = { probe: probe.capabilities, tables: planned.map(storePlan) };
+  await beginRun(vault, { run, pipeline: pipeline.name, planHash, plan, tool: userAgent() }, { clock, signal });
+  return { run, resumed: false, planned, finished: new Map(), nextNumber: numbering(new Map()) };
+}
+
+function numbering(first: ReadonlyMap<string, number>): (table: string) => number {
+  const next = new Map(first);
+  return (table) => {
+    const number = next.get(table) ?? 0;
+    next.set(table, number + 1);
+    return number;
+  };
+}

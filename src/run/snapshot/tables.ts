@@ -1,0 +1,69 @@
+/** What became of each table of a run, as far as it has come: what the manifest and the report are made of. */
+import { TablevaultError } from '../../core/errors.ts';
+import type { ChosenTable } from '../../read/plan.ts';
+import type { TableEntry } from '../../vault/chain/manifest.ts';
+import { doneTable, emptyTable, type FailedTable, failedTable, type TableReport } from './report.ts';
+
+/** Names of failed tables that a message lists. */
+const NAMES_SHOWN = 10;
+
+export class TableResults {
+  /** Tables that the snapshot is to hold, in the order of the instance. */
+  chosen: readonly ChosenTable[] = [];
+  private readonly entries = new Map<string, TableEntry>();
+  private readonly failures = new Map<string, FailedTable>();
+
+  done(entry: TableEntry): void {
+    this.entries.set(entry.name, entry);
+    this.failures.delete(entry.name);
+  }
+
+  fail(name: string, error: TablevaultError): void {
+    this.failures.set(name, { name, error });
+  }
+
+  /** What was read of a table does not count: it is to be read again, or is gone. */
+  forget(name: string): void {
+    this.entries.delete(name);
+  }
+
+  get failed(): readonly FailedTable[] {
+    return [...this.failures.values()];
+  }
+
+  /** Completes the entries of the chosen tables that were read, and returns them. */
+  update(complete: (entry: TableEntry) => TableEntry): readonly TableEntry[] {
+    return this.chosen.flatMap(({ table }) => {
+      const entry = this.entries.get(table.name);
+      if (entry === undefined) return [];
+      const completed = complete(entry);
+      this.entries.set(table.name, completed);
+      return [completed];
+    });
+  }
+
+  reports(): readonly TableReport[] {
+    return this.chosen.map(({ table: { name } }) => {
+      const entry = this.entries.get(name);
+      if (entry !== undefined) return doneTable(entry);
+      const failed = this.failures.get(name);
+      return failed === undefined ? emptyTable(name) : failedTable(failed);
+    });
+  }
+
+  /** The error of a run in which tables failed. */
+  error(): TablevaultError {
+    const names = this.failed.map(({ name }) => name);
+    const [first] = this.failed;
+    const shown = `${names.slice(0, NAMES_SHOWN).join(', ')}${names.length > NAMES_SHOWN ? ', …' : ''}`;
+    const all = `${this.chosen.length} table${this.chosen.length === 1 ? '' : 's'}`;
+    return new TablevaultError(
+      'TABLES_FAILED',
+      `${names.length} of ${all} failed: ${shown}; the first: ${first?.error.message}`,
+      {
+        cause: first?.error,
+        hint: `${first?.error.hint ?? 'See the error of each table.'} Running again reads only what is missing.`,
+      },
+    );
+  }
+}
