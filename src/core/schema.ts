@@ -21,8 +21,6 @@ export type ColumnType =
   /** Anything else: a JSON string's content, any other JSON value's text as it came. */
   | { readonly kind: 'json' };
 
-export type ColumnKind = ColumnType['kind'];
-
 export interface Column {
   readonly name: string;
   /** As `$metadata` names it, e.g. `Edm.Guid` or `Erp.State`. */

@@ -1,5 +1,5 @@
 import type { Guid } from '../core/guid.ts';
-import type { Batch, ColumnBuffer } from './columns.ts';
+import type { ColumnBuffer } from './columns.ts';
 
 /** What was seen of the keys of a response or task, in the order the rows came. */
 export interface KeysSeen {
@@ -87,11 +87,6 @@ export function isKey(column: ColumnBuffer, row: number, words: Int32Array): boo
   const at = row * 4;
   const have = column.i32;
   return have[at] === words[0] && have[at + 1] === words[1] && have[at + 2] === words[2] && have[at + 3] === words[3];
-}
-
-/** The keys of a batch's rows as text. */
-export function keysOf(batch: Batch, column: ColumnBuffer): Guid[] {
-  return Array.from({ length: batch.rows }, (_, row) => guidAt(column, row));
 }
 
 function copy(from: Int32Array, at: number, to: Int32Array): void {

@@ -34,13 +34,6 @@ export function compileQuery({ table, select, filter, top, count }: Query): stri
   ]);
 }
 
-/** `Table/$count?$filter=…`: the number of rows as plain text, where the server offers it. */
-export function compileCount(table: TableSchema, filter?: Filter): string {
-  return withOptions(`${encodePart(table.name)}/$count`, [
-    ['$filter', filter === undefined ? undefined : compileFilter(filter, table)],
-  ]);
-}
-
 function withOptions(path: string, options: readonly (readonly [string, string | undefined])[]): string {
   const query = options
     .filter(([, value]) => value !== undefined)

@@ -129,16 +129,14 @@ export class RowSource {
   private endResponse(): void {
     this.inResponse = false;
     this.report();
-    const { nextLink, count } = this.decoder.envelope();
+    const { nextLink } = this.decoder.envelope();
     this.send({
       type: 'page',
       page: {
         rows: this.pageRows + this.excluded,
         excluded: this.excluded,
         nextLink,
-        count,
         keys: this.guidKey === undefined ? null : this.pageKeys.seen(),
-        lastKey: this.last,
       },
     });
   }

@@ -28,11 +28,8 @@ export interface PageEnd {
   /** Rows left out because their key was the excluded one. */
   readonly excluded: number;
   readonly nextLink: string | null;
-  readonly count: number | null;
   /** Keys of the rows kept, in the order they came; only for tables with one GUID key column. */
   readonly keys: KeysSeen | null;
-  /** Text of the last row's key, for messages and checkpoints; null when no row came. */
-  readonly lastKey: string | null;
 }
 
 /** A finished Parquet file on local disk. */

@@ -77,14 +77,12 @@ export class BatchSink implements TaskSink {
     this.decoder.finish();
     await this.drain();
     await this.handOver();
-    const { nextLink, count } = this.decoder.envelope();
+    const { nextLink } = this.decoder.envelope();
     return {
       rows: this.pageRows + this.excluded,
       excluded: this.excluded,
       nextLink,
-      count,
       keys: this.guidKey === undefined ? null : this.watch.seen(),
-      lastKey: this.last,
     };
   }
 

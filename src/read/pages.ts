@@ -27,9 +27,6 @@ export interface ReadAnswer extends Answer {
   readonly requests: number;
   /** Rows of the last page, with those left out. */
   readonly lastPageRows: number;
-  readonly count: number | null;
-  /** Text of the last row's key, whatever its type. */
-  readonly lastKey: string | null;
 }
 
 /** Pages without a row that carry a next link, at most, one after the other. */
@@ -93,8 +90,6 @@ function merge(ask: Ask, before: ReadAnswer | undefined, page: PageEnd): ReadAns
     ascendingText: keys?.ascendingText ?? false,
     requests: 1,
     lastPageRows: page.rows,
-    count: page.count,
-    lastKey: page.lastKey,
   };
   if (before === undefined) return answer;
   const from = {
@@ -104,7 +99,7 @@ function merge(ask: Ask, before: ReadAnswer | undefined, page: PageEnd): ReadAns
     excluded: before.excluded + page.excluded,
   };
   if (rows === 0) return from;
-  if (before.rows === 0) return { ...answer, requests: from.requests, excluded: from.excluded, count: before.count };
+  if (before.rows === 0) return { ...answer, requests: from.requests, excluded: from.excluded };
   return {
     ...from,
     rows: before.rows + rows,
@@ -114,7 +109,6 @@ function merge(ask: Ask, before: ReadAnswer | undefined, page: PageEnd): ReadAns
     ascendingSql:
       before.ascendingSql && answer.ascendingSql && inOrder(before.max, answer.first, compareGuidsAsSqlServer),
     ascendingText: before.ascendingText && answer.ascendingText && inOrder(before.last, answer.first, compareText),
-    lastKey: page.lastKey,
   };
 }
 

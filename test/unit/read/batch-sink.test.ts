@@ -41,7 +41,7 @@ describe('rows that are decoded here and now', () => {
       sink.begin(null);
       await write(body(0, 5_000), size);
       const page = await sink.end();
-      expect(page).toMatchObject({ rows: 5_000, excluded: 0, nextLink: null, lastKey: guid(4_999) });
+      expect(page).toMatchObject({ rows: 5_000, excluded: 0, nextLink: null });
       expect(batches.flat()).toEqual(Array.from({ length: 5_000 }, (_, n) => `n${n}`));
       expect(sink.rows).toBe(5_000);
       expect(await sink.finish()).toMatchObject([{ rows: 5_000, path: '' }]);
