@@ -1,4 +1,5 @@
 /** Rows of a query as text. Every digit is kept: decimals are text, whole numbers beyond 2^53 are text in JSON too. */
+import { csvField } from '../core/csv.ts';
 import type { QueryRows } from '../duckdb/query.ts';
 import type { PlainValue } from '../duckdb/values.ts';
 import { columns, plainText, widthsOf } from './format.ts';
@@ -89,11 +90,8 @@ export function jsonOf(value: PlainValue): string {
   });
 }
 
-/** RFC 4180. Null is an empty field, an empty text is `""`. */
 function csvCell(value: PlainValue): string {
-  if (value === null) return '';
-  const text = cellText(value);
-  return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return value === null ? '' : csvField(cellText(value));
 }
 
 function tableCell(value: PlainValue): string {

@@ -1,5 +1,12 @@
 import { distance } from 'fastest-levenshtein';
 
+/** The name nearest to `wanted` of at least one, where case, `_` and `-` do not count: for short lists, such as the keys of a block. */
+export function nearestName(wanted: string, names: readonly string[]): string {
+  const bare = (text: string) => text.toLowerCase().replaceAll(/[_-]/g, '');
+  const ranked = names.map((name) => ({ name, away: distance(bare(name), bare(wanted)) }));
+  return ranked.reduce((best, next) => (next.away < best.away ? next : best)).name;
+}
+
 /** Names that someone who wrote `wanted` may have meant, the nearest first, three at most. A glob is compared by its text before the first wildcard. */
 export function nearNames(wanted: string, names: Iterable<string>): readonly string[] {
   const wildcard = wanted.search(/[*?[{(!]/);

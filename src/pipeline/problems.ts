@@ -1,7 +1,7 @@
 /** What is wrong with a pipeline file, all of it at once, in words that say where and what to write instead. */
-import { distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
 import { type ErrorCode, TablevaultError } from '../core/errors.ts';
+import { nearestName } from '../core/near-names.ts';
 
 export interface Problem {
   readonly code: ErrorCode;
@@ -20,7 +20,7 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[], data: unknown, s
       return issue.keys.map((key) => ({
         code: 'CONFIG_INVALID',
         path: [...issue.path, key],
-        message: `is not a known key; the nearest known key is "${nearestKey(key, known)}" (known here: ${known.join(', ')})`,
+        message: `is not a known key; the nearest known key is "${nearestName(key, known)}" (known here: ${known.join(', ')})`,
       }));
     }
     return [{ code: 'CONFIG_INVALID', path: issue.path, message: messageOf(issue, valueAt(data, issue.path)) }];
@@ -59,13 +59,6 @@ export function dotted(path: readonly PropertyKey[]): string {
       return index === 0 ? plain : `.${plain}`;
     })
     .join('');
-}
-
-/** The known key nearest to `key`, where case, `_` and `-` do not count. */
-export function nearestKey(key: string, known: readonly string[]): string {
-  const bare = (text: string) => text.toLowerCase().replaceAll(/[_-]/g, '');
-  const ranked = known.map((name) => ({ name, far: distance(bare(name), bare(key)) }));
-  return ranked.reduce((best, next) => (next.far < best.far ? next : best)).name;
 }
 
 function messageOf(issue: z.core.$ZodIssue, value: unknown): string {

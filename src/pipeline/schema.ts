@@ -4,13 +4,10 @@
  */
 import { z } from 'zod';
 import { DURATION_PATTERN, parseDuration } from '../core/duration.ts';
+import { REFERENCE_PATTERN } from './secret-references.ts';
 
 /** Names the schema; an editor is pointed at the file, e.g. by a first line `# yaml-language-server: $schema=../schemas/pipeline.schema.json`. */
 export const PIPELINE_SCHEMA_ID = 'urn:tablevault:schema:pipeline:1';
-
-/** The whole value is a reference; anything else in a secret's place is a secret in clear. */
-export const REFERENCE_PATTERN =
-  '^\\$\\{(env:[A-Za-z_][A-Za-z0-9_]*|file:[^{}]+|aws-secret:[^{}#\\s]+(#[^{}#\\s]+)?)\\}$';
 
 const MAX_TOP = 2_147_483_647;
 

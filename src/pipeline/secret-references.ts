@@ -11,6 +11,9 @@ import type { Problem } from './problems.ts';
 const REFERENCE =
   /^\$\{(?:env:(?<name>[A-Za-z_][A-Za-z0-9_]*)|file:(?<path>[^{}]+)|aws-secret:(?<secret>[^{}#\s]+)(?:#(?<field>[^{}#\s]+))?)\}$/;
 
+/** The same rule for JSON Schema, whose readers do not all know named groups. */
+export const REFERENCE_PATTERN = REFERENCE.source.replaceAll(/\?<\w+>/g, '');
+
 /** A credential is never longer; a larger file is the wrong one. */
 const MAX_SECRET_BYTES = 65_536;
 

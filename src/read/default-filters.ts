@@ -7,8 +7,8 @@ import { allOf, type Filter } from '../odata/filters.ts';
 import { compileQuery } from '../odata/query.ts';
 import { type Capabilities, rangeKey } from '../scan/plan.ts';
 import { rangeFilter } from '../scan/ranges.ts';
-import { isRefusal } from './probe.ts';
 import { readSmall, type SmallAnswer } from './small.ts';
+import { isUnanswered } from './unanswered.ts';
 
 /**
  * Rows that an unfiltered read leaves out.
@@ -73,7 +73,7 @@ export async function findHiddenRows(
         signal: deps.signal,
       });
     } catch (thrown) {
-      if (isRefusal(thrown)) return null;
+      if (isUnanswered(thrown)) return null;
       throw thrown;
     }
   };

@@ -6,8 +6,8 @@ import { compileQuery } from '../odata/query.ts';
 import { rangeKey } from '../scan/plan.ts';
 import { rangeFilter } from '../scan/ranges.ts';
 import { hasDefaultFilter } from './default-filters.ts';
-import { isRefusal } from './probe.ts';
 import { readSmall } from './small.ts';
+import { isUnanswered } from './unanswered.ts';
 
 /**
  * `documented`: the vendor documents a filter on columns of this name. `probed`: asked for a key that is there, the instance gave that row
@@ -38,7 +38,7 @@ export async function probeKeyFilter(
     const found = await ask(compileQuery({ table, select: [column], filter, top: 2 }));
     return { column, filter: found.length === 1 && found[0] === key ? 'probed' : 'refused' };
   } catch (thrown) {
-    if (isRefusal(thrown)) return { column, filter: 'refused' };
+    if (isUnanswered(thrown)) return { column, filter: 'refused' };
     throw thrown;
   }
 }

@@ -13,8 +13,9 @@ import { type KeyRange, type PlacedKey, placeEvenly } from '../scan/ranges.ts';
 import { type FilterGroup, findHiddenRows, groupFilter, type HiddenRows } from './default-filters.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { scanKeys } from './keys.ts';
-import { isRefusal, type ProbeResult } from './probe.ts';
+import type { ProbeResult } from './probe.ts';
 import { readSmall } from './small.ts';
+import { isUnanswered } from './unanswered.ts';
 
 /** A table of the pipeline with the columns that will be read of it. */
 export interface ChosenTable {
@@ -115,7 +116,7 @@ async function planOne(chosen: ChosenTable, deps: PlanDeps): Promise<PlannedTabl
         requests += scan.requests;
         estimate = { rows: scan.rows, source: 'keys' };
       } catch (thrown) {
-        if (!isRefusal(thrown)) throw thrown;
+        if (!isUnanswered(thrown)) throw thrown;
         sample = [];
       }
     }
@@ -164,7 +165,7 @@ async function estimateOf(
     const { count } = await readSmall(instance, query, { purpose: 'count', table: table.name, signal });
     return count === null ? null : { rows: count, source: '$count' };
   } catch (thrown) {
-    if (isRefusal(thrown)) return null;
+    if (isUnanswered(thrown)) return null;
     throw thrown;
   }
 }

@@ -1,4 +1,3 @@
-import { type ErrorCode, hasCode } from '../core/errors.ts';
 import { compareGuidsAsSqlServer, parseGuid } from '../core/guid.ts';
 import type { TableSchema } from '../core/schema.ts';
 import type { Instance } from '../instance/open.ts';
@@ -6,6 +5,7 @@ import { compileQuery } from '../odata/query.ts';
 import { type Capabilities, rangeKey, UNKNOWN_CAPABILITIES } from '../scan/plan.ts';
 import { type ProbedTable, provesAbsentIsNull } from './probe-nulls.ts';
 import { readSmall, type SmallAnswer } from './small.ts';
+import { isUnanswered } from './unanswered.ts';
 
 export interface ProbeResult {
   readonly capabilities: Capabilities;
@@ -45,7 +45,7 @@ export async function probeInstance(
     try {
       return await readSmall(instance, query, { purpose: 'probe', table: table.name, signal });
     } catch (thrown) {
-      if (isRefusal(thrown)) return null;
+      if (isUnanswered(thrown)) return null;
       throw thrown;
     }
   };
@@ -138,15 +138,7 @@ export async function readTableRows(
     }
     return { rows: counts, requests: 1 };
   } catch (thrown) {
-    if (isRefusal(thrown)) return { rows: null, requests: 1 };
+    if (isUnanswered(thrown)) return { rows: null, requests: 1 };
     throw thrown;
   }
-}
-
-/** Answers that say no more than that a question cannot be asked of this table. */
-const REFUSALS: readonly ErrorCode[] = ['REQUEST_REFUSED', 'AUTH_FORBIDDEN', 'BODY_INVALID', 'BODY_TRUNCATED'];
-
-/** Did the instance decline, or answer uselessly, rather than fail as a whole? */
-export function isRefusal(thrown: unknown): boolean {
-  return hasCode(thrown, ...REFUSALS);
 }

@@ -1,7 +1,7 @@
 import type { Instance } from '../instance/open.ts';
 import { compileQuery } from '../odata/query.ts';
-import { isRefusal } from './probe.ts';
 import { readSmall } from './small.ts';
+import { isUnanswered } from './unanswered.ts';
 
 const TABLE_INFO = 'Dmv_Table_Info';
 
@@ -24,7 +24,7 @@ export async function readTableSizes(
     }
     return sizes;
   } catch (thrown) {
-    if (isRefusal(thrown)) return null;
+    if (isUnanswered(thrown)) return null;
     throw thrown;
   }
 }

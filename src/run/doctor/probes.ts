@@ -5,7 +5,8 @@ import type { Instance } from '../../instance/open.ts';
 import { compileQuery } from '../../odata/query.ts';
 import { findHiddenRows } from '../../read/default-filters.ts';
 import type { ChosenTable } from '../../read/plan.ts';
-import { isRefusal, type ProbeResult, probeInstance } from '../../read/probe.ts';
+import { type ProbeResult, probeInstance } from '../../read/probe.ts';
+import { isUnanswered } from '../../read/unanswered.ts';
 import type { Finding } from './steps.ts';
 
 /** Each null where no table was fit to tell. */
@@ -130,7 +131,7 @@ async function rowsIn(
     const body = JSON.parse(Buffer.from(bytes).toString('utf8')) as { readonly value?: unknown };
     return JSON.stringify(body.value ?? null);
   } catch (thrown) {
-    if (isRefusal(thrown) || thrown instanceof SyntaxError) return null;
+    if (isUnanswered(thrown) || thrown instanceof SyntaxError) return null;
     throw thrown;
   }
 }

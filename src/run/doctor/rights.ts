@@ -7,6 +7,7 @@ import { scanKeys } from '../../read/keys.ts';
 import type { ChosenTable } from '../../read/plan.ts';
 import type { ProbeResult } from '../../read/probe.ts';
 import { readSmall } from '../../read/small.ts';
+import { isUnanswered } from '../../read/unanswered.ts';
 import { rangeKey } from '../../scan/plan.ts';
 import type { Finding } from './steps.ts';
 
@@ -92,7 +93,7 @@ async function lookAt({ table, columns }: ChosenTable, { instance, probe, signal
     return { ...nothing, hiddenColumns: columns.map(({ name }) => name).filter((name) => !(name in row)) };
   } catch (thrown) {
     const error = asTablevaultError(thrown);
-    if (!concernsTable(error)) throw thrown;
+    if (!isUnanswered(error)) throw thrown;
     return { ...nothing, error };
   }
 }
@@ -144,10 +145,6 @@ function spread<T>(all: readonly T[], most: number): readonly T[] {
   return Array.from({ length: most }, (_, n) => all[Math.floor((n * all.length) / most)]!);
 }
 
-function concernsTable({ code }: TablevaultError): boolean {
-  return ['REQUEST_REFUSED', 'AUTH_FORBIDDEN', 'BODY_INVALID', 'BODY_TRUNCATED'].includes(code);
-}
-
 function ignoreTable(thrown: unknown): void {
-  if (!concernsTable(asTablevaultError(thrown))) throw thrown;
+  if (!isUnanswered(thrown)) throw thrown;
 }

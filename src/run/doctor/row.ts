@@ -3,7 +3,8 @@ import type { Instance } from '../../instance/open.ts';
 import { compileQuery } from '../../odata/query.ts';
 import { BatchSink } from '../../read/batch-sink.ts';
 import type { ChosenTable } from '../../read/plan.ts';
-import { isRefusal, type ProbeResult } from '../../read/probe.ts';
+import type { ProbeResult } from '../../read/probe.ts';
+import { isUnanswered } from '../../read/unanswered.ts';
 import type { Finding } from './steps.ts';
 
 const TABLES_TRIED = 10;
@@ -49,7 +50,7 @@ export async function readFirstRow(
         reply.cancel();
       }
     } catch (thrown) {
-      if (!isRefusal(thrown)) throw thrown;
+      if (!isUnanswered(thrown)) throw thrown;
       continue;
     }
     if (sink.rows === 1) return { found: `${table.name}: all ${columns.length} columns decoded`, value: undefined };

@@ -85,11 +85,11 @@ export async function extractTable(
     const { name } = choice.table;
     if (choice.filter?.op === 'text')
       emit({ type: 'warning', table: name, message: `only rows of the pipeline's filter: ${choice.filter.text}` });
-    const job: Job = { pipeline, options, deps: { clock, signal, emit }, instance, tempDir, choice };
-    const { planned, context } = await prepare(job);
+    const run: ExtractRun = { pipeline, options, deps: { clock, signal, emit }, instance, tempDir, choice };
+    const { planned, context } = await prepare(run);
     emit({ type: 'tableStarted', table: name, rowsExpected: limit ?? planned.plan.estimate?.rows ?? null });
     const read =
-      format === 'parquet' ? await toParquet(job, planned, context) : await toBatches(job, planned, context, format);
+      format === 'parquet' ? await toParquet(run, planned, context) : await toBatches(run, planned, context, format);
     if (read.unknownProperties.length > 0)
       emit({
         type: 'warning',
@@ -119,7 +119,7 @@ export async function extractTable(
   }
 }
 
-interface Job {
+interface ExtractRun {
   readonly pipeline: Pipeline;
   readonly options: ExtractOptions;
   readonly deps: ExtractDeps;
@@ -129,7 +129,7 @@ interface Job {
 }
 
 /** The plan of the one table, and all that its reading needs but a pool. */
-async function prepare({ pipeline, options, deps, instance, tempDir, choice }: Job): Promise<{
+async function prepare({ pipeline, options, deps, instance, tempDir, choice }: ExtractRun): Promise<{
   readonly planned: PlannedTable;
   readonly context: Omit<ReadContext, 'pool'>;
 }> {
@@ -151,7 +151,7 @@ async function prepare({ pipeline, options, deps, instance, tempDir, choice }: J
 
 /** Rows decoded here and written as they come. */
 async function toBatches(
-  { options, choice, deps }: Job,
+  { options, choice, deps }: ExtractRun,
   planned: PlannedTable,
   context: Omit<ReadContext, 'pool'>,
   form: Exclude<ExtractFormat, 'parquet'>,
@@ -205,7 +205,7 @@ function formatOf(format: Exclude<ExtractFormat, 'parquet'>, options: FormatOpti
 
 /** Parquet by the writers of snapshots, put together into one file. */
 async function toParquet(
-  { options, choice, tempDir, pipeline, deps }: Job,
+  { options, choice, tempDir, pipeline, deps }: ExtractRun,
   planned: PlannedTable,
   context: Omit<ReadContext, 'pool'>,
 ): Promise<ReadRows> {

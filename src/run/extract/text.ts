@@ -3,6 +3,7 @@
  *
  * In JSON, Int64 and decimals are strings: most readers make floats of JSON numbers. It is what OData does under `IEEE754Compatible=true`.
  */
+import { csvField } from '../../core/csv.ts';
 import { CODE, type ColumnBuffer } from '../../decode/columns.ts';
 import { valueAt } from '../../decode/values.ts';
 import type { FormatOptions, RowFormat } from './format.ts';
@@ -56,12 +57,8 @@ function csvValue(column: ColumnBuffer, row: number): string {
   const value = valueAt(column, row);
   if (value === null) return '';
   if (typeof value === 'number') return numberText(value, column);
-  if (value instanceof Uint8Array) return base64(value) || '""';
+  if (value instanceof Uint8Array) return csvField(base64(value));
   return csvField(String(value));
-}
-
-function csvField(text: string): string {
-  return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 function jsonValue(column: ColumnBuffer, row: number): string {

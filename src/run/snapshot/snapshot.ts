@@ -73,7 +73,7 @@ export async function runSnapshot(
   let error: unknown = null;
   let manifest: Manifest | null = null;
   try {
-    manifest = await take({ pipeline, options, clock, emit, signal, startedMs, deadline, closers, state });
+    manifest = await readAndCommit({ pipeline, options, clock, emit, signal, startedMs, deadline, closers, state });
     if (!manifest.complete) error = state.results.error();
   } catch (thrown) {
     error = signal.aborted && !outweighsInterrupt(thrown) ? interrupted(signal.reason) : thrown;
@@ -98,7 +98,7 @@ interface RunState {
   instance: Instance | undefined;
 }
 
-interface Job {
+interface SnapshotRun {
   readonly pipeline: Pipeline;
   readonly options: SnapshotOptions;
   readonly clock: Clock;
@@ -110,10 +110,10 @@ interface Job {
   readonly state: RunState;
 }
 
-async function take(job: Job): Promise<Manifest> {
-  const { pipeline, options, clock, deadline, state } = job;
+async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
+  const { pipeline, options, clock, deadline, state } = run;
   const { results } = state;
-  const opened = await open(job);
+  const opened = await open(run);
   const { instance, vault, lease, previous, emit, signal } = opened;
 
   const cached = options.fresh ? undefined : await readCachedProbe(vault, instance, clock.now(), signal);
@@ -128,14 +128,14 @@ async function take(job: Job): Promise<Manifest> {
   const rowsExpected = begun.planned.reduce((sum, { plan }) => sum + (plan.estimate?.rows ?? 0), 0);
   emit({ type: 'planned', tables: begun.planned.length, rowsExpected });
 
-  const context = await openReading(job, opened, begun, probe);
+  const context = await openReading(run, opened, begun, probe);
   const asPlanned = await readTables(begun.planned, context, results, opened.abort);
   // What is known of the instance may be out of date.
   if (cached !== undefined && !asPlanned) await forgetProbe(vault, instance);
-  await readChangedSchemas(job, opened, context, probe);
+  await readChangedSchemas(run, opened, context, probe);
   if (results.failed.length > 0 && options.allowPartial !== true) throw results.error();
 
-  const draft = await signedDraft(await draftOf(job, opened, begun.run), pipeline, vault, signal);
+  const draft = await signedDraft(await draftOf(run, opened, begun.run), pipeline, vault, signal);
   checkExpectations(pipeline.expect, draft.tables, previous);
   await lease.assertHeld();
   // All is read: a commit is not worth breaking off.
@@ -156,7 +156,7 @@ interface Opened {
 }
 
 /** Opens the instance and the vault, chooses the tables, and takes the lease, so that no other run writes for this pipeline. */
-async function open({ pipeline, options, clock, emit, signal: outer, closers, state }: Job): Promise<Opened> {
+async function open({ pipeline, options, clock, emit, signal: outer, closers, state }: SnapshotRun): Promise<Opened> {
   const instance = await openInstance(pipeline, { clock, emit, signal: outer });
   closers.add(() => instance.close());
   state.instance = instance;
@@ -175,7 +175,7 @@ async function open({ pipeline, options, clock, emit, signal: outer, closers, st
 
 /** Writers, a folder for parts until they are stored, and all else that reading takes. */
 async function openReading(
-  { pipeline, clock, closers }: Job,
+  { pipeline, clock, closers }: SnapshotRun,
   { instance, vault, emit, signal }: Opened,
   { run, finished, nextNumber }: BegunRun,
   { capabilities }: ProbeResult,
@@ -194,7 +194,7 @@ async function openReading(
 
 /** Reads `$metadata` again: tables whose schema changed while they were read are read anew. */
 async function readChangedSchemas(
-  { pipeline, options, state: { results } }: Job,
+  { pipeline, options, state: { results } }: SnapshotRun,
   { instance, previous, emit, abort }: Opened,
   context: TableContext,
   probe: ProbeResult,
@@ -231,7 +231,7 @@ function keepsChanging(changed: readonly ChosenTable[]): TablevaultError {
 
 /** The manifest, with what is only known at the end: rows counted after the read, changes since the last snapshot. */
 async function draftOf(
-  { pipeline, clock, startedMs, state: { results } }: Job,
+  { pipeline, clock, startedMs, state: { results } }: SnapshotRun,
   { instance, previous, signal }: Opened,
   run: string,
 ): Promise<ManifestDraft> {
