@@ -42,9 +42,3 @@ export async function openDuckDb({ memoryMb, spill, threads, further, signal }: 
     },
   };
 }
-
-/** What DuckDB said, in one line. */
-export function duckDbMessage(thrown: unknown): string {
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return message.split('\n')[0]?.slice(0, 300) ?? '';
-}

@@ -1,6 +1,7 @@
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
 import { TablevaultError } from '../core/errors.ts';
 import type { ParquetSettings } from '../core/pipeline.ts';
+import { shortageError } from '../duckdb/faults.ts';
 import { openDuckDb } from '../duckdb/open.ts';
 import { parquetRows } from '../duckdb/sql.ts';
 import type { LocalPart } from './task.ts';
@@ -36,14 +37,7 @@ export async function combineParts(options: CombineOptions): Promise<void> {
   } catch (thrown) {
     signal.throwIfAborted();
     if (thrown instanceof TablevaultError) throw thrown;
-    throw new TablevaultError(
-      'DESTINATION_FULL',
-      'the Parquet file could not be put together in the temporary folder',
-      {
-        cause: thrown,
-        hint: 'Free space, or point TMPDIR at a larger disk.',
-      },
-    );
+    throw shortageError(thrown, 'the Parquet file could not be put together', { path: to }) ?? thrown;
   } finally {
     close();
   }

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { DuckDBTableFunction, quotedIdentifier, quotedString } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
-import { asTablevaultError, TablevaultError } from '../core/errors.ts';
+import { shortageError } from '../duckdb/faults.ts';
 import { openDuckDb } from '../duckdb/open.ts';
 import { bufferType, fileExpression } from './columns.ts';
 import { columnStats, copyOptions } from './copy.ts';
@@ -68,7 +68,8 @@ export async function openParquetWriter(): Promise<ParquetWriter> {
       return columnStats(result.getRowObjectsJson()[0]?.['column_statistics']);
     } catch (thrown) {
       await rm(path, { force: true });
-      throw failure ?? diskError(thrown, path);
+      const fault = failure ?? shortageError(thrown, 'a part could not be written before it was committed', { path });
+      throw fault ?? thrown;
     }
   }
 
@@ -123,29 +124,4 @@ async function describe(
     ascending: keys.ascendingSql,
     columns,
   };
-}
-
-/** A failed COPY is nearly always a local disk that is full or may not be written. */
-function diskError(thrown: unknown, path: string): TablevaultError {
-  if (thrown instanceof TablevaultError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  if (/no space left|disk full|could not write/i.test(message)) {
-    return new TablevaultError(
-      'DESTINATION_FULL',
-      'the disk is full where parts are written before they are committed',
-      {
-        at: { path },
-        cause: thrown,
-        hint: 'Free space, or point TMPDIR at a larger disk.',
-      },
-    );
-  }
-  if (/permission denied|read-only|cannot open file/i.test(message)) {
-    return new TablevaultError('DESTINATION_DENIED', 'a part could not be written to the temporary folder', {
-      at: { path },
-      cause: thrown,
-      hint: 'Check that the folder exists and may be written, or point TMPDIR at another.',
-    });
-  }
-  return asTablevaultError(thrown);
 }

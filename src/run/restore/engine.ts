@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TablevaultError } from '../../core/errors.ts';
-import { duckDbMessage, openDuckDb } from '../../duckdb/open.ts';
+import { duckDbMessage } from '../../duckdb/faults.ts';
+import { openDuckDb } from '../../duckdb/open.ts';
 
 /** A DuckDB that converts files, in bounded memory. */
 export interface Engine {

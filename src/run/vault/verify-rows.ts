@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { quotedIdentifier } from '@duckdb/node-api';
 import { TablevaultError } from '../../core/errors.ts';
 import { parseGuid, sqlOrderKey } from '../../core/guid.ts';
-import { duckDbMessage, openDuckDb } from '../../duckdb/open.ts';
+import { duckDbMessage, shortageError } from '../../duckdb/faults.ts';
+import { openDuckDb } from '../../duckdb/open.ts';
 import { parquetRows } from '../../duckdb/sql.ts';
 import type { PartEntry, TableEntry } from '../../vault/chain/manifest.ts';
 import type { PartFile } from '../../vault/check-parts.ts';
@@ -29,7 +30,8 @@ export async function openRowChecker(folder: string, memoryMb: number): Promise<
       const result = await connection.runAndReadAll(sql, [...values]);
       return result.getRowObjectsJson();
     } catch (error) {
-      throw shortage(error, folder) ?? error;
+      // A shortage here is no damage to the vault.
+      throw shortageError(error, 'the rows could not be checked', { folder }) ?? error;
     }
   };
   return {
@@ -183,15 +185,4 @@ async function checkKeyUnique(
   if (keys > 0) {
     findings.add('KEY_DUPLICATE', table.name, `${keys} keys come more than once, such as ${String(row?.['example'])}`);
   }
-}
-
-/** Want of memory or disk while checking is no damage to the vault. */
-function shortage(error: unknown, folder: string): TablevaultError | undefined {
-  const message = duckDbMessage(error);
-  if (!/^(out of memory|.*no space left|.*max_temp_directory_size)/i.test(message)) return undefined;
-  return new TablevaultError('DESTINATION_FULL', `the rows could not be checked: ${message}`, {
-    at: { folder },
-    cause: error,
-    hint: 'The vault was not found damaged. Free space in the temporary folder (TMPDIR), or give the check more memory.',
-  });
 }
