@@ -211,18 +211,8 @@ export function readTimestamp(buf: Uint8Array, pos: number, column: ColumnBuffer
     at += 5;
   }
   if (Number.isNaN(seconds)) return NO;
-  let micros = 0;
-  if (buf[at] === 0x2e) {
-    const start = ++at;
-    let unit = 100_000;
-    for (let digit = buf[at]! - 0x30; digit >= 0 && digit <= 9; digit = buf[++at]! - 0x30) {
-      if (unit >= 1) micros += digit * unit;
-      else if (digit !== 0) return NO;
-      unit /= 10;
-    }
-    if (at === start) return NO;
-    micros = Math.round(micros);
-  }
+  at = readFraction(buf, at);
+  if (at === NO) return NO;
   let offset = 0;
   if (buf[at] === 0x5a) {
     at++;
@@ -232,7 +222,7 @@ export function readTimestamp(buf: Uint8Array, pos: number, column: ColumnBuffer
     at += 6;
   }
   if (buf[at] !== 0x22) return NO;
-  storeMicros(days * 86_400 + seconds - offset, micros, column.i32, row);
+  storeMicros(days * 86_400 + seconds - offset, fractionMicros, column.i32, row);
   return at + 1;
 }
 
@@ -242,21 +232,28 @@ export function readTime(buf: Uint8Array, pos: number, column: ColumnBuffer, row
   const seconds = clockAt(buf, pos + 1);
   if (Number.isNaN(seconds)) return NO;
   let at = pos + 9;
-  let micros = 0;
-  if (buf[at] === 0x2e) {
-    const start = ++at;
-    let unit = 100_000;
-    for (let digit = buf[at]! - 0x30; digit >= 0 && digit <= 9; digit = buf[++at]! - 0x30) {
-      if (unit >= 1) micros += digit * unit;
-      else if (digit !== 0) return NO;
-      unit /= 10;
-    }
-    if (at === start) return NO;
-    micros = Math.round(micros);
-  }
+  at = readFraction(buf, at);
+  if (at === NO) return NO;
   if (buf[at] !== 0x22) return NO;
-  storeMicros(seconds, micros, column.i32, row);
+  storeMicros(seconds, fractionMicros, column.i32, row);
   return at + 1;
+}
+
+/** What `readFraction` read last, microseconds. Not returned: that would make garbage for every value. */
+let fractionMicros = 0;
+
+/** A fraction of a second, `.` and digits, or nothing. Where it ends, or NO where it has digits beyond microseconds that are not zero. */
+function readFraction(buf: Uint8Array, pos: number): number {
+  fractionMicros = 0;
+  if (buf[pos] !== 0x2e) return pos;
+  let at = pos + 1;
+  let unit = 100_000;
+  for (let digit = buf[at]! - 0x30; digit >= 0 && digit <= 9; digit = buf[++at]! - 0x30) {
+    if (unit >= 1) fractionMicros += digit * unit;
+    else if (digit !== 0) return NO;
+    unit /= 10;
+  }
+  return at === pos + 1 ? NO : at;
 }
 
 /** seconds × 10^6 + micros as a 64-bit number, in steps that a double holds exactly (the product needs 59 bits). */
