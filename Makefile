@@ -14,7 +14,7 @@ build: node_modules/.package-lock.json ## compile src/ to dist/
 	@npm run --silent build
 
 demo: build ## take, verify and query snapshots of the demo instance
-	@node dist/cli/demo-tour.js
+	@node dist/demo-tour.js
 
 test: node_modules/.package-lock.json ## every test
 	@npm test --silent -- $(ARGS)

@@ -1,6 +1,6 @@
 /**
  * All benchmarks, one process after the other, into one file of results; then the page. `--smoke` runs small sizes and keeps nothing but
- * its verdict.
+ * its verdict. `--only start` runs one of them and prints its figures.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,9 +22,14 @@ const PROGRAMS = {
   http: 'http',
   instanceBound: 'instance-bound',
   growth: 'growth',
+  start: 'start',
 };
 
-const { values } = parseArgs({ options: { smoke: { type: 'boolean', default: false } } });
+const { values } = parseArgs({ options: { smoke: { type: 'boolean', default: false }, only: { type: 'string' } } });
+if (values.only !== undefined) {
+  await runProgram(values.only, values.smoke ? ['--smoke'] : []);
+  process.exit();
+}
 const results = await runAll(values.smoke);
 const nonsense = nonsenseIn(results);
 for (const what of nonsense) process.stderr.write(`this cannot be right: ${what}\n`);

@@ -3,7 +3,7 @@
 // thread while it waits for bytes. With the default of 4, writers could take all threads and wait for each other's file reads.
 process.env.UV_THREADPOOL_SIZE ??= '16';
 
-import('../dist/cli/main.js').catch((error) => {
+import('../dist/cli.js').catch((error) => {
   const missing = error.code === 'ERR_MODULE_NOT_FOUND' && String(error.message).includes('dist');
   const next = missing ? 'Run `npm ci && npm run build` first.' : 'Run `npm ci`, then try again.';
   process.stderr.write(`error: tablevault cannot start: ${error.message} ${next}\n`);

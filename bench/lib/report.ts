@@ -7,6 +7,7 @@ import type {
   ParquetResult,
   Profile,
   Results,
+  StartResult,
 } from './results.ts';
 import type { Spread } from './stats.ts';
 import { type Target, targetsOf, verdictOf } from './targets.ts';
@@ -44,7 +45,7 @@ ${httpSection(results.http)}
 
 ${boundSection(results.instanceBound)}
 
-${growthSection(results.growth)}
+${results.start === undefined ? '' : `${startSection(results.start)}\n\n`}${growthSection(results.growth)}
 `;
 }
 
@@ -216,6 +217,23 @@ ${table(
 Time per row of ${greatest.toLocaleString('en')} rows is ${figure(ratio)} × that of ${compared.toLocaleString('en')}.
 
 One response of ${figure(singleResponse.bytesReceived / 1e9)} GB (${singleResponse.rows.toLocaleString('en')} rows, an instance that tells no row counts): ${figure(singleResponse.durationMs / 1000)} s, peak memory ${whole(singleResponse.peakRssBytes / MB)} MB.`;
+}
+
+function startSection({ rounds, node, version, help, firstRequest }: StartResult): string {
+  const line = (name: string, each: Spread) => [name, ...speeds(each)];
+  return `## Start
+
+Milliseconds from the start of a process, ${rounds} rounds, every line once in each. The last line ends when the first request of a snapshot reaches a server on the same machine.
+
+${table(
+  ['', 'median', 'least', 'greatest'],
+  [
+    line('Node that does nothing', node),
+    line('`tablevault --version`', version),
+    line('`tablevault --help`', help),
+    line('first request of `tablevault snapshot`', firstRequest),
+  ],
+)}`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

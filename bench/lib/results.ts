@@ -13,6 +13,19 @@ export interface Results {
   readonly http: HttpResult;
   readonly instanceBound: InstanceBoundResult;
   readonly growth: GrowthResult;
+  /** Results from before 2026-11-25 have none. */
+  readonly start?: StartResult;
+}
+
+/** Milliseconds from the start of a process. */
+export interface StartResult {
+  readonly rounds: number;
+  /** Node that does nothing. */
+  readonly node: Spread;
+  readonly version: Spread;
+  readonly help: Spread;
+  /** Until the first request of a snapshot reaches the server. */
+  readonly firstRequest: Spread;
 }
 
 export interface DecodeResult {

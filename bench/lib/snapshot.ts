@@ -12,7 +12,7 @@ import type { Profile, SnapshotFigures } from './results.ts';
 import type { SnapshotServer } from './snapshot-server.ts';
 
 /** The copy that `make bench` puts beside the compiled benchmarks, in `.cache/bench`. */
-const LAUNCHER = fileURLToPath(new URL('../../bin/tablevault.cjs', import.meta.url));
+export const LAUNCHER = fileURLToPath(new URL('../../bin/tablevault.cjs', import.meta.url));
 const USAGE = new URL('./usage-report.js', import.meta.url).href;
 
 export interface SnapshotOrder {

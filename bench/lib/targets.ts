@@ -1,9 +1,9 @@
 /** The figures that are to be reached, and whether they are. */
-import type { Results } from './results.ts';
+import type { Results, StartResult } from './results.ts';
 
 export interface Target {
   readonly figure: string;
-  readonly unit: '×' | '%' | 'MB' | '';
+  readonly unit: '×' | '%' | 'MB' | 'ms' | '';
   readonly better: 'more' | 'less';
   readonly least: number;
   readonly aim: number;
@@ -15,7 +15,7 @@ export type Verdict = 'aim reached' | 'reached' | 'missed';
 const MB = 2 ** 20;
 
 /** Where there are several figures for a target (two profiles, several paces), the worst one counts. */
-export function targetsOf({ decode, parquet, instanceBound, growth }: Results): readonly Target[] {
+export function targetsOf({ decode, parquet, instanceBound, growth, start }: Results): readonly Target[] {
   const { portable, native } = parquet.profiles;
   const least = (...values: number[]) => Math.min(...values);
   const most = (...values: number[]) => Math.max(...values);
@@ -95,6 +95,21 @@ export function targetsOf({ decode, parquet, instanceBound, growth }: Results): 
       aim: 1,
       got: growth.ratio,
     },
+    ...(start === undefined ? [] : startTargets(start)),
+  ];
+}
+
+function startTargets({ help, firstRequest }: StartResult): readonly Target[] {
+  const atMost = { better: 'less', unit: 'ms' } as const;
+  return [
+    { figure: '`tablevault --help`, whole process', ...atMost, least: 300, aim: 200, got: help.median },
+    {
+      figure: 'first request of `snapshot`, from its start',
+      ...atMost,
+      least: 350,
+      aim: 250,
+      got: firstRequest.median,
+    },
   ];
 }
 
@@ -104,12 +119,13 @@ export function verdictOf({ better, least, aim, got }: Target): Verdict {
 }
 
 /** What cannot be right at any size; a smoke run fails by it. Loose, since small runs on busy machines tell little. */
-export function nonsenseIn({ decode, parquet, instanceBound, growth, http }: Results): readonly string[] {
+export function nonsenseIn({ decode, parquet, instanceBound, growth, http, start }: Results): readonly string[] {
   const { portable, native } = parquet.profiles;
   const checks: readonly (readonly [boolean, string])[] = [
     [decode.ratio.max > 1, 'the decoder was slower than JSON.parse in every round'],
     [portable.ratioToPlain.max > 1 && native.ratioToPlain.max > 1, 'slower than the plain pipeline in every round'],
     [portable.size.ratio < 2 && native.size.ratio < 2, 'files twice as large as those of DuckDB'],
+    [start === undefined || start.help.min > start.node.min / 2, 'a start that is faster than Node alone'],
     [http.profiles.portable.rowsPerSecond.median > 0, 'no rows over HTTP'],
     [
       instanceBound.first.busyShare > 0.2 && instanceBound.first.busyShare < 1.01,

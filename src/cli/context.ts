@@ -1,9 +1,9 @@
 /** What every command gets: where to print, what to listen to. Nothing below `cli/` sees it. */
-import type { Logger } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import type { ExitCode } from '../core/errors.ts';
 import type { Pipeline } from '../core/pipeline.ts';
-import { type ReadPipelineOptions, readPipeline } from '../pipeline/read.ts';
+import type { ReadPipelineOptions } from '../pipeline/read.ts';
+import type { Log } from './log.ts';
 import type { Redactor } from './redact.ts';
 import type { Screen } from './screen.ts';
 
@@ -14,7 +14,7 @@ export interface CliContext {
   readonly signal: AbortSignal;
   readonly redactor: Redactor;
   readonly screen: Screen;
-  readonly log: Logger;
+  readonly log: Log;
   readonly output: Output;
   /** Set by the command that ran. */
   exitCode: ExitCode;
@@ -61,6 +61,7 @@ export async function loadPipeline(
   file: string,
   overrides: NonNullable<ReadPipelineOptions['overrides']> = {},
 ): Promise<Pipeline> {
+  const { readPipeline } = await import('../pipeline/read.ts');
   const pipeline = await readPipeline(file, { env: context.env, overrides });
   context.redactor.add((pipeline.auth.kind === 'service' ? pipeline.auth.clientSecret : pipeline.auth.token).reveal());
   // A key of several lines would be printed line by line.

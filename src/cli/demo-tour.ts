@@ -6,16 +6,16 @@
 import { spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { packageFile } from '../core/package-files.ts';
 import { startDemo } from '../demo/instance.ts';
 import { duration } from './format.ts';
 import { factor } from './options.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = packageFile('.');
 const { values: given } = parseArgs({ options: { rows: { type: 'string' }, vaults: { type: 'string' } } });
 const vaults = resolve(given.vaults ?? resolve(root, 'demo-vault'));
-const launcher = resolve(root, 'bin/tablevault.cjs');
+const launcher = packageFile('bin/tablevault.cjs');
 
 /** The demo's data holds extreme values on purpose; the question leaves them out. */
 const QUESTION = `SELECT year(d.Document_Date) AS year, count(DISTINCT o.Sales_Order_Id) AS orders, count(*) AS lines, sum(l.Line_Amount) AS amount

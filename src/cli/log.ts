@@ -1,10 +1,13 @@
 /** Logs: JSON lines on standard error, off unless TABLEVAULT_LOG asks for them. Credentials cannot get in: see `Secret` and `redact.ts`. */
-import { type Logger, pino, stdTimeFunctions } from 'pino';
+import type { Logger } from 'pino';
 import { TablevaultError } from '../core/errors.ts';
 import type { RunEvent } from '../core/events.ts';
 import type { Screen } from './screen.ts';
 
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/** What commands write to. */
+export type Log = Pick<Logger, 'trace' | 'debug' | 'info' | 'warn' | 'error'>;
 
 export type LogLevel = (typeof LEVELS)[number];
 
@@ -19,15 +22,22 @@ export function logLevelOf(env: Readonly<Record<string, string | undefined>>): L
   });
 }
 
-export function createLog(level: LogLevel, screen: Screen): Logger {
-  return pino(
+const nothing = () => {};
+export const SILENT_LOG: Log = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+/** The library is loaded only where somebody listens. */
+export async function createLog(level: LogLevel, screen: Screen): Promise<Log> {
+  if (level === 'silent') return SILENT_LOG;
+  const { pino, stdTimeFunctions } = await import('pino');
+  const log: Log = pino(
     { level, base: null, timestamp: stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
     { write: (line) => screen.line(line.trimEnd()) },
   );
+  return log;
 }
 
 /** One line per event; the frequent ones at `trace`. */
-export function logEvent(log: Logger, event: RunEvent): void {
+export function logEvent(log: Log, event: RunEvent): void {
   switch (event.type) {
     case 'log':
       log[event.level]({ ...event.at }, event.message);

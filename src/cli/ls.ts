@@ -1,6 +1,6 @@
 /** `tablevault ls`: the snapshots of a vault. */
 import type { Command } from 'commander';
-import { listSnapshots, type SnapshotList, staleness } from '../run/vault/list.ts';
+import type { SnapshotList } from '../run/vault/list.ts';
 import type { CliContext } from './context.ts';
 import { bytes, columns, count, duration } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
@@ -33,6 +33,7 @@ export function addLs(program: Command, context: CliContext): void {
 async function ls(context: CliContext, uri: string, options: Options): Promise<void> {
   const { signal, output, clock } = context;
   await withVault(context, uri, async (vault) => {
+    const { listSnapshots, staleness } = await import('../run/vault/list.ts');
     const list = await listSnapshots(vault, { signal, nowMs: clock.now() });
     if (options.json) await output.json({ vault: vault.store.uri, ...list });
     else

@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander';
 import { systemClock } from '../core/clock.ts';
 import { asTablevaultError, EXIT, type ExitCode, TablevaultError } from '../core/errors.ts';
+import { toolVersion } from '../core/package-files.ts';
 import { type CliContext, createOutput } from './context.ts';
 import { causeOf, errorObject, errorParagraph } from './errors.ts';
 import { createLog, type LogLevel, logLevelOf } from './log.ts';
@@ -9,7 +10,6 @@ import { createProgram, usageError } from './program.ts';
 import { createRedactor } from './redact.ts';
 import { createScreen } from './screen.ts';
 import { listenForSignals } from './signals.ts';
-import { toolVersion } from './version.ts';
 
 const redactor = createRedactor(process.env);
 const screen = createScreen(process.stderr, redactor);
@@ -36,7 +36,7 @@ await end(await run());
 /** Runs the command; what it threw, or undefined. */
 async function run(): Promise<unknown> {
   try {
-    const context = createContext(logLevelOf(process.env));
+    const context = await createContext(logLevelOf(process.env));
     const program = createProgram(context, { version: toolVersion(), help: (text) => void output.data(text) });
     if (args.length === 0) {
       screen.line(program.helpInformation());
@@ -50,7 +50,7 @@ async function run(): Promise<unknown> {
   }
 }
 
-function createContext(level: LogLevel): CliContext {
+async function createContext(level: LogLevel): Promise<CliContext> {
   return {
     env: process.env,
     clock: systemClock,
@@ -58,7 +58,7 @@ function createContext(level: LogLevel): CliContext {
     redactor,
     screen,
     output,
-    log: createLog(level, screen),
+    log: await createLog(level, screen),
     exitCode: EXIT.done,
   };
 }

@@ -1,6 +1,5 @@
 /** `tablevault paths`: the Parquet files of a table, one a line. */
 import type { Command } from 'commander';
-import { tablePaths } from '../run/vault/paths.ts';
 import type { CliContext } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
@@ -27,6 +26,7 @@ export function addPaths(program: Command, context: CliContext): void {
 
 async function paths(context: CliContext, uri: string, table: string, options: Options): Promise<void> {
   const { signal, output } = context;
+  const { tablePaths } = await import('../run/vault/paths.ts');
   const found = await withVault(context, uri, (vault) =>
     tablePaths(vault, table, { signal, snapshot: options.snapshot }),
   );

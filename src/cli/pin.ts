@@ -1,6 +1,5 @@
 /** `tablevault pin`: keeps a snapshot from being retired by prune. */
 import type { Command } from 'commander';
-import { pin, unpin } from '../run/vault/pin.ts';
 import type { CliContext } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { VAULT_ARGUMENT, withVault } from './vault.ts';
@@ -23,6 +22,7 @@ export function addPin(program: Command, context: CliContext): void {
     .addOption(jsonOption())
     .action(async (uri: string, wanted: string, options: Options) => {
       const { signal, clock, output, screen } = context;
+      const { pin, unpin } = await import('../run/vault/pin.ts');
       const at = await withVault(context, uri, (vault) =>
         options.remove === true
           ? unpin(vault, wanted, { signal })

@@ -1,6 +1,5 @@
 /** `tablevault query`: SQL over the tables of a snapshot. */
 import { type Command, Option } from 'commander';
-import { readSnapshot } from '../vault/vault.ts';
 import type { CliContext } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { formatRows, QUERY_FORMATS, type QueryFormat } from './query-format.ts';
@@ -36,6 +35,7 @@ export function addQuery(program: Command, context: CliContext): void {
 async function query(context: CliContext, uri: string, sql: string, options: Options): Promise<void> {
   const { signal, output, screen } = context;
   const { querySnapshot } = await import('../run/vault/query.ts');
+  const { readSnapshot } = await import('../vault/vault.ts');
   await withVault(context, uri, async (vault) => {
     const { manifest } = await readSnapshot(vault, options.snapshot, { signal });
     if (!manifest.complete) {

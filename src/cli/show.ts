@@ -1,6 +1,6 @@
 /** `tablevault show`: one snapshot. */
 import type { Command } from 'commander';
-import { type SnapshotDetails, showSnapshot } from '../run/vault/show.ts';
+import type { SnapshotDetails } from '../run/vault/show.ts';
 import type { CliContext } from './context.ts';
 import { bytes, columns, count, duration, plainText, plural } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
@@ -22,6 +22,7 @@ export function addShow(program: Command, context: CliContext): void {
 
 async function show(context: CliContext, uri: string, id: string, json: boolean): Promise<void> {
   const { signal, output } = context;
+  const { showSnapshot } = await import('../run/vault/show.ts');
   const details = await withVault(context, uri, (vault) => showSnapshot(vault, id, { signal }));
   if (json) await output.json(details);
   else

@@ -1,12 +1,11 @@
 /** What the commands that read a vault share. */
-import { openStore } from '../storage/open.ts';
-import { openVault } from '../vault/open.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { CliContext } from './context.ts';
 
 /** Opens the vault for reading, and closes its store whatever happens. */
 export async function withVault<T>(context: CliContext, uri: string, use: (vault: Vault) => Promise<T>): Promise<T> {
   const { signal, env } = context;
+  const [{ openStore }, { openVault }] = await Promise.all([import('../storage/open.ts'), import('../vault/open.ts')]);
   const store = await openStore(uri, { signal, env });
   try {
     return await use(await openVault(store, { signal }));

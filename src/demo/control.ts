@@ -4,7 +4,7 @@
  * `/start-writer`, `/stop-writer`, `/change-schema`, `/revoke`, `/rotate-keys`, `/advance-clock`, `/issue-token`.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { asTablevaultError } from '../core/errors.ts';
 import type { DemoInstance } from './contract.ts';
 

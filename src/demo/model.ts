@@ -3,8 +3,9 @@
  * `schemas/demo/tables.jsonl`.
  */
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { TablevaultError } from '../core/errors.ts';
+import { packageFile } from '../core/package-files.ts';
 
 /**
  * A true value: GUIDs in lower case, decimals as exact text with all digits of their scale, instants as
@@ -79,14 +80,14 @@ const tableLine = z.object({
 });
 export type ColumnLine = z.input<typeof columnLine>;
 
-const BUILT_IN = new URL('../../schemas/demo/tables.jsonl', import.meta.url);
+const BUILT_IN = 'schemas/demo/tables.jsonl';
 
 /** Reads the 40 built-in tables, or those of a file. Throws CONFIG_NOT_FOUND or CONFIG_INVALID. */
 export function readModel(file?: string): readonly TableModel[] {
-  const name = file ?? 'schemas/demo/tables.jsonl';
+  const name = file ?? BUILT_IN;
   let text: string;
   try {
-    text = readFileSync(file ?? BUILT_IN, 'utf8').trim();
+    text = readFileSync(file ?? packageFile(BUILT_IN), 'utf8').trim();
   } catch (cause) {
     throw new TablevaultError('CONFIG_NOT_FOUND', `the table model ${name} cannot be read`, { cause });
   }

@@ -1,7 +1,7 @@
 /**
  * Where an instance keeps its Table API and its identity authority: asked anonymously, judged before anything else is sent.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { TablevaultError } from '../core/errors.ts';
 import type { Endpoints } from '../core/pipeline.ts';
 import { below, refuseGlobalIdentity, usableUrl } from './origins.ts';

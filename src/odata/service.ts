@@ -1,5 +1,5 @@
 /** The service document, and what it and `$metadata` say differently. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { TablevaultError } from '../core/errors.ts';
 import { printableName } from '../core/names.ts';
 import type { Model } from './metadata.ts';

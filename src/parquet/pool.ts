@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { TablevaultError } from '../core/errors.ts';
+import { packageFile } from '../core/package-files.ts';
 import { createChannelMemory } from './channel.ts';
 import { ChannelSink, type WriterThread } from './sink.ts';
 import type { SinkHooks, TaskSink, TaskSpec } from './task.ts';
@@ -90,11 +90,9 @@ export class WriterPool {
   }
 }
 
-/** The compiled worker, also when this file itself runs from source (tests): threads take JavaScript only. */
+/** The compiled thread, also when this file itself runs from source (tests): threads take JavaScript only. */
 function workerFile(): string {
-  const own = fileURLToPath(new URL('./worker.js', import.meta.url));
-  if (existsSync(own)) return own;
-  const built = fileURLToPath(new URL('../../dist/parquet/worker.js', import.meta.url));
+  const built = packageFile('dist/writer-thread.js');
   if (existsSync(built)) return built;
   throw new TablevaultError('BUG', 'the writer thread is not built', { hint: 'Run `npm run build`.' });
 }

@@ -4,7 +4,7 @@ import { errorFromData, TablevaultError } from '../core/errors.ts';
 import type { Guid } from '../core/guid.ts';
 import { counterOf, SLOT_BYTES, SLOTS, slotOf } from './channel.ts';
 import type { FromWriter, LocalPart, PageEnd, SinkHooks, TaskSink, TaskSpec, ToWriter } from './task.ts';
-import type { WorkerTask } from './worker.ts';
+import type { WorkerTask } from './writer-thread.ts';
 
 /** What a sender waits for: a free slot, the end of a response, the end of the task. */
 interface Answers {

@@ -2,7 +2,7 @@
  * The shape of a pipeline file, once: the reader validates with it, and `schemas/pipeline.schema.json` is generated from it.
  * Descriptions end up as tooltips in editors.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { DURATION_PATTERN, parseDuration } from '../core/duration.ts';
 import { REFERENCE_PATTERN } from './secret-references.ts';
 

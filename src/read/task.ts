@@ -7,7 +7,6 @@ import type { ParquetSettings } from '../core/pipeline.ts';
 import type { Instance } from '../instance/open.ts';
 import { allOf } from '../odata/filters.ts';
 import { compileQuery } from '../odata/query.ts';
-import { settleDuplicates } from '../parquet/duplicates.ts';
 import type { WriterPool } from '../parquet/pool.ts';
 import type { LocalPart, TaskSink, TaskSpec } from '../parquet/task.ts';
 import { type Confirmation, judgeByCount, judgeEnd, type Proof } from '../scan/end.ts';
@@ -124,6 +123,8 @@ async function settle(
   // Rows that went to a stream are in no file, and gone: whoever took them is told that they came in no order.
   const inFiles = parts.every(({ path }) => path !== '');
   if (read.ascending || table.key.length === 0 || !inFiles) return { parts, rows: read.rows, proof, evidence };
+  // Brings DuckDB into this thread, which nothing else here needs.
+  const { settleDuplicates } = await import('../parquet/duplicates.ts');
   const settled = await settleDuplicates(parts, specOf(task, context, ''), context.signal);
   // A proof that counts rows with rows proves nothing once some of them were the same.
   if (!settled.ok || (settled.dropped > 0 && proof === 'split-count')) {

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { TablevaultError } from '../core/errors.ts';
+import { packageFile } from '../core/package-files.ts';
 import type { Auth } from '../core/pipeline.ts';
 
 export type AuthKind = Auth['kind'];
@@ -80,7 +81,7 @@ function hashOf(secret: string): string {
 }
 
 async function starterFiles(kind: AuthKind, secret: string | null): Promise<readonly StarterFile[]> {
-  const template = await readFile(new URL(`../../pipelines/${TEMPLATES[kind]}`, import.meta.url), 'utf8');
+  const template = await readFile(packageFile(`pipelines/${TEMPLATES[kind]}`), 'utf8');
   const variable = VARIABLES[kind];
   const files: StarterFile[] = [
     // The editor's line points into this package; the copy lies elsewhere.

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import pLimit from 'p-limit';
-import { z } from 'zod';
+import * as z from 'zod';
 import { sha256Hex } from '../core/digest.ts';
 import { asTablevaultError, hasCode } from '../core/errors.ts';
 import { canonicalJson } from '../core/json.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { sha256Hex } from '../core/digest.ts';
 import { hasCode, TablevaultError } from '../core/errors.ts';
 import type { CallOptions, Store } from '../storage/store.ts';

@@ -270,7 +270,7 @@ describe('10. make demo', () => {
   test('takes, verifies and queries a snapshot with each kind of credential, and says where the files are', async () => {
     const job = await startJob();
     try {
-      const tour = fileURLToPath(new URL('../../dist/cli/demo-tour.js', import.meta.url));
+      const tour = fileURLToPath(new URL('../../dist/demo-tour.js', import.meta.url));
       const vaults = join(job.folder, 'tour');
       const child = spawn(process.execPath, [tour, '--rows', '0.02', '--vaults', vaults], { stdio: 'pipe' });
       let text = '';

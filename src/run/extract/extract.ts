@@ -8,7 +8,6 @@ import type { Emit } from '../../core/events.ts';
 import { maxRowBytesOf, type Pipeline } from '../../core/pipeline.ts';
 import { type Instance, openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
-import { combineParts } from '../../parquet/combine.ts';
 import { WriterPool } from '../../parquet/pool.ts';
 import type { LocalPart, SinkHooks, TaskSpec } from '../../parquet/task.ts';
 import { BatchSink } from '../../read/batch-sink.ts';
@@ -17,7 +16,6 @@ import { probeInstance } from '../../read/probe.ts';
 import type { ReadContext } from '../../read/task.ts';
 import { type Consistency, consistencyOf } from '../../scan/consistency.ts';
 import { rangeKey } from '../../scan/plan.ts';
-import { arrowFormat } from './arrow.ts';
 import { chooseExtract, type ExtractChoice } from './choice.ts';
 import type { ExtractFormat, FormatOptions, RowFormat } from './format.ts';
 import type { ExtractOutput } from './output.ts';
@@ -164,6 +162,7 @@ async function toBatches(
     profile: context.parquet.types,
     toFile: output.isFile && !output.name.endsWith('.arrows'),
   };
+  const format = await formatOf(form);
   let lastFault = '';
   const emit: Emit = (event) => {
     if (event.type === 'warning') lastFault = event.message;
@@ -171,7 +170,7 @@ async function toBatches(
   };
   const writer = createRowWriter({
     output,
-    createFormat: () => formatOf(form, settings),
+    createFormat: () => format(settings),
     cannotTakeBack: () => cannotTakeBack(table.name, lastFault),
     signal: deps.signal,
   });
@@ -192,14 +191,15 @@ async function toBatches(
   return read;
 }
 
-function formatOf(format: Exclude<ExtractFormat, 'parquet'>, options: FormatOptions): RowFormat {
-  switch (format) {
+/** Arrow's library is large: it is loaded when it is wanted. */
+async function formatOf(form: Exclude<ExtractFormat, 'parquet'>): Promise<(options: FormatOptions) => RowFormat> {
+  switch (form) {
     case 'csv':
-      return csvFormat(options);
+      return csvFormat;
     case 'ndjson':
-      return ndjsonFormat(options);
+      return ndjsonFormat;
     case 'arrow':
-      return arrowFormat(options);
+      return (await import('./arrow.ts')).arrowFormat;
   }
 }
 
@@ -242,6 +242,7 @@ async function oneFile(
   const spill = join(tempDir, 'spill');
   await mkdir(spill, { recursive: true });
   const to = join(tempDir, 'whole.parquet');
+  const { combineParts } = await import('../../parquet/combine.ts');
   await combineParts({ parts, output: choice.output, compression: pipeline.parquet.compression, spill, to, signal });
   return to;
 }

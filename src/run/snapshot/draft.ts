@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { toolVersion } from '../../core/package-files.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
 import { parsePrivateKey } from '../../core/signing-key.ts';
 import type { Instance } from '../../instance/open.ts';
-import { userAgent } from '../../instance/user-agent.ts';
 import { FORMAT_VERSION, type Manifest, type ManifestDraft, type TableEntry } from '../../vault/chain/manifest.ts';
 import { signDraft } from '../../vault/chain/signature.ts';
 import { planHashOf } from '../../vault/commit/run.ts';
@@ -72,7 +72,6 @@ export async function signedDraft(
 export function draftManifest(parts: DraftParts): ManifestDraft {
   const { run, instance, pipeline, tables, failed, startedMs, finishedMs, requests, bytesReceived } = parts;
   const sum = (pick: (entry: TableEntry) => number) => tables.reduce((total, entry) => total + pick(entry), 0);
-  const [, version = 'unknown'] = userAgent().split('/');
   return {
     formatVersion: FORMAT_VERSION,
     snapshot: run,
@@ -86,7 +85,7 @@ export function draftManifest(parts: DraftParts): ManifestDraft {
       metadataSha256: instance.metadataSha256,
     },
     identity: { kind: instance.identity.kind, describe: instance.identity.describe() },
-    tool: { version, formatVersion: FORMAT_VERSION },
+    tool: { version: toolVersion(), formatVersion: FORMAT_VERSION },
     complete: failed.length === 0,
     startedAt: new Date(startedMs).toISOString(),
     finishedAt: new Date(finishedMs).toISOString(),

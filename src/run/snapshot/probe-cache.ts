@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasCode } from '../../core/errors.ts';
 import { canonicalBytes } from '../../core/json.ts';
 import type { Instance } from '../../instance/open.ts';

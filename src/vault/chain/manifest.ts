@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { sha256Hex } from '../../core/digest.ts';
 import { canonicalBytes } from '../../core/json.ts';
 import { RUN_ID } from '../layout.ts';

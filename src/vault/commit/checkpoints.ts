@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasCode, TablevaultError } from '../../core/errors.ts';
 import { putSame } from '../../storage/conditional.ts';
 import type { CallOptions } from '../../storage/store.ts';

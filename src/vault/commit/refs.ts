@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { putSame } from '../../storage/conditional.ts';
 import type { CallOptions } from '../../storage/store.ts';
 import { parseSealed, sealedBytes } from '../chain/seal.ts';

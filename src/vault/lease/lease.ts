@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Clock } from '../../core/clock.ts';
 import { asTablevaultError, hasCode, TablevaultError } from '../../core/errors.ts';
 import { canonicalBytes } from '../../core/json.ts';

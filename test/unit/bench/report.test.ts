@@ -54,6 +54,12 @@ describe('the page', () => {
     expect(page).toContain('(../bench/results/2026-11-21-some-cpu-2-cores.json)');
   });
 
+  it('does without figures of the start, which older results do not have', () => {
+    const { start: _, ...older } = RESULTS;
+    expect(renderReport(older, 'x')).not.toContain('## Start');
+    expect(page).toContain('| `tablevault --help` | 140 | 140 | 140 |');
+  });
+
   it('holds every target with its figure and verdict', () => {
     for (const { figure } of targetsOf(RESULTS)) expect(page).toContain(`| ${figure} |`);
     expect(page).toContain('| 95 % | 98 % | **97 %** | reached |');

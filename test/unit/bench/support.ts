@@ -84,4 +84,5 @@ export const RESULTS: Results = {
     ratioOf: [5_000_000, 500_000],
     singleResponse: snapshot(1_100_000, 260),
   },
+  start: { rounds: 15, node: same(40), version: same(110), help: same(140), firstRequest: same(240) },
 };

@@ -3,7 +3,7 @@ import type { CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { type CliContext, createOutput } from '../../../src/cli/context.ts';
 import { causeOf, errorObject, errorParagraph } from '../../../src/cli/errors.ts';
-import { createLog } from '../../../src/cli/log.ts';
+import { SILENT_LOG } from '../../../src/cli/log.ts';
 import { createProgram, usageError } from '../../../src/cli/program.ts';
 import { createRedactor } from '../../../src/cli/redact.ts';
 import { createScreen } from '../../../src/cli/screen.ts';
@@ -34,7 +34,7 @@ function harness() {
     signal: new AbortController().signal,
     redactor,
     screen,
-    log: createLog('silent', screen),
+    log: SILENT_LOG,
     output: createOutput(
       stream((text) => {
         stdout += text;

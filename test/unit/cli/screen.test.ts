@@ -53,9 +53,9 @@ describe('the screen', () => {
 });
 
 describe('the log', () => {
-  it('is JSON lines on the screen, from the level that TABLEVAULT_LOG names', () => {
+  it('is JSON lines on the screen, from the level that TABLEVAULT_LOG names', async () => {
     const { stream, text } = sink(false);
-    const log = createLog(logLevelOf({ TABLEVAULT_LOG: 'info' }), createScreen(stream, createRedactor()));
+    const log = await createLog(logLevelOf({ TABLEVAULT_LOG: 'info' }), createScreen(stream, createRedactor()));
     logEvent(log, { type: 'wait', reason: '429', ms: 5 });
     logEvent(log, { type: 'inFlight', requests: 1, limit: 2 });
     const lines = text().trim().split('\n');
@@ -68,11 +68,11 @@ describe('the log', () => {
     expect(() => logLevelOf({ TABLEVAULT_LOG: 'verbose' })).toThrow(/TABLEVAULT_LOG=verbose/);
   });
 
-  it('cannot print a Secret, and drops known secrets in any text', () => {
+  it('cannot print a Secret, and drops known secrets in any text', async () => {
     const { stream, text } = sink(false);
     const redactor = createRedactor();
     redactor.add('hunter2hunter2');
-    const log = createLog('trace', createScreen(stream, redactor));
+    const log = await createLog('trace', createScreen(stream, redactor));
     log.info({ secret: new Secret('other-secret'), error: new Error('with hunter2hunter2') }, 'said hunter2hunter2');
     expect(text()).toContain('[secret]');
     expect(text()).not.toMatch(/hunter2|other-secret/);

@@ -1,16 +1,14 @@
-/** Needs `dist/`: writer threads take compiled JavaScript. */
+/** Needs `dist/writer-thread.js`: threads take JavaScript only. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 import { expect, test } from 'vitest';
-
-const POOL = fileURLToPath(new URL('../../../dist/parquet/pool.js', import.meta.url));
 
 /** In a process of its own: what this guards against ends the process without a word of JavaScript. */
 const PROGRAM = `
-import { WriterPool } from ${JSON.stringify(POOL)};
+import { WriterPool } from './src/parquet/pool.ts';
 const spec = (path) => ({
   table: 'T', key: ['Id'], profile: 'portable', compression: 'zstd', partRows: 1000, path, metadata: {},
   absentIsNull: false, maxRowBytes: 1e6,
@@ -18,7 +16,7 @@ const spec = (path) => ({
 });
 for (let round = 0; round < 3; round++) {
   const pool = new WriterPool(2, 16);
-  const sinks = await Promise.all([0, 1].map((n) => pool.open(spec(process.argv[1] + '/' + round + '-' + n))));
+  const sinks = await Promise.all([0, 1].map((n) => pool.open(spec(process.argv[2] + '/' + round + '-' + n))));
   for (const sink of sinks) {
     sink.begin(null);
     await sink.write(Buffer.from('{"value":[' + Array.from({ length: 50000 }, (_, i) => '{"Id":' + i + '}').join(',')));
@@ -32,14 +30,25 @@ console.log('closed');
 
 test('a pool that is closed while its writers work ends them without ending the process', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tablevault-pool-'));
+  // Below the package, so that it finds the thread's file as the pool does.
+  const program = `.cache/pool-close-${process.pid}.mjs`;
   try {
-    const run = spawnSync(process.execPath, ['--input-type=module', '--eval', PROGRAM, folder], { encoding: 'utf8' });
+    buildSync({
+      stdin: { contents: PROGRAM, resolveDir: '.' },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      packages: 'external',
+      outfile: program,
+    });
+    const run = spawnSync(process.execPath, [program, folder], { encoding: 'utf8' });
     expect({ status: run.status, signal: run.signal, said: run.stdout.trim() }).toEqual({
       status: 0,
       signal: null,
       said: 'closed',
     });
   } finally {
+    rmSync(program, { force: true });
     rmSync(folder, { recursive: true, force: true });
   }
 });
