@@ -3,10 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
-const POOL = fileURLToPath(new URL('../../../dist/parquet/pool.js', import.meta.url));
+/** A URL: Windows takes no path in an import. */
+const POOL = new URL('../../../dist/parquet/pool.js', import.meta.url).href;
 
 /** In a process of its own: what this guards against ends the process without a word of JavaScript. */
 const PROGRAM = `
