@@ -9,6 +9,7 @@ import { createFolderStore } from '../../src/storage/folder.ts';
 import { acquireLease } from '../../src/vault/lease/lease.ts';
 import { type CliResult, runNode } from '../support/cli.ts';
 import { type Job, newestManifest, startJob } from '../support/job.ts';
+import { newBucket, s3 } from '../support/s3.ts';
 
 const TABLE = 'Gen_Documents';
 
@@ -66,6 +67,22 @@ describe('examples', () => {
       expect(await say(env)).toEqual({ code: 9, said: expect.stringMatching(/^again later: /) });
     } finally {
       await lease.release();
+    }
+  });
+
+  it.runIf(s3 !== null)('take a snapshot into a bucket, check its age, and give its files as addresses', async () => {
+    const bucket = await newBucket();
+    try {
+      const address = `s3://${bucket.name}/erp`;
+      const { file, env } = await job.pipeline({ include: [TABLE], vault: address, env: bucket.env });
+      const { stdout: id } = await example('take-snapshot', [file], env);
+      const { code, stdout } = await example('check-age', [address, '1'], bucket.env);
+      expect({ code, id: stdout.split(' ')[0] }).toEqual({ code: 0, id: id.trimEnd() });
+      const files = await example('table-files', [address, TABLE], bucket.env);
+      const keys = files.stdout.trimEnd().split('\n');
+      expect(keys.map((key) => key.replace(`s3://${bucket.name}/`, ''))).toEqual(await bucket.keys('erp/tables/'));
+    } finally {
+      bucket.close();
     }
   });
 
