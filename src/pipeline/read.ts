@@ -22,8 +22,8 @@ import {
 import { parseYaml, type YamlFile } from './yaml.ts';
 
 export interface ReadPipelineOptions {
-  /** Where `${env:NAME}` looks. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where `${env:NAME}` looks. Default `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** What the command line says instead of the file; relative folders here count from the working directory. */
   readonly overrides?: { readonly destination?: string };
 }
@@ -37,7 +37,7 @@ const REFERENCE_TOKEN = /enrt_[A-Za-z0-9]/;
  * The pipeline in `file`, ready to run.
  * @throws TablevaultError CONFIG_NOT_FOUND, CONFIG_INVALID, SECRET_IN_CLEAR, SECRET_MISSING
  */
-export async function readPipeline(file: string, options: ReadPipelineOptions): Promise<Pipeline> {
+export async function readPipeline(file: string, options: ReadPipelineOptions = {}): Promise<Pipeline> {
   const path = resolve(file);
   const yaml = parseYaml(await readText(file, path));
   if ('problems' in yaml) {
@@ -134,7 +134,7 @@ async function complete(
   options: ReadPipelineOptions,
 ): Promise<Pipeline> {
   const folder = dirname(path);
-  const context: ReferenceContext = { env: options.env, folder };
+  const context: ReferenceContext = { env: options.env ?? process.env, folder };
   const problems: Problem[] = [];
 
   const text = async (

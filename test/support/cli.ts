@@ -27,14 +27,19 @@ export interface CliOptions {
   readonly onStart?: (child: ChildProcess) => void;
 }
 
-/** Runs `tablevault …args` to its end. Nothing of the environment that could change its behaviour is passed on. */
+/** Runs `tablevault …args` to its end. */
 export function tablevault(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  return runNode([LAUNCHER, ...args], options);
+}
+
+/** Runs `node …args` to its end. Nothing of the environment that could change a program's behaviour is passed on. */
+export function runNode(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   const { PATH, HOME } = process.env;
   mkdirSync(TEMPORARY, { recursive: true });
   const own = Object.fromEntries(
     Object.entries({ PATH, HOME, TMPDIR: TEMPORARY }).filter(([, value]) => value !== undefined),
   );
-  const child = spawn(process.execPath, [LAUNCHER, ...args], {
+  const child = spawn(process.execPath, args, {
     env: { ...own, ...options.env },
     cwd: options.cwd,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -15,6 +15,7 @@ interface Locked {
 
 const lock = json('package-lock.json') as { readonly packages: Readonly<Record<string, Locked>> };
 const manifest = json('package.json') as {
+  readonly version: string;
   readonly type: string;
   readonly license: string;
   readonly engines: { readonly node: string };
@@ -38,7 +39,7 @@ describe('the repository', () => {
       'CONTRIBUTING.md',
       'SECURITY.md',
     ];
-    const folders = ['src', 'pipelines', 'schemas', 'test', 'bench', 'docs', 'docs/decisions', '.ci/run'];
+    const folders = ['src', 'examples', 'pipelines', 'schemas', 'test', 'bench', 'docs', 'docs/decisions', '.ci/run'];
     for (const path of [...files, ...folders, 'docs/architecture.md', 'docs/errors.md', 'README.md'])
       expect(existsSync(path), path).toBe(true);
   });
@@ -112,6 +113,12 @@ describe('the documents', () => {
       for (const [, target] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g))
         expect(existsSync(new URL(target!, `file://${process.cwd()}/${page}`)), `${page}: ${target}`).toBe(true);
     }
+  });
+
+  it('CHANGELOG.md has a part for what is not released yet, and below it the release of package.json with its date', () => {
+    const parts = [...read('CHANGELOG.md').matchAll(/^## (.+)$/gm)].map(([, title]) => title);
+    expect(parts.slice(0, 2)).toEqual(['[Unreleased]', expect.stringMatching(/^\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d$/)]);
+    expect(parts[1]).toContain(`[${manifest.version}]`);
   });
 
   it('every dependency has a decision record that names it', () => {

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { TablevaultError } from '../../../src/core/errors.ts';
 import type { Pipeline } from '../../../src/core/pipeline.ts';
 import { readPipeline } from '../../../src/pipeline/read.ts';
@@ -49,6 +49,14 @@ async function refusal(text: string | Buffer, env?: Record<string, string>): Pro
 }
 
 describe('a pipeline file that is right', () => {
+  it('takes its secrets from the environment of the process where no other is given', async () => {
+    const file = join(folder, 'backup.yaml');
+    await writeFile(file, GOOD);
+    vi.stubEnv('ERPNET_CLIENT_SECRET', SECRET);
+    const { auth } = await readPipeline(file).finally(() => vi.unstubAllEnvs());
+    expect(auth.kind === 'service' && auth.clientSecret.reveal()).toBe(SECRET);
+  });
+
   it('is read with its defaults, its secret resolved and its paths absolute', async () => {
     const pipeline = await read(GOOD);
     expect(pipeline).toMatchObject({

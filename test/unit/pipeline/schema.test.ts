@@ -3,13 +3,12 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { parseDuration } from '../../../src/core/duration.ts';
 import { pipelineJsonSchema } from '../../../src/pipeline/schema.ts';
+import { WRITE_SCHEMAS } from '../../support/write-schemas.ts';
 
 const SCHEMA = new URL('../../../schemas/pipeline.schema.json', import.meta.url);
 
 it('schemas/pipeline.schema.json is the one that the reader validates with', () => {
-  // `make schemas` sets this to write the file anew.
-  if (process.env['TABLEVAULT_WRITE_SCHEMAS'] === '1')
-    writeFileSync(SCHEMA, JSON.stringify(pipelineJsonSchema(), null, 2));
+  if (WRITE_SCHEMAS) writeFileSync(SCHEMA, JSON.stringify(pipelineJsonSchema(), null, 2));
   expect(JSON.parse(readFileSync(SCHEMA, 'utf8'))).toEqual(pipelineJsonSchema());
 });
 

@@ -10,6 +10,7 @@ import {
   parseManifest,
 } from '../../../src/vault/chain/manifest.ts';
 import { newRunId, partKey, RUN_ID, SNAPSHOTS, segment, sequenceOf, snapshotKey } from '../../../src/vault/layout.ts';
+import { WRITE_SCHEMAS } from '../../support/write-schemas.ts';
 import { draft, NOW, partEntry, runId, tableEntry } from './support.ts';
 
 const SCHEMA_FILE = 'schemas/manifest.schema.json';
@@ -141,7 +142,7 @@ describe('the manifest', () => {
 
   it('has a JSON Schema in schemas/ that is made of the same source (make schemas writes it)', async () => {
     const expected = `${JSON.stringify(manifestJsonSchema(), null, 2)}\n`;
-    if (process.env['TABLEVAULT_WRITE_SCHEMAS'] === '1') await writeFile(SCHEMA_FILE, expected);
+    if (WRITE_SCHEMAS) await writeFile(SCHEMA_FILE, expected);
     expect(JSON.parse(await readFile(SCHEMA_FILE, 'utf8'))).toEqual(JSON.parse(expected));
   });
 });

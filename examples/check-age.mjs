@@ -1,0 +1,30 @@
+/**
+ * Lists the snapshots of a vault, and fails when the newest complete one is older than some hours: a check for a monitor.
+ *
+ *   node examples/check-age.mjs ./vault 26
+ *   node examples/check-age.mjs s3://my-bucket/erp 26
+ */
+import { openVault, TablevaultError } from 'tablevault';
+
+const [address = './vault', maxAgeHours = '26'] = process.argv.slice(2);
+
+async function checkAge() {
+  const vault = await openVault(address);
+  try {
+    const { snapshots } = await vault.listSnapshots();
+    for (const { snapshot, finishedAt, complete, rows } of snapshots)
+      process.stdout.write(`${snapshot}  ${finishedAt}  ${complete ? 'complete' : 'incomplete'}  ${rows} rows\n`);
+    await vault.requireFresh(Number(maxAgeHours) * 60 * 60 * 1000);
+  } finally {
+    await vault.close();
+  }
+}
+
+try {
+  await checkAge();
+} catch (error) {
+  if (!(error instanceof TablevaultError)) throw error;
+  // VAULT_STALE, and whatever else keeps the check from being made: a monitor must not take silence for health.
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = error.exitCode;
+}
