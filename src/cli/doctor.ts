@@ -1,6 +1,7 @@
 /** `tablevault doctor`: every step to a first row and a first object, each failure with its fix. */
 import type { Command } from 'commander';
 import type { ExitCode } from '../core/errors.ts';
+import { shareOf } from '../core/words.ts';
 import type { StepReport } from '../run/doctor/steps.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { duration, plainText } from './format.ts';
@@ -69,7 +70,7 @@ async function doctor(context: CliContext, file: string, options: Options): Prom
   screen.line(
     report.ok
       ? `everything a snapshot needs is there${rest}`
-      : `${failed} of ${report.steps.length} steps failed${rest}`,
+      : `${shareOf(failed, report.steps.length, 'step')} failed${rest}`,
   );
   return report.exitCode;
 }

@@ -1,9 +1,10 @@
 /** `tablevault extract`: one table, ad hoc. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
+import { plural } from '../core/words.ts';
 import { EXTRACT_FORMATS, type ExtractFormat, formatOfName } from '../run/extract/format.ts';
 import { type CliContext, loadPipeline } from './context.ts';
-import { bytes, count, duration, plural } from './format.ts';
+import { bytes, duration } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { progressModeOf, startProgress } from './progress.ts';
@@ -102,7 +103,7 @@ async function extract(context: CliContext, file: string, table: string, options
         ? '; best effort: without a key, or without an order of its rows, no read is sure to be exact'
         : '';
     screen.line(
-      `${plural(report.rows, 'row')} of ${count(report.columns)} columns, ${bytes(report.bytes)} of ${format} to ${report.output}, ${plural(report.requests, 'request')}, ${duration(report.durationMs)}${kind}`,
+      `${plural(report.rows, 'row')} of ${plural(report.columns, 'column')}, ${bytes(report.bytes)} of ${format} to ${report.output}, ${plural(report.requests, 'request')}, ${duration(report.durationMs)}${kind}`,
     );
   } catch (error) {
     await output.discard();

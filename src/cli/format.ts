@@ -1,16 +1,5 @@
 /** Numbers, sizes, times and columns as people read them. Pure; always in English, so that scripts and people see the same. */
 
-const COUNT = new Intl.NumberFormat('en-US');
-
-export function count(value: number | bigint): string {
-  return COUNT.format(value);
-}
-
-/** `1 table`, `40 tables`. */
-export function plural(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
-}
-
 /** Decimal units, as disks and networks are sold: 1 MB is 1,000,000 bytes. */
 export function bytes(value: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];

@@ -1,8 +1,9 @@
 /** `tablevault ls`: the snapshots of a vault. */
 import type { Command } from 'commander';
+import { count } from '../core/words.ts';
 import { listSnapshots, type SnapshotList, staleness } from '../run/vault/list.ts';
 import type { CliContext } from './context.ts';
-import { bytes, columns, count, duration } from './format.ts';
+import { bytes, columns, duration } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { durationMs } from './options.ts';
 import { VAULT_ARGUMENT, withVault } from './vault.ts';

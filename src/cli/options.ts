@@ -1,15 +1,13 @@
 /** Parsers of option values that several commands take. They throw InvalidArgumentError, which ends as a usage error. */
 import { InvalidArgumentError } from 'commander';
 import { parseDuration } from '../core/duration.ts';
+import { splitGlobs } from '../core/globs.ts';
 
-/** `Gen_*,Crm_Customers` as a list. */
+/** `Gen_*,Crm_{Customers,Orders}` as a list. */
 export function globList(value: string): string[] {
-  const globs = value
-    .split(',')
-    .map((glob) => glob.trim())
-    .filter((glob) => glob !== '');
+  const globs = splitGlobs(value);
   if (globs.length === 0) throw new InvalidArgumentError('Give at least one table name or glob.');
-  return globs;
+  return [...globs];
 }
 
 /** `26h` as milliseconds. */

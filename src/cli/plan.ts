@@ -1,8 +1,9 @@
 /** `tablevault plan`: what a snapshot would do. */
 import { type Command, Option } from 'commander';
+import { count, plural } from '../core/words.ts';
 import type { PlanLine, PlanReport } from '../run/plan/report.ts';
 import { type CliContext, loadPipeline } from './context.ts';
-import { bytes, columns, count, duration, plainText, plural } from './format.ts';
+import { bytes, columns, duration, plainText } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { globList, wholeNumber } from './options.ts';
@@ -113,9 +114,10 @@ function notes({ tables }: PlanReport): string[] {
 function totalLines({ totals, rates, destination }: PlanReport): string[] {
   const unknown = totals.tablesOfUnknownRows;
   const rest = unknown === 0 ? '' : ` (those of ${plural(unknown, 'table')} are unknown)`;
-  const work = `${plural(totals.tables, 'table')}, ${count(totals.rows)} rows${rest}, ${plural(totals.tasks, 'task')}, about ${plural(totals.requests, 'request')}, into ${destination}`;
+  const work = `${plural(totals.tables, 'table')}, ${plural(totals.rows, 'row')}${rest}, ${plural(totals.tasks, 'task')}, about ${plural(totals.requests, 'request')}, into ${destination}`;
   const { durationMs, parquetBytes, bytesReceived, seatMinutes } = totals;
-  if (rates === null || durationMs === null || parquetBytes === null || bytesReceived === null) {
+  const unmeasured = durationMs === null || parquetBytes === null || bytesReceived === null || seatMinutes === null;
+  if (rates === null || unmeasured) {
     return [work, 'How long it takes is unknown until a first snapshot was measured.'];
   }
   const left =
@@ -124,6 +126,6 @@ function totalLines({ totals, rates, destination }: PlanReport): string[] {
       : `, without ${plural(totals.tablesNotEstimated, 'table')} that it does not hold`;
   return [
     work,
-    `about ${duration(durationMs)}, ${bytes(bytesReceived)} to receive, ${bytes(parquetBytes)} of Parquet, ${seatMinutes} seat-minutes, at the rate of snapshot ${rates.snapshot} (${count(Math.round(rates.rowsPerSecond))} rows a second)${left}`,
+    `about ${duration(durationMs)}, ${bytes(bytesReceived)} to receive, ${bytes(parquetBytes)} of Parquet, ${plural(seatMinutes, 'seat-minute')}, at the rate of snapshot ${rates.snapshot} (${plural(Math.round(rates.rowsPerSecond), 'row')} a second)${left}`,
   ];
 }

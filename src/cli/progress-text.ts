@@ -1,5 +1,7 @@
 /** Progress as text: bars for a terminal, one line for a log. Pure. */
-import { bytes, count, duration } from './format.ts';
+
+import { count } from '../core/words.ts';
+import { bytes, duration } from './format.ts';
 import { type ProgressState, ratesOf, type TableProgress } from './progress-state.ts';
 
 /** Tables shown with a bar of their own. */

@@ -1,8 +1,9 @@
 /** `tablevault prune`: retention, and freeing what nothing needs any more. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { count, plural } from '../core/words.ts';
 import type { PruneReport } from '../run/vault/prune.ts';
 import type { CliContext } from './context.ts';
-import { bytes, count, plainText, plural } from './format.ts';
+import { bytes, plainText } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { durationMs } from './options.ts';

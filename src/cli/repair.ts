@@ -1,9 +1,10 @@
 /** `tablevault repair`: moves damaged files of a vault out of the way; says first what it would do. */
 import type { Command } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
+import { plural } from '../core/words.ts';
 import type { RepairReport } from '../run/vault/repair.ts';
 import type { CliContext } from './context.ts';
-import { plainText, plural } from './format.ts';
+import { plainText } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { VAULT_ARGUMENT, withVault } from './vault.ts';
@@ -48,7 +49,7 @@ async function repair(context: CliContext, uri: string, options: Options): Promi
   if (beyond.length > 0 || (broken.length > 0 && !applied)) {
     throw new TablevaultError(
       'VERIFY_FAILED',
-      `${plural(broken.length, 'file')} and ${plural(beyond.length, 'other object')} of ${uri} are damaged`,
+      `${plural(broken.length, 'file')} and ${plural(beyond.length, 'other object')} damaged in ${uri}`,
       {
         hint:
           beyond.length > 0

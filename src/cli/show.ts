@@ -1,8 +1,9 @@
 /** `tablevault show`: one snapshot. */
 import type { Command } from 'commander';
+import { count, plural } from '../core/words.ts';
 import { type SnapshotDetails, showSnapshot } from '../run/vault/show.ts';
 import type { CliContext } from './context.ts';
-import { bytes, columns, count, duration, plainText, plural } from './format.ts';
+import { bytes, columns, duration, plainText } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { VAULT_ARGUMENT, withVault } from './vault.ts';
 
@@ -45,7 +46,7 @@ function detailsText({ manifest, key, sha256, reusedParts }: SnapshotDetails): s
     ['read', `${manifest.startedAt} to ${manifest.finishedAt}, ${duration(manifest.durationMs)}`],
     [
       'holds',
-      `${plural(totals.tables, 'table')}, ${count(totals.rows)} rows, ${plural(totals.parts, 'part')}, ${bytes(totals.bytes)}`,
+      `${plural(totals.tables, 'table')}, ${plural(totals.rows, 'row')}, ${plural(totals.parts, 'part')}, ${bytes(totals.bytes)}`,
     ],
     [
       'cost',

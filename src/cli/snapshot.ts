@@ -1,10 +1,11 @@
 /** `tablevault snapshot`: takes and commits a snapshot. */
 import type { Command } from 'commander';
 import type { ExitCode } from '../core/errors.ts';
+import { plural } from '../core/words.ts';
 import type { SnapshotOutcome, SnapshotReport } from '../run/snapshot/snapshot.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { errorParagraph } from './errors.ts';
-import { bytes, columns, count, duration, plural } from './format.ts';
+import { bytes, columns, duration } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { globList } from './options.ts';
@@ -90,11 +91,14 @@ async function snapshot(context: CliContext, file: string, options: Options): Pr
 function summary({ report, error }: SnapshotOutcome, destination: string): string[] {
   const total = (pick: (table: SnapshotReport['tables'][number]) => number) =>
     report.tables.reduce((sum, table) => sum + pick(table), 0);
-  const facts = `${plural(report.tables.length, 'table')}, ${count(total(({ rows }) => rows))} rows, ${bytes(total((table) => table.bytes))} of Parquet, ${plural(report.requests, 'request')}, ${bytes(report.bytesReceived)} received, ${duration(report.durationMs)}`;
+  const facts = `${plural(report.tables.length, 'table')}, ${plural(
+    total(({ rows }) => rows),
+    'row',
+  )}, ${bytes(total((table) => table.bytes))} of Parquet, ${plural(report.requests, 'request')}, ${bytes(report.bytesReceived)} received, ${duration(report.durationMs)}`;
   const lines: string[] = [];
   if (report.snapshot !== null) {
     const largest = report.tables.toSorted((a, b) => b.rows - a.rows).slice(0, TABLES_SHOWN);
-    const rows = largest.map((table) => [`  ${table.name}`, `${count(table.rows)} rows`, bytes(table.bytes)]);
+    const rows = largest.map((table) => [`  ${table.name}`, plural(table.rows, 'row'), bytes(table.bytes)]);
     lines.push(...columns(rows, ['left', 'right', 'right']));
     const rest = report.tables.length - largest.length;
     if (rest > 0) lines.push(`  and ${plural(rest, 'table')} more`);

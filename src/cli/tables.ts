@@ -1,8 +1,9 @@
 /** `tablevault tables`: what the instance offers, and what the pipeline takes of it. */
 import { type Command, Option } from 'commander';
+import { count, plural } from '../core/words.ts';
 import type { TableInfo } from '../run/plan/tables.ts';
 import { type CliContext, loadPipeline } from './context.ts';
-import { bytes, columns, count, plainText, plural } from './format.ts';
+import { bytes, columns, plainText } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { globList } from './options.ts';

@@ -7,6 +7,7 @@ import type { Clock } from '../../core/clock.ts';
 import { asTablevaultError, TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
+import { plural, shareOf } from '../../core/words.ts';
 import { type Instance, openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { userAgent } from '../../instance/user-agent.ts';
@@ -200,7 +201,7 @@ class Session {
       emit({
         type: 'log',
         level: 'info',
-        message: `continuing run ${unfinished.run}, ${checkpoints.length} tasks are done`,
+        message: `continuing run ${unfinished.run}, ${plural(checkpoints.length, 'task')} done already`,
       });
       this.resumed = true;
       const finished = new Map<string, Checkpoint>(
@@ -336,7 +337,7 @@ class Session {
     const [first] = this.failed.values();
     return new TablevaultError(
       'TABLES_FAILED',
-      `${names.length} of ${this.chosen.length} tables failed: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}; the first: ${first?.error.message}`,
+      `${shareOf(names.length, this.chosen.length, 'table')} failed: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}; the first: ${first?.error.message}`,
       {
         cause: first?.error,
         hint: `${first?.error.hint ?? 'See the error of each table.'} Running again reads only what is missing.`,
