@@ -14,8 +14,6 @@ interface Options {
   readonly limit?: number;
   readonly format?: ExtractFormat;
   readonly output?: string;
-  readonly where?: string;
-  readonly explain?: true;
   readonly json?: true;
 }
 
@@ -35,8 +33,6 @@ export function addExtract(program: Command, context: CliContext): void {
     .option('--limit <n>', 'rows at most; the instance is asked for no more', rowLimit)
     .addOption(new Option('--format <format>', 'default: by the ending of the file, else csv').choices(EXTRACT_FORMATS))
     .option('-o, --output <file>', 'file to write; - is standard output (default: -)')
-    .addOption(new Option('--where <sql>').hideHelp())
-    .addOption(new Option('--explain').hideHelp())
     .addOption(jsonOption())
     .action(async (pipeline: string, table: string, options: Options) => {
       await extract(context, pipeline, table, options);
@@ -65,7 +61,6 @@ function rowLimit(value: string): number {
 
 async function extract(context: CliContext, file: string, table: string, options: Options): Promise<void> {
   const { clock, screen, signal, output: stdout } = context;
-  refuseUnknown(options);
   const path = options.output === undefined || options.output === '-' ? undefined : options.output;
   const format = options.format ?? formatFor(path);
   if (path === undefined && format !== 'csv' && format !== 'ndjson' && stdout.isTerminal) {
@@ -120,16 +115,4 @@ function formatFor(path: string | undefined): ExtractFormat {
   throw new TablevaultError('USAGE', `the name ${path} does not tell a format`, {
     hint: 'Give --format, or a name that ends in .parquet, .csv, .ndjson or .arrow.',
   });
-}
-
-/** Announced by the contract; not there yet. */
-function refuseUnknown({ where, explain }: Options): void {
-  if (where === undefined && explain === undefined) return;
-  throw new TablevaultError(
-    'USAGE',
-    `this version of extract has no ${where === undefined ? '--explain' : '--where'}`,
-    {
-      hint: 'Write an OData filter into the pipeline (tables: overrides: <Table>: filter:), or query a snapshot with SQL.',
-    },
-  );
 }

@@ -22,7 +22,7 @@ export function logLevelOf(env: Readonly<Record<string, string | undefined>>): L
 export function createLog(level: LogLevel, screen: Screen): Logger {
   return pino(
     { level, base: null, timestamp: stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
-    { write: (line) => screen.line(line.trimEnd()) },
+    { write: (line) => screen.verbatim(line.trimEnd()) },
   );
 }
 

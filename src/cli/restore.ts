@@ -3,10 +3,10 @@ import { type Command, Option } from 'commander';
 import { plural } from '../core/words.ts';
 import type { FileFormat } from '../run/restore/target.ts';
 import type { CliContext } from './context.ts';
-import { plainText } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { globList } from './options.ts';
+import { plainText } from './text.ts';
 import { SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
 
 interface Options {

@@ -7,10 +7,11 @@ import { parsePublicKey } from '../core/signing-key.ts';
 import { count, plural } from '../core/words.ts';
 import type { VerifyLevel, VerifyReport } from '../run/vault/verify.ts';
 import type { CliContext } from './context.ts';
-import { bytes, plainText } from './format.ts';
+import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { durationMs } from './options.ts';
+import { plainText } from './text.ts';
 import { SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
 
 interface Options {
@@ -68,12 +69,7 @@ async function verify(context: CliContext, uri: string, options: Options): Promi
     verifyVault(vault, { snapshot, level, sample, publicKeys, signal, emit }),
   );
   if (options.json) await output.json(report);
-  else
-    await output.data(
-      reportText(report)
-        .map((line) => `${plainText(line)}\n`)
-        .join(''),
-    );
+  else await output.lines(reportText(report).map(plainText));
   if (report.ok) return screen.line(verdict(report));
   throw new TablevaultError(
     'VERIFY_FAILED',

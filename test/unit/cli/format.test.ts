@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, columns, duration, plainText } from '../../../src/cli/format.ts';
+import { bytes, duration } from '../../../src/cli/format.ts';
 
 describe('numbers for people', () => {
   it.each([
@@ -26,18 +26,4 @@ describe('numbers for people', () => {
   ])('%d milliseconds are %s', (value, text) => {
     expect(duration(value)).toBe(text);
   });
-});
-
-describe('columns', () => {
-  it('are padded to the widest cell, numbers to the right, without spaces at the end', () => {
-    const rows = [
-      ['Gen_Documents', '5', ''],
-      ['X', '1,000', 'ok'],
-    ];
-    expect(columns(rows, ['left', 'right', 'left'])).toEqual(['Gen_Documents      5', 'X              1,000  ok']);
-  });
-});
-
-it('what a server says cannot drive a terminal', () => {
-  expect(plainText('a\u001b[31mred\r\nb\u009bc')).toBe('a [31mred b c');
 });

@@ -27,6 +27,7 @@ function harness() {
       stderr += text;
     }),
     redactor,
+    {},
   );
   const context: CliContext = {
     env: {},
@@ -40,6 +41,7 @@ function harness() {
         stdout += text;
       }),
       redactor,
+      {},
     ),
     exitCode: 0,
   };
@@ -68,7 +70,7 @@ describe('the command line', () => {
     expect(outcome.exitCode).toBe(0);
     expect(stdout()).toMatch(/\nExit codes:\n {4}0 {2}done\n {4}1 .+\n {4}2 .+\n/);
     expect(stdout()).toMatch(new RegExp(`\\nExample:\\n  tablevault ${name} `));
-    expect(stdout()).toContain('--json');
+    if (!['completion', 'help'].includes(name)) expect(stdout()).toContain('--json');
   });
 
   it.each([

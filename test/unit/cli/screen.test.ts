@@ -23,7 +23,7 @@ function sink(isTTY: boolean) {
 describe('the screen', () => {
   it('writes lines without any control sequence where there is no terminal, and no bars', () => {
     const { stream, text } = sink(false);
-    const screen = createScreen(stream, createRedactor());
+    const screen = createScreen(stream, createRedactor(), {});
     screen.live(['bar']);
     screen.line('one');
     screen.live(['bar']);
@@ -33,7 +33,7 @@ describe('the screen', () => {
 
   it('keeps lines above the live block at a terminal', () => {
     const { stream, text } = sink(true);
-    const screen = createScreen(stream, createRedactor());
+    const screen = createScreen(stream, createRedactor(), {});
     screen.live(['bar 1']);
     screen.line('stays');
     const written = text();
@@ -45,7 +45,7 @@ describe('the screen', () => {
     const { stream, text } = sink(true);
     const redactor = createRedactor();
     redactor.add('hunter2hunter2');
-    const screen = createScreen(stream, redactor);
+    const screen = createScreen(stream, redactor, {});
     screen.line('line hunter2hunter2');
     screen.live(['bar hunter2hunter2']);
     expect(text()).not.toContain('hunter2');
@@ -55,7 +55,7 @@ describe('the screen', () => {
 describe('the log', () => {
   it('is JSON lines on the screen, from the level that TABLEVAULT_LOG names', () => {
     const { stream, text } = sink(false);
-    const log = createLog(logLevelOf({ TABLEVAULT_LOG: 'info' }), createScreen(stream, createRedactor()));
+    const log = createLog(logLevelOf({ TABLEVAULT_LOG: 'info' }), createScreen(stream, createRedactor(), {}));
     logEvent(log, { type: 'wait', reason: '429', ms: 5 });
     logEvent(log, { type: 'inFlight', requests: 1, limit: 2 });
     const lines = text().trim().split('\n');
@@ -72,7 +72,7 @@ describe('the log', () => {
     const { stream, text } = sink(false);
     const redactor = createRedactor();
     redactor.add('hunter2hunter2');
-    const log = createLog('trace', createScreen(stream, redactor));
+    const log = createLog('trace', createScreen(stream, redactor, {}));
     log.info({ secret: new Secret('other-secret'), error: new Error('with hunter2hunter2') }, 'said hunter2hunter2');
     expect(text()).toContain('[secret]');
     expect(text()).not.toMatch(/hunter2|other-secret/);
