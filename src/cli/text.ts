@@ -58,10 +58,11 @@ export function wrap(text: string, cells: number | undefined, options: Wrap = {}
 
 function wrapLine(line: string, cells: number, { indent, hard = false }: Wrap): string[] {
   if (widthOf(line) <= cells) return [line];
-  const lead = /^ */.exec(line)?.[0] ?? '';
+  const text = line.replace(/^ +/, '');
+  const lead = ' '.repeat(Math.min(line.length - text.length, Math.floor(cells / 2)));
   const margin = indent === undefined ? lead : ' '.repeat(indent);
-  const room = Math.max(1, cells - margin.length);
-  const words = wordsOf(line.slice(lead.length), room);
+  const room = Math.max(1, cells - Math.max(lead.length, margin.length));
+  const words = wordsOf(text, room);
   const lines: string[] = [];
   let current = '';
   for (const word of hard ? words.flatMap((each) => piecesOf(each, room)) : words) {

@@ -4,6 +4,7 @@ import { createLog, logEvent, logLevelOf } from '../../../src/cli/log.ts';
 import { createRedactor } from '../../../src/cli/redact.ts';
 import { createScreen } from '../../../src/cli/screen.ts';
 import { Secret } from '../../../src/core/secret.ts';
+import { memoryTerminal } from '../../support/terminal.ts';
 
 /** A real stream in place of standard error that keeps what is written. */
 function sink(isTTY: boolean) {
@@ -39,6 +40,65 @@ describe('the screen', () => {
     const written = text();
     expect(written.indexOf('bar 1')).toBeLessThan(written.indexOf('stays\n'));
     expect(written.lastIndexOf('bar 1')).toBeGreaterThan(written.indexOf('stays\n'));
+  });
+
+  it.each([
+    [100, 60],
+    [100, 31],
+    [60, 100],
+  ])('leaves nothing behind when the terminal goes from %i to %i columns', (before, after) => {
+    const terminal = memoryTerminal(before);
+    const screen = createScreen(terminal.stream, createRedactor(), {});
+    const block = (width: number) => ['bar', 'long', 'end'].map((word) => word.padEnd(width, '.'));
+    screen.line('first');
+    screen.live(block(before));
+    terminal.resize(after);
+    screen.live(block(after));
+    expect(terminal.rows()).toEqual(['first', ...block(after)]);
+    terminal.resize(before);
+    screen.line('second');
+    expect(terminal.rows().slice(0, 2)).toEqual(['first', 'second']);
+    expect(terminal.rows()).toHaveLength(2 + 3);
+    terminal.resize(after);
+    screen.clear();
+    expect(terminal.rows()).toEqual(['first', 'second']);
+  });
+
+  it('cuts a block that is wider or higher than the terminal, since it could not be taken away again', () => {
+    const terminal = memoryTerminal(20, { rows: 4 });
+    const screen = createScreen(terminal.stream, createRedactor(), {});
+    screen.live(Array.from({ length: 9 }, (_, n) => `${n} ${'日'.repeat(20)}`));
+    expect(terminal.rows()).toHaveLength(3);
+    for (const row of terminal.rows()) expect(row).toMatch(/^\d 日{8}…$/);
+  });
+
+  it('wraps messages between words, keeps their indentation, and leaves lines for machines as they are', () => {
+    const terminal = memoryTerminal(20);
+    const screen = createScreen(terminal.stream, createRedactor(), {});
+    screen.line('  one two three four five');
+    screen.verbatim('{"level":"info","msg":"more than twenty"}');
+    expect(terminal.written()).toBe('  one two three four\n  five\n{"level":"info","msg":"more than twenty"}\n');
+  });
+
+  it('takes a secret out before it wraps, so that no part of it stays', () => {
+    const terminal = memoryTerminal(20);
+    const redactor = createRedactor();
+    redactor.add('correct horse battery');
+    createScreen(terminal.stream, redactor, {}).line('it is correct horse battery');
+    expect(terminal.written()).toBe('it is [secret]\n');
+  });
+
+  it('shows the label of errors and warnings in colour at a terminal, and elsewhere only when FORCE_COLOR asks', () => {
+    const terminal = memoryTerminal(80, { colours: true });
+    createScreen(terminal.stream, createRedactor(), {}).line('error: no. [USAGE, exit 2]');
+    createScreen(terminal.stream, createRedactor(), {}).line('an error: no');
+    createScreen(terminal.stream, createRedactor(), { NO_COLOR: '1' }).line('warning: no');
+    expect(terminal.written()).toBe('\u001b[31merror:\u001b[39m no. [USAGE, exit 2]\nan error: no\nwarning: no\n');
+    const { stream, text } = sink(false);
+    createScreen(stream, createRedactor(), {}).line('error: a');
+    createScreen(stream, createRedactor(), { FORCE_COLOR: '0' }).line('error: b');
+    createScreen(stream, createRedactor(), { FORCE_COLOR: '1' }).line('error: c');
+    expect(text()).toBe('error: a\nerror: b\n\u001b[31merror:\u001b[39m c\n');
   });
 
   it('takes known secrets out of lines and bars', () => {
