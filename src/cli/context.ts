@@ -6,6 +6,8 @@ import type { ReadPipelineOptions } from '../pipeline/read.ts';
 import type { Log } from './log.ts';
 import type { Redactor } from './redact.ts';
 import type { Screen } from './screen.ts';
+import { wrap } from './text.ts';
+import { type View, viewOf } from './view.ts';
 
 export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -21,8 +23,10 @@ export interface CliContext {
 }
 
 /** Standard output: data only. */
-export interface Output {
+export interface Output extends View {
   readonly isTerminal: boolean;
+  /** A report for people: lines, wrapped at a terminal, credentials taken out. */
+  lines(lines: readonly string[]): Promise<void>;
   /** Data as it is, with back-pressure. */
   data(chunk: string | Uint8Array): Promise<void>;
   /** A report for machines: one JSON document, credentials taken out. */
@@ -31,7 +35,8 @@ export interface Output {
   readonly used: boolean;
 }
 
-export function createOutput(stream: NodeJS.WriteStream, redactor: Redactor): Output {
+export function createOutput(stream: NodeJS.WriteStream, redactor: Redactor, env: CliContext['env']): Output {
+  const view = viewOf(stream, env, 'data');
   let used = false;
   const data = (chunk: string | Uint8Array) => {
     used = true;
@@ -40,8 +45,10 @@ export function createOutput(stream: NodeJS.WriteStream, redactor: Redactor): Ou
     });
   };
   return {
+    ...view,
     isTerminal: stream.isTTY === true,
     data,
+    lines: (lines) => data(lines.map((line) => `${wrap(redactor.redact(line), view.width()).join('\n')}\n`).join('')),
     json: (report) => data(`${redactor.redact(JSON.stringify(report, jsonValue, 2))}\n`),
     get used() {
       return used;

@@ -8,6 +8,7 @@ import { rm } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageFile } from '../core/package-files.ts';
+import { plural } from '../core/words.ts';
 import { startDemo } from '../demo/instance.ts';
 import { duration } from './format.ts';
 import { factor } from './options.ts';
@@ -75,7 +76,7 @@ async function tour(): Promise<void> {
     const { token } = demo.issueReferenceToken({ kind: 'SAT', application: service.clientId, by: 'administrator' });
     const rows = demo.tables.reduce((sum, table) => sum + table.rows, 0);
     say(
-      `A demo instance of ERP.net serves at ${demo.url}: ${demo.tables.length} tables, ${rows.toLocaleString('en-US')} rows.`,
+      `A demo instance of ERP.net serves at ${demo.url}: ${plural(demo.tables.length, 'table')}, ${plural(rows, 'row')}.`,
     );
     const env: Environment = {
       TABLEVAULT_DEMO_URL: demo.url,

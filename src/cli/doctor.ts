@@ -1,21 +1,25 @@
 /** `tablevault doctor`: every step to a first row and a first object, each failure with its fix. */
 import type { Command } from 'commander';
 import type { ExitCode } from '../core/errors.ts';
+import { shareOf } from '../core/words.ts';
 import type { StepReport } from '../run/doctor/steps.ts';
+import { hanging } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
-import { duration, plainText } from './format.ts';
+import { duration } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
+import { plainText } from './text.ts';
+import type { Style, View } from './view.ts';
 
 interface Options {
   readonly json?: true;
 }
 
-const MARKS: Readonly<Record<StepReport['status'], string>> = {
-  ok: 'ok',
-  warning: 'warn',
-  failed: 'FAIL',
-  'not tried': '-',
+const MARKS: Readonly<Record<StepReport['status'], { readonly mark: string; readonly style: Style }>> = {
+  ok: { mark: 'ok', style: 'ok' },
+  warning: { mark: 'warn', style: 'warning' },
+  failed: { mark: 'FAIL', style: 'error' },
+  'not tried': { mark: '-', style: 'aside' },
 };
 
 export function addDoctor(program: Command, context: CliContext): void {
@@ -38,7 +42,7 @@ export function addDoctor(program: Command, context: CliContext): void {
 }
 
 async function doctor(context: CliContext, file: string, options: Options): Promise<ExitCode> {
-  const { clock, signal, output, screen, log, redactor } = context;
+  const { clock, signal, output, screen, log } = context;
   const { runDoctor } = await import('../run/doctor/doctor.ts');
   const report = await runDoctor(
     () => loadPipeline(context, file),
@@ -53,13 +57,7 @@ async function doctor(context: CliContext, file: string, options: Options): Prom
     (step) => {
       if (options.json) return;
       // Steps in order, though each is written as it ends: writes to one stream stay in order.
-      void output
-        .data(
-          stepLines(step)
-            .map((line) => `${plainText(redactor.redact(line))}\n`)
-            .join(''),
-        )
-        .catch(() => undefined);
+      void output.lines(stepLines(step, output)).catch(() => undefined);
     },
   );
   if (options.json) await output.json(report);
@@ -69,17 +67,21 @@ async function doctor(context: CliContext, file: string, options: Options): Prom
   screen.line(
     report.ok
       ? `everything a snapshot needs is there${rest}`
-      : `${failed} of ${report.steps.length} steps failed${rest}`,
+      : `${shareOf(failed, report.steps.length, 'step')} failed${rest}`,
   );
   return report.exitCode;
 }
 
-function stepLines({ step, status, found, details, fix, code, ms }: StepReport): string[] {
+function stepLines({ step, status, found, details, fix, code, ms }: StepReport, view: View): string[] {
   const took = status === 'not tried' ? '' : ` (${duration(ms)})`;
   const named = code === null ? '' : ` [${code}]`;
+  const { mark, style } = MARKS[status];
+  const [marked, name] = [mark.padEnd(4), `  ${step.padEnd(13)}  `];
+  const label = marked + name;
+  const beside = (text: string, painted = ' '.repeat(label.length)) => hanging(label, painted, text, view);
   return [
-    `${MARKS[status].padEnd(4)}  ${step.padEnd(13)}  ${found}${named}${took}`,
-    ...details.map((detail) => `${' '.repeat(21)}${detail}`),
-    ...(fix === null ? [] : [`${' '.repeat(21)}-> ${fix}`]),
+    ...beside(`${found}${named}${took}`, view.paint(style, marked) + name),
+    ...details.flatMap((detail) => beside(detail)),
+    ...(fix === null ? [] : beside(`-> ${fix}`)),
   ];
 }

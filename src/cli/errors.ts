@@ -1,6 +1,7 @@
 /** How a command's failure looks: a paragraph for people, an object for machines. */
+
 import { asTablevaultError, type TablevaultError } from '../core/errors.ts';
-import { plainText } from './format.ts';
+import { plainText } from './text.ts';
 
 /** One paragraph: what happened, where, what to do next, and the code to look up in docs/errors.md. */
 export function errorParagraph(error: TablevaultError): string {

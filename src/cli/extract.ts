@@ -1,9 +1,10 @@
 /** `tablevault extract`: one table, ad hoc. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
+import { plural } from '../core/words.ts';
 import { EXTRACT_FORMATS, type ExtractFormat, formatOfName } from '../run/extract/format.ts';
 import { type CliContext, loadPipeline } from './context.ts';
-import { bytes, count, duration, plural } from './format.ts';
+import { bytes, duration } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { progressModeOf, startProgress } from './progress.ts';
@@ -13,8 +14,6 @@ interface Options {
   readonly limit?: number;
   readonly format?: ExtractFormat;
   readonly output?: string;
-  readonly where?: string;
-  readonly explain?: true;
   readonly json?: true;
 }
 
@@ -34,8 +33,6 @@ export function addExtract(program: Command, context: CliContext): void {
     .option('--limit <n>', 'rows at most; the instance is asked for no more', rowLimit)
     .addOption(new Option('--format <format>', 'default: by the ending of the file, else csv').choices(EXTRACT_FORMATS))
     .option('-o, --output <file>', 'file to write; - is standard output (default: -)')
-    .addOption(new Option('--where <sql>').hideHelp())
-    .addOption(new Option('--explain').hideHelp())
     .addOption(jsonOption())
     .action(async (pipeline: string, table: string, options: Options) => {
       await extract(context, pipeline, table, options);
@@ -64,7 +61,6 @@ function rowLimit(value: string): number {
 
 async function extract(context: CliContext, file: string, table: string, options: Options): Promise<void> {
   const { clock, screen, signal, output: stdout } = context;
-  refuseUnknown(options);
   const path = options.output === undefined || options.output === '-' ? undefined : options.output;
   const format = options.format ?? formatFor(path);
   if (path === undefined && format !== 'csv' && format !== 'ndjson' && stdout.isTerminal) {
@@ -102,7 +98,7 @@ async function extract(context: CliContext, file: string, table: string, options
         ? '; best effort: without a key, or without an order of its rows, no read is sure to be exact'
         : '';
     screen.line(
-      `${plural(report.rows, 'row')} of ${count(report.columns)} columns, ${bytes(report.bytes)} of ${format} to ${report.output}, ${plural(report.requests, 'request')}, ${duration(report.durationMs)}${kind}`,
+      `${plural(report.rows, 'row')} of ${plural(report.columns, 'column')}, ${bytes(report.bytes)} of ${format} to ${report.output}, ${plural(report.requests, 'request')}, ${duration(report.durationMs)}${kind}`,
     );
   } catch (error) {
     await output.discard();
@@ -119,16 +115,4 @@ function formatFor(path: string | undefined): ExtractFormat {
   throw new TablevaultError('USAGE', `the name ${path} does not tell a format`, {
     hint: 'Give --format, or a name that ends in .parquet, .csv, .ndjson or .arrow.',
   });
-}
-
-/** Announced by the contract; not there yet. */
-function refuseUnknown({ where, explain }: Options): void {
-  if (where === undefined && explain === undefined) return;
-  throw new TablevaultError(
-    'USAGE',
-    `this version of extract has no ${where === undefined ? '--explain' : '--where'}`,
-    {
-      hint: 'Write an OData filter into the pipeline (tables: overrides: <Table>: filter:), or query a snapshot with SQL.',
-    },
-  );
 }

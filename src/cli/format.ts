@@ -1,15 +1,4 @@
-/** Numbers, sizes, times and columns as people read them. Pure; always in English, so that scripts and people see the same. */
-
-const COUNT = new Intl.NumberFormat('en-US');
-
-export function count(value: number | bigint): string {
-  return COUNT.format(value);
-}
-
-/** `1 table`, `40 tables`. */
-export function plural(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
-}
+/** Sizes and times as people read them. Pure; always in English, so that scripts and people see the same. */
 
 /** Decimal units, as disks and networks are sold: 1 MB is 1,000,000 bytes. */
 export function bytes(value: number): string {
@@ -33,44 +22,4 @@ export function duration(ms: number): string {
   if (minutes < 60) return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`;
   const hours = Math.floor(minutes / 60);
   return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
-}
-
-export type Align = 'left' | 'right';
-
-/** Lines of a table for people: cells padded to `widths` (default: the widest cell), two spaces apart, no line ends in spaces. */
-export function columns(
-  rows: readonly (readonly string[])[],
-  align: readonly Align[],
-  widths: readonly number[] = widthsOf(rows),
-): string[] {
-  return rows.map((row) =>
-    row
-      .map((cell, column) => {
-        const padding = ' '.repeat(Math.max(0, (widths[column] ?? 0) - width(cell)));
-        return align[column] === 'right' ? padding + cell : cell + padding;
-      })
-      .join('  ')
-      .trimEnd(),
-  );
-}
-
-/** Characters of the widest cell of each column. */
-export function widthsOf(rows: readonly (readonly string[])[]): number[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    row.forEach((cell, column) => {
-      widths[column] = Math.max(widths[column] ?? 0, width(cell));
-    });
-  }
-  return widths;
-}
-
-/** Terminal control sequences and other control characters taken out: what a server says must not drive a terminal. */
-export function plainText(text: string): string {
-  return text.replaceAll(/\p{Cc}+/gu, ' ');
-}
-
-/** Code points; wide enough an estimate for names and numbers. */
-function width(text: string): number {
-  return [...text].length;
 }

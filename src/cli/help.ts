@@ -1,6 +1,10 @@
-/** The tail of every command's help: its exit codes and an example. */
+/** The tail of every command's help: its exit codes and an example; and `tablevault help`. */
 import { type Command, Option } from 'commander';
-import type { ExitCode } from '../core/errors.ts';
+import { type ExitCode, TablevaultError } from '../core/errors.ts';
+import { nearNames } from '../core/near-names.ts';
+import { hanging } from './columns.ts';
+import { widthOf } from './text.ts';
+import { NO_VIEW } from './view.ts';
 
 const MEANING: Readonly<Record<ExitCode, string>> = {
   0: 'done',
@@ -24,14 +28,59 @@ export interface HelpTail {
   readonly examples: readonly string[];
 }
 
+/** Adds exit codes and examples to the command's own help, as wide as that. */
 export function withHelp(command: Command, tail: HelpTail): Command {
-  const codes = [0, 1, 2, ...(tail.exits ?? []), 130] as const;
-  const lines = codes.map((code) => `  ${String(code).padStart(3)}  ${tail.meanings?.[code] ?? MEANING[code]}`);
-  const examples = tail.examples.map((example) => `  ${example}`);
-  return command.addHelpText('after', ['', 'Exit codes:', ...lines, '', 'Example:', ...examples].join('\n'));
+  return command.addHelpText('after', () => {
+    const width = command.configureOutput().getOutHelpWidth?.() ?? 80;
+    const { styleTitle = (title: string) => title } = command.configureHelp();
+    const codes = [0, 1, 2, ...(tail.exits ?? []), 130] as const;
+    const exits = codes.flatMap((code) => {
+      const label = `  ${String(code).padStart(3)}  `;
+      return hanging(label, label, tail.meanings?.[code] ?? MEANING[code], { ...NO_VIEW, width: () => width });
+    });
+    const examples = tail.examples.flatMap((example) => exampleLines(example, width));
+    return ['', styleTitle('Exit codes:'), ...exits, '', styleTitle('Example:'), ...examples].join('\n');
+  });
+}
+
+/** A command line that is too long goes on at an option, in the way that a shell understands. */
+function exampleLines(example: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const part of example.split(/ (?=-)/)) {
+    const last = lines.pop();
+    if (last === undefined) lines.push(`  ${part}`);
+    else if (widthOf(`${last} ${part} \\`) <= width) lines.push(`${last} ${part}`);
+    else lines.push(`${last} \\`, `    ${part}`);
+  }
+  return lines;
 }
 
 /** The same on every command that reports. */
 export function jsonOption(): Option {
   return new Option('--json', 'print one JSON object to standard output');
+}
+
+/** `tablevault help [command]`: the same as `--help`. */
+export function addHelp(program: Command): void {
+  const command = program
+    .command('help')
+    .summary('what a command does and takes')
+    .description('Prints the help of a command, as its --help does; without a command, the list of commands.')
+    .argument('[command]', 'name of the command')
+    .action((name: string | undefined) => {
+      const found = name === undefined ? program : program.commands.find((each) => each.name() === name);
+      if (found === undefined) throw unknownCommand(name ?? '', program);
+      found.outputHelp();
+    });
+  withHelp(command, { examples: ['tablevault help snapshot'] });
+}
+
+function unknownCommand(name: string, program: Command): TablevaultError {
+  const near = nearNames(
+    name,
+    program.commands.map((command) => command.name()),
+  );
+  return new TablevaultError('USAGE', `there is no command ${JSON.stringify(name)}`, {
+    hint: near.length > 0 ? `Near names: ${near.join(', ')}.` : '`tablevault help` lists the commands.',
+  });
 }

@@ -31,7 +31,7 @@ export async function createLog(level: LogLevel, screen: Screen): Promise<Log> {
   const { pino, stdTimeFunctions } = await import('pino');
   const log: Log = pino(
     { level, base: null, timestamp: stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
-    { write: (line) => screen.line(line.trimEnd()) },
+    { write: (line) => screen.verbatim(line.trimEnd()) },
   );
   return log;
 }

@@ -1,11 +1,14 @@
 /** `tablevault ls`: the snapshots of a vault. */
 import type { Command } from 'commander';
+import { count } from '../core/words.ts';
 import type { SnapshotList } from '../run/vault/list.ts';
+import { type Column, table } from './columns.ts';
 import type { CliContext } from './context.ts';
-import { bytes, columns, count, duration } from './format.ts';
+import { bytes, duration } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { durationMs } from './options.ts';
 import { VAULT_ARGUMENT, withVault } from './vault.ts';
+import type { View } from './view.ts';
 
 interface Options {
   readonly maxAge?: number;
@@ -36,18 +39,24 @@ async function ls(context: CliContext, uri: string, options: Options): Promise<v
     const { listSnapshots, staleness } = await import('../run/vault/list.ts');
     const list = await listSnapshots(vault, { signal, nowMs: clock.now() });
     if (options.json) await output.json({ vault: vault.store.uri, ...list });
-    else
-      await output.data(
-        listText(list)
-          .map((line) => `${line}\n`)
-          .join(''),
-      );
+    else await output.lines(listText(list, output));
     const stale = options.maxAge === undefined ? undefined : staleness(list, options.maxAge, vault.store.uri);
     if (stale !== undefined) throw stale;
   });
 }
 
-function listText(list: SnapshotList): string[] {
+const COLUMNS: readonly Column[] = [
+  { title: '#', align: 'right' },
+  { title: 'snapshot' },
+  { title: 'finished', drop: 1 },
+  { title: 'state', style: (state) => (state.startsWith('incomplete') ? 'warning' : undefined) },
+  { title: 'tables', align: 'right', drop: 3 },
+  { title: 'rows', align: 'right' },
+  { title: 'size', align: 'right', drop: 2 },
+  { title: 'took', align: 'right', drop: 4 },
+];
+
+function listText(list: SnapshotList, view: View): string[] {
   if (list.snapshots.length === 0) return ['no snapshots'];
   const rows = list.snapshots.map((each) => [
     String(each.sequence),
@@ -59,6 +68,5 @@ function listText(list: SnapshotList): string[] {
     bytes(each.bytes),
     duration(each.durationMs),
   ]);
-  const header = ['#', 'snapshot', 'finished', 'state', 'tables', 'rows', 'size', 'took'];
-  return columns([header, ...rows], ['right', 'left', 'left', 'left', 'right', 'right', 'right', 'right']);
+  return table(COLUMNS, rows, view);
 }

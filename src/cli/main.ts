@@ -12,8 +12,8 @@ import { createScreen } from './screen.ts';
 import { listenForSignals } from './signals.ts';
 
 const redactor = createRedactor(process.env);
-const screen = createScreen(process.stderr, redactor);
-const output = createOutput(process.stdout, redactor);
+const screen = createScreen(process.stderr, redactor, process.env);
+const output = createOutput(process.stdout, redactor, process.env);
 const interrupts = listenForSignals(process, (text) => screen.line(text));
 const args = process.argv.slice(2);
 
@@ -39,7 +39,7 @@ async function run(): Promise<unknown> {
     const context = await createContext(logLevelOf(process.env));
     const program = createProgram(context, { version: toolVersion(), help: (text) => void output.data(text) });
     if (args.length === 0) {
-      screen.line(program.helpInformation());
+      screen.line(program.helpInformation({ error: true }));
       throw new TablevaultError('USAGE', 'no command given', { hint: 'Name one of the commands above.' });
     }
     await program.parseAsync(args, { from: 'user' });
@@ -79,6 +79,6 @@ async function report(thrown: unknown): Promise<ExitCode> {
   if (args.includes('--json') && !output.used) await output.json(errorObject(command, error)).catch(() => {});
   screen.line(errorParagraph(error));
   if (error.code === 'BUG' || process.env['TABLEVAULT_LOG'] === 'trace')
-    screen.line(String(asTablevaultError(error).stack));
+    screen.verbatim(String(asTablevaultError(error).stack));
   return error.exitCode;
 }

@@ -1,15 +1,13 @@
-/** Parsers of option values that several commands take. They throw InvalidArgumentError, which ends as a usage error. */
-import { InvalidArgumentError } from 'commander';
+/** Options that several commands take, and parsers of their values. These throw InvalidArgumentError, which ends as a usage error. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../core/duration.ts';
+import { splitGlobs } from '../core/globs.ts';
 
-/** `Gen_*,Crm_Customers` as a list. */
+/** `Gen_*,Crm_{Customers,Orders}` as a list. */
 export function globList(value: string): string[] {
-  const globs = value
-    .split(',')
-    .map((glob) => glob.trim())
-    .filter((glob) => glob !== '');
+  const globs = splitGlobs(value);
   if (globs.length === 0) throw new InvalidArgumentError('Give at least one table name or glob.');
-  return globs;
+  return [...globs];
 }
 
 /** `26h` as milliseconds. */
@@ -38,4 +36,18 @@ export function wholeNumber(value: string): number {
   const number = /^\d{1,9}$/.test(value) ? Number(value) : 0;
   if (number === 0) throw new InvalidArgumentError('Give a whole number above 0.');
   return number;
+}
+
+/** What `--dry-run` and `--apply` say, with the meaning that a command has without either. */
+export interface Acting {
+  readonly dryRun?: true;
+  readonly apply?: true;
+}
+
+/** The two words of every command that changes what is in a vault: `--dry-run` only shows, `--apply` does it. */
+export function actingOptions(command: Command, usual: keyof Acting): Command {
+  const text = (what: string, own: keyof Acting) => (own === usual ? `${what} (default)` : what);
+  return command
+    .addOption(new Option('--dry-run', text('show what would be done; change nothing', 'dryRun')).conflicts('apply'))
+    .addOption(new Option('--apply', text('do it', 'apply')));
 }

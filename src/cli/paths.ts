@@ -1,7 +1,8 @@
-/** `tablevault paths`: the Parquet files of a table, one a line. */
+/** `tablevault paths`: the Parquet files of tables, one a line. */
 import type { Command } from 'commander';
 import type { CliContext } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
+import { globList } from './options.ts';
 import { SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
 
 interface Options {
@@ -12,23 +13,28 @@ interface Options {
 export function addPaths(program: Command, context: CliContext): void {
   const command = program
     .command('paths')
-    .summary('the Parquet files of a table, one a line')
-    .description('Prints the Parquet files of a table of a snapshot, one a line: absolute paths, or s3:// addresses.')
+    .summary('the Parquet files of tables, one a line')
+    .description(
+      'Prints the Parquet files of a table of a snapshot, one a line: absolute paths, or s3:// addresses. A glob prints the files of every table that it matches.',
+    )
     .argument('<vault>', VAULT_ARGUMENT)
-    .argument('<table>', 'name of the table')
+    .argument('<table>', 'name or glob of the table; several are separated by commas', globList)
     .option(...SNAPSHOT_OPTION)
     .addOption(jsonOption())
-    .action(async (vault: string, table: string, options: Options) => {
-      await paths(context, vault, table, options);
+    .action(async (vault: string, tables: string[], options: Options) => {
+      await paths(context, vault, tables, options);
     });
-  withHelp(command, { exits: [7], examples: ['tablevault paths ./vault Gen_Documents'] });
+  withHelp(command, {
+    exits: [7],
+    examples: ['tablevault paths ./vault Gen_Documents', 'tablevault paths ./vault "Crm_*" --snapshot 12'],
+  });
 }
 
-async function paths(context: CliContext, uri: string, table: string, options: Options): Promise<void> {
+async function paths(context: CliContext, uri: string, tables: readonly string[], options: Options): Promise<void> {
   const { signal, output } = context;
   const { tablePaths } = await import('../run/vault/paths.ts');
   const found = await withVault(context, uri, (vault) =>
-    tablePaths(vault, table, { signal, snapshot: options.snapshot }),
+    tablePaths(vault, tables, { signal, snapshot: options.snapshot }),
   );
   if (options.json) await output.json(found);
   else await output.data(found.paths.map((path) => `${path}\n`).join(''));

@@ -1,8 +1,9 @@
 /** `tablevault pin`: keeps a snapshot from being retired by prune. */
 import type { Command } from 'commander';
+import { TablevaultError } from '../core/errors.ts';
 import type { CliContext } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
-import { VAULT_ARGUMENT, withVault } from './vault.ts';
+import { SNAPSHOT_OPTION, snapshotOf, VAULT_ARGUMENT, withVault } from './vault.ts';
 
 interface Options {
   readonly reason: string;
@@ -16,11 +17,18 @@ export function addPin(program: Command, context: CliContext): void {
     .summary('keep a snapshot from being pruned')
     .description('Pins a snapshot: prune never retires it, whatever the retention says, until the pin is removed.')
     .argument('<vault>', VAULT_ARGUMENT)
-    .argument('<snapshot>', 'a snapshot id, a sequence number, or latest')
+    .argument('[id]', 'the same as --snapshot')
+    .option(SNAPSHOT_OPTION[0], SNAPSHOT_OPTION[1])
     .option('--reason <text>', 'why, for others', '')
     .option('--remove', 'remove the pin')
     .addOption(jsonOption())
-    .action(async (uri: string, wanted: string, options: Options) => {
+    .action(async (uri: string, id: string | undefined, options: Options, command: Command) => {
+      const wanted = snapshotOf(id, command);
+      if (wanted === undefined) {
+        throw new TablevaultError('USAGE', 'no snapshot is named', {
+          hint: 'Give --snapshot with an id, a sequence number, or latest.',
+        });
+      }
       const { signal, clock, output, screen } = context;
       const { pin, unpin } = await import('../run/vault/pin.ts');
       const at = await withVault(context, uri, (vault) =>
@@ -32,5 +40,5 @@ export function addPin(program: Command, context: CliContext): void {
       if (options.json) await output.json({ ...at, pinned });
       else screen.line(`snapshot ${at.snapshot} (number ${at.sequence}) is ${pinned ? 'pinned' : 'no longer pinned'}`);
     });
-  withHelp(command, { exits: [7], examples: ['tablevault pin ./vault latest --reason "year end 2026"'] });
+  withHelp(command, { exits: [7], examples: ['tablevault pin ./vault --snapshot latest --reason "year end 2026"'] });
 }

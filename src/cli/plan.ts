@@ -1,11 +1,15 @@
 /** `tablevault plan`: what a snapshot would do. */
 import { type Command, Option } from 'commander';
+import { count, plural } from '../core/words.ts';
 import type { PlanLine, PlanReport } from '../run/plan/report.ts';
+import { type Column, table } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
-import { bytes, columns, count, duration, plainText, plural } from './format.ts';
+import { bytes, duration } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { globList, wholeNumber } from './options.ts';
+import { plainText } from './text.ts';
+import type { View } from './view.ts';
 
 const SORTS = ['name', 'rows', 'size', 'time', 'tasks', 'requests'] as const;
 
@@ -57,10 +61,10 @@ async function plan(context: CliContext, file: string, options: Options): Promis
   const tables = sorted(report.tables, options.sort);
   if (options.json) return output.json({ ...report, tables });
   const top = options.top ?? (output.isTerminal ? TERMINAL_ROWS : tables.length);
-  const lines = tableLines(tables.slice(0, top));
+  const lines = tableLines(tables.slice(0, top), output);
   if (tables.length > top)
-    lines.push(`and ${plural(tables.length - top, 'table')} more; --top ${tables.length} lists all`);
-  await output.data(lines.map((line) => `${plainText(line)}\n`).join(''));
+    lines.push(`and ${plural(tables.length - top, 'more table')}; --top ${tables.length} lists all`);
+  await output.lines(lines);
   for (const line of [...notes(report), ...totalLines(report)]) screen.line(plainText(line));
 }
 
@@ -85,9 +89,21 @@ function sorted(tables: readonly PlanLine[], by: Sort): readonly PlanLine[] {
   return tables.toSorted((a, b) => value(b) - value(a) || (a.name < b.name ? -1 : 1));
 }
 
-const HEADER = ['table', 'how', 'tasks', 'requests', 'rows', 'in the database', 'as Parquet', 'time', 'note'];
+const COLUMNS: readonly Column[] = [
+  { title: 'table', cut: 'middle' },
+  { title: 'how', drop: 1 },
+  { title: 'tasks', align: 'right', drop: 3 },
+  { title: 'requests', align: 'right', drop: 2 },
+  { title: 'rows', align: 'right' },
+  { title: 'in database', align: 'right', drop: 4 },
+  { title: 'as Parquet', align: 'right' },
+  { title: 'time', align: 'right' },
+  { title: 'note', style: (note) => (note === WILL_FAIL ? 'error' : 'warning') },
+];
 
-function tableLines(tables: readonly PlanLine[]): string[] {
+const WILL_FAIL = 'will fail';
+
+function tableLines(tables: readonly PlanLine[], view: View): string[] {
   const unknown = <T>(value: T | null, show: (value: T) => string) => (value === null ? '?' : show(value));
   const rows = tables.map((line) => [
     line.name,
@@ -98,9 +114,9 @@ function tableLines(tables: readonly PlanLine[]): string[] {
     unknown(line.databaseBytes, bytes),
     unknown(line.parquetBytes, bytes),
     unknown(line.durationMs, duration),
-    line.refusal !== null ? 'will fail' : line.consistency === 'exact' ? '' : 'best effort',
+    line.refusal !== null ? WILL_FAIL : line.consistency === 'exact' ? '' : 'best effort',
   ]);
-  return columns([HEADER, ...rows], ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'right', 'left']);
+  return table(COLUMNS, rows, view);
 }
 
 function notes({ tables }: PlanReport): string[] {
@@ -113,9 +129,10 @@ function notes({ tables }: PlanReport): string[] {
 function totalLines({ totals, rates, destination }: PlanReport): string[] {
   const unknown = totals.tablesOfUnknownRows;
   const rest = unknown === 0 ? '' : ` (those of ${plural(unknown, 'table')} are unknown)`;
-  const work = `${plural(totals.tables, 'table')}, ${count(totals.rows)} rows${rest}, ${plural(totals.tasks, 'task')}, about ${plural(totals.requests, 'request')}, into ${destination}`;
+  const work = `${plural(totals.tables, 'table')}, ${plural(totals.rows, 'row')}${rest}, ${plural(totals.tasks, 'task')}, about ${plural(totals.requests, 'request')}, into ${destination}`;
   const { durationMs, parquetBytes, bytesReceived, seatMinutes } = totals;
-  if (rates === null || durationMs === null || parquetBytes === null || bytesReceived === null) {
+  const unmeasured = durationMs === null || parquetBytes === null || bytesReceived === null || seatMinutes === null;
+  if (rates === null || unmeasured) {
     return [work, 'How long it takes is unknown until a first snapshot was measured.'];
   }
   const left =
@@ -124,6 +141,6 @@ function totalLines({ totals, rates, destination }: PlanReport): string[] {
       : `, without ${plural(totals.tablesNotEstimated, 'table')} that it does not hold`;
   return [
     work,
-    `about ${duration(durationMs)}, ${bytes(bytesReceived)} to receive, ${bytes(parquetBytes)} of Parquet, ${seatMinutes} seat-minutes, at the rate of snapshot ${rates.snapshot} (${count(Math.round(rates.rowsPerSecond))} rows a second)${left}`,
+    `about ${duration(durationMs)}, ${bytes(bytesReceived)} to receive, ${bytes(parquetBytes)} of Parquet, ${plural(seatMinutes, 'seat-minute')}, at the rate of snapshot ${rates.snapshot} (${plural(Math.round(rates.rowsPerSecond), 'row')} a second)${left}`,
   ];
 }

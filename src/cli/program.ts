@@ -1,10 +1,12 @@
 /** The commands of `tablevault` and how their usage errors end. */
 import { Command, type CommanderError } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
+import { addCompletion } from './completion.ts';
 import type { CliContext } from './context.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { addExtract } from './extract.ts';
+import { addHelp } from './help.ts';
 import { addInit } from './init.ts';
 import { addLs } from './ls.ts';
 import { addPaths } from './paths.ts';
@@ -36,7 +38,15 @@ const COMMANDS = [
   addPrune,
   addPin,
   addDemo,
+  addCompletion,
+  addHelp,
 ] as const;
+
+/** Columns beside a name in which its description is still wrapped. */
+const MIN_HELP_WIDTH = 20;
+
+/** Columns of help where there is no terminal. */
+const HELP_WIDTH = 80;
 
 export interface ProgramText {
   readonly version: string;
@@ -53,7 +63,20 @@ export function createProgram(context: CliContext, text: ProgramText): Command {
     .showSuggestionAfterError(true)
     .exitOverride()
     // What commander says about a usage error comes back as a CommanderError, and is printed by main alone.
-    .configureOutput({ writeOut: text.help, writeErr: () => {}, outputError: () => {} });
+    .configureOutput({
+      writeOut: text.help,
+      writeErr: () => {},
+      outputError: () => {},
+      getOutHelpWidth: () => context.output.width() ?? HELP_WIDTH,
+      getOutHasColors: () => context.output.coloured,
+      getErrHelpWidth: () => context.screen.width() ?? HELP_WIDTH,
+      getErrHasColors: () => context.screen.coloured,
+    })
+    .configureHelp({
+      styleTitle: (title) => context.output.paint('heading', title),
+      subcommandTerm: (command) => command.name(),
+      minWidthToWrap: MIN_HELP_WIDTH,
+    });
   for (const add of COMMANDS) add(program, context);
   for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
   program.addHelpText('after', '\nEvery command has --help with its exit codes and an example.');

@@ -1,36 +1,59 @@
 /** Progress as text: bars for a terminal, one line for a log. Pure. */
-import { bytes, count, duration } from './format.ts';
+
+import { count, plural, shareOf } from '../core/words.ts';
+import { type Column, planWidths, rowLine } from './columns.ts';
+import { bytes, duration } from './format.ts';
 import { type ProgressState, ratesOf, type TableProgress } from './progress-state.ts';
+import { widthOf, wrap } from './text.ts';
+import { NO_VIEW } from './view.ts';
 
 /** Tables shown with a bar of their own. */
 const MAX_TABLE_BARS = 8;
 
+/** Cells of a bar; on narrow terminals numbers need the room. */
 const BAR_CELLS = 24;
+const NARROW_BAR_CELLS = 10;
+const NARROW = 80;
 
-/** The live block: the whole run, each table being read, and why it waits. */
+/** The live block: the whole run, each table being read, and why it waits. Nothing is cut but names of tables. */
 export function progressBlock(state: ProgressState, now: number, width: number): string[] {
+  if (state.tables === 0) return wrap(`${OPENING}, ${duration(now - state.startedAt)} gone`, width);
   const ended = state.tablesDone + state.tablesFailed;
   const share = known(state) ? state.rows / (state.rowsExpected ?? 1) : ended / Math.max(1, state.tables);
-  if (state.tables === 0) return [cut(`${headline(state)}, ${duration(now - state.startedAt)} gone`, width)];
+  const cells = width < NARROW ? NARROW_BAR_CELLS : BAR_CELLS;
   // All tables begin at once and wait for their turn; those that have rows are at work.
   const atWork = [...state.running.values()].filter(({ rows }) => rows > 0);
   const shown = atWork.slice(0, MAX_TABLE_BARS);
-  const nameCells = Math.min(40, Math.max(...shown.map(({ name }) => name.length), 0));
-  const lines = [
-    `${bar(share)} ${headline(state)}`,
-    `${' '.repeat(BAR_CELLS)} ${speedline(state, now)}`,
-    ...shown.map((table) => `  ${tableLine(table, nameCells)}`),
-  ];
-  if (atWork.length > shown.length) lines.push(`  and ${atWork.length - shown.length} more`);
   const waiting = waitline(state, now);
-  if (waiting !== null) lines.push(waiting);
-  return lines.map((line) => cut(line, width));
+  const facts = [...filled(headline(state), width - cells - 1), ...filled(speeds(state, now), width - cells - 1)];
+  return [
+    ...facts.map((fact, index) => `${index === 0 ? bar(share, cells) : ' '.repeat(cells)} ${fact}`),
+    ...tableBars(shown, cells, width),
+    ...(atWork.length > shown.length ? [`  and ${atWork.length - shown.length} more`] : []),
+    ...(waiting === null ? [] : wrap(waiting, width)),
+  ];
+}
+
+const TABLE_BAR: readonly Column[] = [
+  { title: '', cut: 'middle' },
+  { title: '', drop: 1 },
+  { title: '', align: 'right' },
+];
+
+function tableBars(tables: readonly TableProgress[], cells: number, width: number): string[] {
+  const rows = tables.map(({ name, rows: read, rowsExpected }) => [
+    `  ${name}`,
+    rowsExpected ? bar(read / rowsExpected, cells) : ' '.repeat(cells),
+    rowsExpected ? `${count(read)} of ${plural(rowsExpected, 'row')}` : plural(read, 'row'),
+  ]);
+  const widths = planWidths(TABLE_BAR, rows, width);
+  return rows.map((row) => rowLine(row, TABLE_BAR, widths, NO_VIEW));
 }
 
 /** One line for logs and pipes. */
 export function progressLine(state: ProgressState, now: number): string {
-  const parts = [headline(state), speedline(state, now), waitline(state, now)];
-  return parts.filter((part) => part !== null && part !== '').join(', ');
+  const waiting = waitline(state, now);
+  return [...headline(state), ...speeds(state, now), ...(waiting === null ? [] : [waiting])].join(', ');
 }
 
 /** Is the number of rows to come known, as far as one can tell by now? */
@@ -38,24 +61,26 @@ function known(state: ProgressState): boolean {
   return state.rowsExpected !== null && state.rowsExpected > 0 && state.rows <= state.rowsExpected;
 }
 
-function headline(state: ProgressState): string {
-  if (state.tables === 0) return 'opening the instance and the vault';
+const OPENING = 'opening the instance and the vault';
+
+function headline(state: ProgressState): string[] {
+  if (state.tables === 0) return [OPENING];
   const ended = state.tablesDone + state.tablesFailed;
   const failed = state.tablesFailed === 0 ? '' : ` (${count(state.tablesFailed)} failed)`;
-  const expected = known(state) ? ` of ${count(state.rowsExpected ?? 0)}` : '';
-  return `${count(ended)} of ${count(state.tables)} tables${failed}, ${count(state.rows)}${expected} rows`;
+  const rows = known(state) ? shareOf(state.rows, state.rowsExpected ?? 0, 'row') : plural(state.rows, 'row');
+  return [`${shareOf(ended, state.tables, 'table')}${failed}`, rows];
 }
 
-function speedline(state: ProgressState, now: number): string {
+function speeds(state: ProgressState, now: number): string[] {
   const { rowsPerSecond, bytesPerSecond, leftMs } = ratesOf(state, now);
   const parts = [
     `${bytes(bytesPerSecond)}/s`,
-    `${count(Math.round(rowsPerSecond))} rows/s`,
-    `${state.inFlight} of ${state.limit} requests in flight`,
+    `${plural(Math.round(rowsPerSecond), 'row')}/s`,
+    `${shareOf(state.inFlight, state.limit, 'request')} in flight`,
     `${duration(now - state.startedAt)} gone`,
   ];
   if (leftMs !== null) parts.push(`about ${duration(leftMs)} left`);
-  return parts.join(', ');
+  return parts;
 }
 
 function waitline(state: ProgressState, now: number): string | null {
@@ -63,17 +88,19 @@ function waitline(state: ProgressState, now: number): string | null {
   return `waiting ${duration(state.wait.until - now)}: ${state.wait.reason}`;
 }
 
-function tableLine(table: TableProgress, nameCells: number): string {
-  const name = cut(table.name, nameCells).padEnd(nameCells);
-  if (!table.rowsExpected) return `${name} ${' '.repeat(BAR_CELLS)} ${count(table.rows)} rows`;
-  return `${name} ${bar(table.rows / table.rowsExpected)} ${count(table.rows)} of ${count(table.rowsExpected)} rows`;
+/** The parts one after the other, in as few lines as hold them whole. */
+function filled(parts: readonly string[], cells: number): string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const last = lines.pop();
+    if (last === undefined) lines.push(part);
+    else if (widthOf(`${last}, ${part}`) <= cells) lines.push(`${last}, ${part}`);
+    else lines.push(last, part);
+  }
+  return lines;
 }
 
-function bar(share: number): string {
-  const full = Math.round(Math.min(1, Math.max(0, share)) * BAR_CELLS);
-  return '█'.repeat(full) + '░'.repeat(BAR_CELLS - full);
-}
-
-function cut(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+function bar(share: number, cells: number): string {
+  const full = Math.round(Math.min(1, Math.max(0, share)) * cells);
+  return '█'.repeat(full) + '░'.repeat(cells - full);
 }

@@ -2,10 +2,10 @@
 import type { Clock } from '../core/clock.ts';
 import { TablevaultError } from '../core/errors.ts';
 import type { RunEvent } from '../core/events.ts';
-import { plainText } from './format.ts';
 import { advance, initialProgress } from './progress-state.ts';
 import { progressBlock, progressLine } from './progress-text.ts';
 import type { Screen } from './screen.ts';
+import { plainText } from './text.ts';
 
 export type ProgressMode = 'off' | 'bars' | 'plain';
 
@@ -43,7 +43,7 @@ export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Cl
   let state = initialProgress(clock.now());
   const draw = () => {
     const now = clock.now();
-    if (mode === 'bars') screen.live(progressBlock(state, now, screen.width()));
+    if (mode === 'bars') screen.live(progressBlock(state, now, screen.width() ?? 80));
     else if (state.tables > 0) screen.line(progressLine(state, now));
   };
   const timer = mode === 'off' ? undefined : setInterval(draw, mode === 'bars' ? BARS_EVERY_MS : LINE_EVERY_MS);

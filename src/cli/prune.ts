@@ -1,14 +1,17 @@
 /** `tablevault prune`: retention, and freeing what nothing needs any more. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { count, plural } from '../core/words.ts';
 import type { PruneReport } from '../run/vault/prune.ts';
+import { type Column, table } from './columns.ts';
 import type { CliContext } from './context.ts';
-import { bytes, count, plainText, plural } from './format.ts';
+import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
-import { durationMs } from './options.ts';
+import { type Acting, actingOptions, durationMs } from './options.ts';
 import { VAULT_ARGUMENT, withVault } from './vault.ts';
+import type { View } from './view.ts';
 
-interface Options {
+interface Options extends Acting {
   readonly keepLast?: number;
   readonly keepDaily?: number;
   readonly keepWeekly?: number;
@@ -16,7 +19,6 @@ interface Options {
   readonly keepYearly?: number;
   readonly keepWithin?: number;
   readonly grace?: number;
-  readonly dryRun?: true;
   readonly json?: true;
 }
 
@@ -35,12 +37,11 @@ export function addPrune(program: Command, context: CliContext): void {
     .option('--keep-yearly <n>', 'the same of years', keep)
     .option('--keep-within <age>', 'all that are not older than this against the newest, e.g. 30d', durationMs)
     .option('--grace <age>', 'how long the files of a retired snapshot stay (default: 24h)', graceMs)
-    .option('--dry-run', 'show the plan and what it would free; change nothing')
     .addOption(jsonOption())
     .action(async (vault: string, options: Options) => {
       await prune(context, vault, options);
     });
-  withHelp(command, {
+  withHelp(actingOptions(command, 'apply'), {
     exits: [7, 8],
     examples: ['tablevault prune ./vault --keep-last 3 --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run'],
   });
@@ -58,20 +59,32 @@ async function prune(context: CliContext, uri: string, options: Options): Promis
     pruneVault(vault, { policy, dryRun, ...grace, signal }, { clock, emit }),
   );
   if (options.json) return output.json(report);
-  await output.data(planText(report).join(''));
+  await output.lines(planText(report, output));
   screen.line(summary(report));
 }
 
-function planText({ kept, retired, dryRun }: PruneReport): string[] {
+const COLUMNS: readonly Column[] = [
+  { title: '#', align: 'right' },
+  { title: 'snapshot' },
+  { title: 'state', drop: 1, style: (state) => (state === 'incomplete' ? 'warning' : undefined) },
+  { title: 'what' },
+  { title: 'why', cut: 'end' },
+];
+
+function planText({ kept, retired, dryRun }: PruneReport, view: View): string[] {
   const verb = dryRun ? 'would retire' : 'retired';
   const lines = [
-    ...kept.map(({ snapshot, reasons }) => [snapshot, `keep    ${reasons.join(', ')}`] as const),
-    ...retired.map((snapshot) => [snapshot, verb] as const),
-  ].sort(([a], [b]) => a.sequence - b.sequence);
-  return lines.map(([{ sequence, snapshot, complete }, what]) => {
-    const state = complete ? '' : ' (incomplete)';
-    return `${plainText(`${sequence}  ${snapshot}${state}  ${what}`)}\n`;
-  });
+    ...kept.map(({ snapshot, reasons }) => ({ snapshot, what: 'keep', why: reasons.join(', ') })),
+    ...retired.map((snapshot) => ({ snapshot, what: verb, why: '' })),
+  ].sort((a, b) => a.snapshot.sequence - b.snapshot.sequence);
+  const rows = lines.map(({ snapshot: { sequence, snapshot, complete }, what, why }) => [
+    String(sequence),
+    snapshot,
+    complete ? 'complete' : 'incomplete',
+    what,
+    why,
+  ]);
+  return table(COLUMNS, rows, view);
 }
 
 function summary({ dryRun, retired, kept, swept, waiting, later, abandoned }: PruneReport): string {

@@ -2,22 +2,27 @@
 import { csvField } from '../core/csv.ts';
 import type { QueryRows } from '../duckdb/query.ts';
 import type { PlainValue } from '../duckdb/values.ts';
-import { columns, plainText, widthsOf } from './format.ts';
+import { type Column, fits, pairs, planWidths, rowLine, titleLine, type Widths } from './columns.ts';
+import type { View } from './view.ts';
 
-export const QUERY_FORMATS = ['table', 'csv', 'ndjson', 'json'] as const;
+export const QUERY_FORMATS = ['table', 'expanded', 'csv', 'ndjson', 'json'] as const;
 
 export type QueryFormat = (typeof QUERY_FORMATS)[number];
 
-/** Rows that decide the widths of a table's columns; later cells that are wider stand out. */
+/** Rows that decide the widths of a table's columns; later cells that are wider are cut at a terminal and stand out elsewhere. */
 const MEASURED_ROWS = 1_000;
 
-const MAX_CELL = 80;
-
-/** The rows as text, in pieces of a batch each. A JSON array is closed only after the last row. */
-export function formatRows(format: QueryFormat, rows: QueryRows): AsyncIterable<string> {
+/**
+ * The rows as text, in pieces of a batch each. A JSON array is closed only after the last row. Without a format it is a table; at a terminal
+ * where the columns do not fit, a block for each row.
+ */
+export function formatRows(format: QueryFormat | undefined, rows: QueryRows, view: View): AsyncIterable<string> {
   switch (format) {
+    case undefined:
     case 'table':
-      return tableText(rows);
+      return peopleText(rows, view, format === undefined);
+    case 'expanded':
+      return expandedText(rows.batches(), rows, view);
     case 'csv':
       return csvText(rows);
     case 'ndjson':
@@ -27,30 +32,59 @@ export function formatRows(format: QueryFormat, rows: QueryRows): AsyncIterable<
   }
 }
 
-async function* tableText(rows: QueryRows): AsyncGenerator<string> {
-  const header = rows.columns.map(({ name }) => plainText(name));
-  const align = rows.columns.map(
-    ({ type }) => (/INT|DECIMAL|DOUBLE|FLOAT/.test(type) ? 'right' : 'left') as 'right' | 'left',
-  );
-  const measured: string[][] = [];
-  let widths: number[] | undefined;
-  const flush = () => {
-    widths = widthsOf([header, ...measured]);
-    const lines = columns([header, widths.map((width) => '-'.repeat(width)), ...measured], align, widths);
-    return lines.map((line) => `${line}\n`).join('');
-  };
-  for await (const batch of rows.batches()) {
-    const cells = batch.map((row) => row.map(tableCell));
-    if (widths !== undefined) {
-      yield columns(cells, align, widths)
-        .map((line) => `${line}\n`)
-        .join('');
-      continue;
-    }
-    measured.push(...cells);
-    if (measured.length >= MEASURED_ROWS) yield flush();
+/** Reads what decides the widths first, then writes everything in the form that fits. */
+async function* peopleText(rows: QueryRows, view: View, mayExpand: boolean): AsyncGenerator<string> {
+  const batches = rows.batches()[Symbol.asyncIterator]();
+  const measured: (readonly (readonly PlainValue[])[])[] = [];
+  for (let count = 0; count < MEASURED_ROWS; ) {
+    const next = await batches.next();
+    if (next.done) break;
+    measured.push(next.value);
+    count += next.value.length;
   }
-  if (widths === undefined) yield flush();
+  const columns = rows.columns.map(({ name, type }): Column => {
+    const number = /INT|DECIMAL|DOUBLE|FLOAT/.test(type);
+    // A number that is cut is another number.
+    return { title: name, ...(number ? { align: 'right' } : { cut: 'end' }) };
+  });
+  const all = chained(measured, batches);
+  const limit = view.width();
+  const cells = measured.flat().map((row) => row.map(cellText));
+  if (mayExpand && limit !== undefined && !fits(columns, cells, limit)) yield* expandedText(all, rows, view);
+  else yield* tableText(all, columns, planWidths(columns, cells, limit), view);
+}
+
+async function* chained<T>(first: readonly T[], rest: AsyncIterator<T>): AsyncGenerator<T> {
+  yield* first;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+}
+
+type Batches = AsyncIterable<readonly (readonly PlainValue[])[]>;
+
+async function* tableText(
+  batches: Batches,
+  columns: readonly Column[],
+  widths: Widths,
+  view: View,
+): AsyncGenerator<string> {
+  const rule = widths.map((width) => '-'.repeat(width ?? 0)).join('  ');
+  yield `${view.paint('heading', titleLine(columns, widths))}\n${view.paint('aside', rule)}\n`;
+  for await (const batch of batches) {
+    yield batch.map((row) => `${rowLine(row.map(cellText), columns, widths, view)}\n`).join('');
+  }
+}
+
+/** A block for each row, a line for each column; values go on below themselves and are never cut. */
+async function* expandedText(batches: Batches, rows: QueryRows, view: View): AsyncGenerator<string> {
+  let number = 0;
+  for await (const batch of batches) {
+    const lines = batch.flatMap((row) => {
+      number += 1;
+      const named = rows.columns.map(({ name }, index) => [name, cellText(row[index] ?? null)] as const);
+      return [view.paint('heading', `row ${number}`), ...pairs(named, view, { hard: true }), ''];
+    });
+    yield lines.map((line) => `${line}\n`).join('');
+  }
 }
 
 async function* csvText(rows: QueryRows): AsyncGenerator<string> {
@@ -94,12 +128,7 @@ function csvCell(value: PlainValue): string {
   return value === null ? '' : csvField(cellText(value));
 }
 
-function tableCell(value: PlainValue): string {
+function cellText(value: PlainValue): string {
   if (value === null) return 'null';
-  const text = plainText(cellText(value));
-  return text.length <= MAX_CELL ? text : `${text.slice(0, MAX_CELL - 1)}…`;
-}
-
-function cellText(value: Exclude<PlainValue, null>): string {
   return typeof value === 'object' ? jsonOf(value) : String(value);
 }

@@ -3,11 +3,13 @@ import { type Command, Option } from 'commander';
 import type { CliContext } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { formatRows, QUERY_FORMATS, type QueryFormat } from './query-format.ts';
+import { plainText } from './text.ts';
 import { SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
 
 interface Options {
   readonly snapshot: string;
-  readonly format: QueryFormat;
+  /** Undefined: a table, or a block for each row where the columns do not fit the terminal. */
+  readonly format?: QueryFormat;
   readonly json?: true;
 }
 
@@ -21,7 +23,12 @@ export function addQuery(program: Command, context: CliContext): void {
     .argument('<vault>', VAULT_ARGUMENT)
     .argument('<sql>', 'one statement that reads')
     .option(...SNAPSHOT_OPTION)
-    .addOption(new Option('--format <format>', 'form of the rows').choices(QUERY_FORMATS).default('table'))
+    .addOption(
+      new Option(
+        '--format <format>',
+        'form of the rows (default: table; at a terminal where the columns do not fit, expanded: a block for each row)',
+      ).choices(QUERY_FORMATS),
+    )
     .addOption(jsonOption().default(undefined).implies({ format: 'json' }))
     .action(async (vault: string, sql: string, options: Options) => {
       await query(context, vault, sql, options);
@@ -40,10 +47,10 @@ async function query(context: CliContext, uri: string, sql: string, options: Opt
     const { manifest } = await readSnapshot(vault, options.snapshot, { signal });
     if (!manifest.complete) {
       const missing = manifest.failed.map(({ name }) => name).join(', ');
-      screen.line(`warning: snapshot ${manifest.snapshot} is incomplete; it lacks ${missing}`);
+      screen.line(plainText(`warning: snapshot ${manifest.snapshot} is incomplete; it lacks ${missing}`));
     }
     await querySnapshot({ store: vault.store, tables: manifest.tables, sql, signal }, async (rows) => {
-      for await (const text of formatRows(options.format, rows)) {
+      for await (const text of formatRows(options.format, rows, output)) {
         signal.throwIfAborted();
         await output.data(text);
       }

@@ -1,15 +1,16 @@
 /** `tablevault repair`: moves damaged files of a vault out of the way; says first what it would do. */
 import type { Command } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
+import { plural } from '../core/words.ts';
 import type { RepairReport } from '../run/vault/repair.ts';
 import type { CliContext } from './context.ts';
-import { plainText, plural } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
+import { type Acting, actingOptions } from './options.ts';
+import { plainText } from './text.ts';
 import { VAULT_ARGUMENT, withVault } from './vault.ts';
 
-interface Options {
-  readonly apply?: true;
+interface Options extends Acting {
   readonly json?: true;
 }
 
@@ -21,12 +22,11 @@ export function addRepair(program: Command, context: CliContext): void {
       'Checks every file of every snapshot and says which are damaged and who needs them. With --apply it moves the damaged ones below quarantine/ in the vault; then `tablevault snapshot` reads the tables again. Damaged manifests need a copy of the vault.',
     )
     .argument('<vault>', VAULT_ARGUMENT)
-    .option('--apply', 'do it; without this nothing is changed')
     .addOption(jsonOption())
     .action(async (vault: string, options: Options) => {
       await repair(context, vault, options);
     });
-  withHelp(command, {
+  withHelp(actingOptions(command, 'dryRun'), {
     exits: [6, 7],
     meanings: { 6: 'something is damaged (without --apply), or cannot be mended' },
     examples: ['tablevault repair ./vault', 'tablevault repair ./vault --apply'],
@@ -39,16 +39,16 @@ async function repair(context: CliContext, uri: string, options: Options): Promi
   const emit = logEvent.bind(undefined, context.log);
   const report = await withVault(context, uri, async (vault): Promise<RepairReport> => {
     const plan = await planRepair(vault, { signal, emit });
-    if (options.apply !== true) return { ...plan, applied: false, quarantined: [] };
+    if (options.apply !== true) return { ...plan, dryRun: true, quarantined: [] };
     return applyRepair(vault, plan, { signal, emit, clock });
   });
   if (options.json) await output.json(report);
-  else await output.data(reportText(report).join(''));
-  const { broken, beyond, applied } = report;
-  if (beyond.length > 0 || (broken.length > 0 && !applied)) {
+  else await output.lines(reportText(report));
+  const { broken, beyond, dryRun } = report;
+  if (beyond.length > 0 || (broken.length > 0 && dryRun)) {
     throw new TablevaultError(
       'VERIFY_FAILED',
-      `${plural(broken.length, 'file')} and ${plural(beyond.length, 'other object')} of ${uri} are damaged`,
+      `${plural(broken.length, 'file')} and ${plural(beyond.length, 'other object')} damaged in ${uri}`,
       {
         hint:
           beyond.length > 0
@@ -60,15 +60,15 @@ async function repair(context: CliContext, uri: string, options: Options): Promi
   screen.line(broken.length === 0 ? 'nothing is damaged' : nextStep(report));
 }
 
-function reportText({ broken, beyond, applied }: RepairReport): string[] {
+function reportText({ broken, beyond, dryRun }: RepairReport): string[] {
   const lines = [
     ...broken.map(({ finding, snapshots, present }) => {
-      const what = !present ? 'missing' : applied ? 'put into quarantine' : 'would be put into quarantine';
+      const what = !present ? 'missing' : dryRun ? 'would be put into quarantine' : 'put into quarantine';
       return `${finding.code} ${finding.object}: ${finding.message}; needed by snapshots ${snapshots.join(', ')}; ${what}`;
     }),
     ...beyond.map(({ code, object, message }) => `${code} ${object}: ${message}; cannot be mended here`),
   ];
-  return lines.map((line) => `${plainText(line)}\n`);
+  return lines.map(plainText);
 }
 
 function nextStep({ quarantined, rereads }: RepairReport): string {

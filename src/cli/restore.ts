@@ -1,11 +1,12 @@
 /** `tablevault restore`: a snapshot as files, a DuckDB file, or tables of PostgreSQL. */
 import { type Command, Option } from 'commander';
+import { plural } from '../core/words.ts';
 import type { FileFormat } from '../run/restore/target.ts';
 import type { CliContext } from './context.ts';
-import { count, plainText, plural } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { globList } from './options.ts';
+import { plainText } from './text.ts';
 import { SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
 
 interface Options {
@@ -59,7 +60,7 @@ async function restore(context: CliContext, uri: string, options: Options): Prom
   const state = report.complete ? '' : ' (incomplete)';
   screen.line(
     plainText(
-      `restored snapshot ${report.snapshot}${state} to ${report.target}: ${plural(report.tables.length, 'table')}, ${count(report.rows)} rows, every file verified`,
+      `restored snapshot ${report.snapshot}${state} to ${report.target}: ${plural(report.tables.length, 'table')}, ${plural(report.rows, 'row')}, every file verified`,
     ),
   );
 }

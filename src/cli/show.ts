@@ -1,10 +1,19 @@
 /** `tablevault show`: one snapshot. */
 import type { Command } from 'commander';
+import { count, plural } from '../core/words.ts';
 import type { SnapshotDetails } from '../run/vault/show.ts';
+import { type Column, pairs, table } from './columns.ts';
 import type { CliContext } from './context.ts';
-import { bytes, columns, count, duration, plainText, plural } from './format.ts';
+import { bytes, duration } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
-import { VAULT_ARGUMENT, withVault } from './vault.ts';
+import { plainText } from './text.ts';
+import { SNAPSHOT_OPTION, snapshotOf, VAULT_ARGUMENT, withVault } from './vault.ts';
+import type { View } from './view.ts';
+
+interface Options {
+  readonly snapshot: string;
+  readonly json?: true;
+}
 
 export function addShow(program: Command, context: CliContext): void {
   const command = program
@@ -12,12 +21,16 @@ export function addShow(program: Command, context: CliContext): void {
     .summary('one snapshot: where it comes from, its tables, what was left out')
     .description('Shows one snapshot: where it comes from, its tables, how each was read, and what was left out.')
     .argument('<vault>', VAULT_ARGUMENT)
-    .argument('[id]', 'a snapshot id, a sequence number, or latest', 'latest')
+    .argument('[id]', 'the same as --snapshot')
+    .option(...SNAPSHOT_OPTION)
     .addOption(jsonOption())
-    .action(async (vault: string, id: string, options: { readonly json?: true }) => {
-      await show(context, vault, id, options.json === true);
+    .action(async (vault: string, id: string | undefined, options: Options, command: Command) => {
+      await show(context, vault, snapshotOf(id, command) ?? options.snapshot, options.json === true);
     });
-  withHelp(command, { exits: [7], examples: ['tablevault show ./vault latest --json'] });
+  withHelp(command, {
+    exits: [7],
+    examples: ['tablevault show ./vault', 'tablevault show ./vault --snapshot 12 --json'],
+  });
 }
 
 async function show(context: CliContext, uri: string, id: string, json: boolean): Promise<void> {
@@ -25,17 +38,21 @@ async function show(context: CliContext, uri: string, id: string, json: boolean)
   const { showSnapshot } = await import('../run/vault/show.ts');
   const details = await withVault(context, uri, (vault) => showSnapshot(vault, id, { signal }));
   if (json) await output.json(details);
-  else
-    await output.data(
-      detailsText(details)
-        .map((line) => `${line}\n`)
-        .join(''),
-    );
+  else await output.lines(detailsText(details, output));
 }
 
-function detailsText({ manifest, key, sha256, reusedParts }: SnapshotDetails): string[] {
+const TABLE_COLUMNS: readonly Column[] = [
+  { title: 'table', cut: 'middle' },
+  { title: 'rows', align: 'right' },
+  { title: 'size', align: 'right', drop: 1 },
+  { title: 'parts', align: 'right', drop: 2 },
+  { title: 'strategy', drop: 3 },
+  { title: 'consistency', style: (consistency) => (consistency === 'best-effort' ? 'warning' : undefined) },
+];
+
+function detailsText({ manifest, key, sha256, reusedParts }: SnapshotDetails, view: View): string[] {
   const { totals, instance } = manifest;
-  const facts = [
+  const facts: readonly (readonly [string, string])[] = [
     [
       'snapshot',
       `${manifest.snapshot} (number ${manifest.sequence}), ${manifest.complete ? 'complete' : 'incomplete'}`,
@@ -46,32 +63,33 @@ function detailsText({ manifest, key, sha256, reusedParts }: SnapshotDetails): s
     ['read', `${manifest.startedAt} to ${manifest.finishedAt}, ${duration(manifest.durationMs)}`],
     [
       'holds',
-      `${plural(totals.tables, 'table')}, ${count(totals.rows)} rows, ${plural(totals.parts, 'part')}, ${bytes(totals.bytes)}`,
+      `${plural(totals.tables, 'table')}, ${plural(totals.rows, 'row')}, ${plural(totals.parts, 'part')}, ${bytes(totals.bytes)}`,
     ],
     [
       'cost',
       `${plural(manifest.requests, 'request')}, ${bytes(manifest.bytesReceived)} received, ${plural(reusedParts, 'part')} used again`,
     ],
-    ['manifest', `${key}, sha256 ${sha256}`],
-  ].map((pair) => pair.map(plainText));
-  const tables = manifest.tables.map((table) => [
-    table.name,
-    count(table.rows),
-    bytes(table.bytes),
-    count(table.parts.length),
-    table.strategy,
-    table.consistency,
+    ['manifest', key],
+    ['sha256', sha256],
+  ];
+  const tables = manifest.tables.map(({ name, rows, bytes: size, parts, strategy, consistency }) => [
+    name,
+    count(rows),
+    bytes(size),
+    count(parts.length),
+    strategy,
+    consistency,
   ]);
-  const header = ['table', 'rows', 'size', 'parts', 'strategy', 'consistency'];
-  const notes = manifest.tables.flatMap((table) => [
-    ...table.columnsLeftOut.map(({ name, reason }) => `left out: ${table.name}.${name} (${reason})`),
-    ...table.warnings.map((warning) => `warning: ${table.name}: ${warning}`),
+  const notes = manifest.tables.flatMap(({ name, columnsLeftOut, warnings }) => [
+    ...columnsLeftOut.map((column) => `left out: ${name}.${column.name} (${column.reason})`),
+    ...warnings.map((warning) => `warning: ${name}: ${warning}`),
   ]);
   const failed = manifest.failed.map(({ name, error }) => `failed: ${name}: ${error.message} [${error.code}]`);
   return [
-    ...columns(facts, ['left', 'left']),
+    ...pairs(facts, view),
     '',
-    ...columns([header, ...tables], ['left', 'right', 'right', 'right', 'left', 'left']),
-    ...[...notes, ...failed].map(plainText),
+    ...table(TABLE_COLUMNS, tables, view),
+    ...notes.map(plainText),
+    ...failed.map((line) => view.paint('error', plainText(line))),
   ];
 }

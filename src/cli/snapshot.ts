@@ -1,14 +1,17 @@
 /** `tablevault snapshot`: takes and commits a snapshot. */
 import type { Command } from 'commander';
 import type { ExitCode } from '../core/errors.ts';
+import { count, plural } from '../core/words.ts';
 import type { SnapshotOutcome, SnapshotReport } from '../run/snapshot/snapshot.ts';
+import { type Column, table } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { errorParagraph } from './errors.ts';
-import { bytes, columns, count, duration, plural } from './format.ts';
+import { bytes, duration } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { globList } from './options.ts';
 import { progressModeOf, startProgress, warningText } from './progress.ts';
+import type { View } from './view.ts';
 
 interface Options {
   readonly destination?: string;
@@ -76,7 +79,7 @@ async function snapshot(context: CliContext, file: string, options: Options): Pr
     const late = outcome.report.tables
       .flatMap(({ name, warnings }) => warnings.map((message) => warningText({ message, table: name })))
       .filter((text) => !shown.has(text));
-    for (const line of [...late, ...summary(outcome, pipeline.destination)]) screen.line(line);
+    for (const line of [...late, ...summary(outcome, pipeline.destination, screen)]) screen.line(line);
     return outcome.exitCode;
   } finally {
     progress.end();
@@ -84,17 +87,26 @@ async function snapshot(context: CliContext, file: string, options: Options): Pr
 }
 
 /** What a person wants to know at the end. */
-function summary({ report, error }: SnapshotOutcome, destination: string): string[] {
+const LARGEST: readonly Column[] = [
+  { title: '  largest tables', cut: 'middle' },
+  { title: 'rows', align: 'right' },
+  { title: 'size', align: 'right' },
+];
+
+function summary({ report, error }: SnapshotOutcome, destination: string, view: View): string[] {
   const total = (pick: (table: SnapshotReport['tables'][number]) => number) =>
     report.tables.reduce((sum, table) => sum + pick(table), 0);
-  const facts = `${plural(report.tables.length, 'table')}, ${count(total(({ rows }) => rows))} rows, ${bytes(total((table) => table.bytes))} of Parquet, ${plural(report.requests, 'request')}, ${bytes(report.bytesReceived)} received, ${duration(report.durationMs)}`;
+  const facts = `${plural(report.tables.length, 'table')}, ${plural(
+    total(({ rows }) => rows),
+    'row',
+  )}, ${bytes(total((table) => table.bytes))} of Parquet, ${plural(report.requests, 'request')}, ${bytes(report.bytesReceived)} received, ${duration(report.durationMs)}`;
   const lines: string[] = [];
   if (report.snapshot !== null) {
     const largest = report.tables.toSorted((a, b) => b.rows - a.rows).slice(0, TABLES_SHOWN);
-    const rows = largest.map((table) => [`  ${table.name}`, `${count(table.rows)} rows`, bytes(table.bytes)]);
-    lines.push(...columns(rows, ['left', 'right', 'right']));
+    const rows = largest.map((each) => [`  ${each.name}`, count(each.rows), bytes(each.bytes)]);
+    lines.push(...table(LARGEST, rows, view));
     const rest = report.tables.length - largest.length;
-    if (rest > 0) lines.push(`  and ${plural(rest, 'table')} more`);
+    if (rest > 0) lines.push(`  and ${plural(rest, 'more table')}`);
     const kind = report.complete ? 'snapshot' : 'incomplete snapshot';
     lines.push(`${kind} ${report.snapshot} (number ${report.sequence}) in ${destination}: ${facts}`);
   }

@@ -1,11 +1,15 @@
 /** `tablevault tables`: what the instance offers, and what the pipeline takes of it. */
 import { type Command, Option } from 'commander';
+import { count, plural } from '../core/words.ts';
 import type { TableInfo } from '../run/plan/tables.ts';
+import { type Column, table as layOut } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
-import { bytes, columns, count, plainText, plural } from './format.ts';
+import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { globList } from './options.ts';
+import { plainText } from './text.ts';
+import type { View } from './view.ts';
 
 const SORTS = ['name', 'rows', 'size'] as const;
 
@@ -49,8 +53,11 @@ async function tables(context: CliContext, file: string, options: Options): Prom
   });
   const shown = sorted(report.tables, options.sort);
   if (options.json) return output.json({ ...report, tables: shown });
-  const lines = options.columns === undefined ? tableLines(shown) : shown.flatMap(columnLines);
-  await output.data(lines.map((line) => `${plainText(line)}\n`).join(''));
+  const lines =
+    options.columns === undefined
+      ? tableLines(shown, output)
+      : shown.flatMap((each, index) => [...(index === 0 ? [] : ['']), ...columnLines(each, output)]);
+  await output.lines(lines);
   const selected = report.tables.filter((table) => table.selected).length;
   screen.line(`${plural(report.tables.length, 'table')} at ${report.tableApi}; the pipeline reads ${count(selected)}`);
 }
@@ -63,7 +70,25 @@ function sorted(tables: readonly TableInfo[], by: Options['sort']): readonly Tab
   return tables.toSorted((a, b) => value(b) - value(a) || (a.name < b.name ? -1 : 1));
 }
 
-function tableLines(tables: readonly TableInfo[]): string[] {
+const TABLE_COLUMNS: readonly Column[] = [
+  { title: 'table', cut: 'middle' },
+  { title: 'read', style: (read) => (read === 'no' ? 'aside' : undefined) },
+  { title: 'rows', align: 'right' },
+  { title: 'in database', align: 'right', drop: 1 },
+  { title: 'columns', align: 'right', drop: 2 },
+  { title: 'key', cut: 'end' },
+];
+
+const COLUMN_COLUMNS: readonly Column[] = [
+  { title: 'column', cut: 'middle' },
+  { title: 'type', cut: 'end' },
+  { title: 'null', drop: 2 },
+  { title: 'key' },
+  { title: 'filter', drop: 1 },
+  { title: 'read', style: (read) => (read === 'yes' ? undefined : 'aside') },
+];
+
+function tableLines(tables: readonly TableInfo[], view: View): string[] {
   const rows = tables.map((table) => [
     table.name,
     table.selected ? 'yes' : 'no',
@@ -72,20 +97,17 @@ function tableLines(tables: readonly TableInfo[]): string[] {
     count(table.columns.length),
     table.key.join(', ') || '(none)',
   ]);
-  return columns(
-    [['table', 'read', 'rows', 'in the database', 'columns', 'key'], ...rows],
-    ['left', 'left', 'right', 'right', 'right', 'left'],
-  );
+  return layOut(TABLE_COLUMNS, rows, view);
 }
 
-function columnLines(table: TableInfo): string[] {
+function columnLines(table: TableInfo, view: View): string[] {
   const rows = table.columns.map((column) => [
-    `  ${column.name}`,
+    column.name,
     column.type,
     column.nullable ? 'null' : 'not null',
     table.key.includes(column.name) ? 'key' : '',
-    column.filter === 'unknown' ? '' : `filter ${column.filter}`,
-    column.read === 'yes' ? '' : `not read: ${column.read}`,
+    column.filter === 'unknown' ? '' : column.filter,
+    column.read,
   ]);
-  return [table.name, ...columns(rows, ['left', 'left', 'left', 'left', 'left', 'left'])];
+  return [view.paint('heading', plainText(table.name)), ...layOut(COLUMN_COLUMNS, rows, view)];
 }

@@ -1,4 +1,6 @@
 /** What the commands that read a vault share. */
+import type { Command } from 'commander';
+import { TablevaultError } from '../core/errors.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { CliContext } from './context.ts';
 
@@ -18,3 +20,18 @@ export async function withVault<T>(context: CliContext, uri: string, use: (vault
 export const VAULT_ARGUMENT = 'folder or s3://bucket/prefix';
 
 export const SNAPSHOT_OPTION = ['--snapshot <id>', 'a snapshot id, a sequence number, or latest', 'latest'] as const;
+
+/**
+ * The snapshot that was named, as an argument or with `--snapshot`; undefined when it was not.
+ * @throws TablevaultError USAGE when both name one, and not the same
+ */
+export function snapshotOf(argument: string | undefined, command: Command): string | undefined {
+  const { snapshot } = command.opts<{ readonly snapshot?: string }>();
+  const option = command.getOptionValueSource('snapshot') === 'cli' ? snapshot : undefined;
+  if (argument !== undefined && option !== undefined && argument !== option) {
+    throw new TablevaultError('USAGE', `two snapshots are named: ${argument}, and --snapshot ${option}`, {
+      hint: 'Name one of them.',
+    });
+  }
+  return argument ?? option;
+}

@@ -4,12 +4,14 @@ import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
 import { parsePublicKey } from '../core/signing-key.ts';
+import { count, plural } from '../core/words.ts';
 import type { VerifyLevel, VerifyReport } from '../run/vault/verify.ts';
 import type { CliContext } from './context.ts';
-import { bytes, count, plainText, plural } from './format.ts';
+import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { durationMs } from './options.ts';
+import { plainText } from './text.ts';
 import { SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
 
 interface Options {
@@ -67,12 +69,7 @@ async function verify(context: CliContext, uri: string, options: Options): Promi
     verifyVault(vault, { snapshot, level, sample, publicKeys, signal, emit }),
   );
   if (options.json) await output.json(report);
-  else
-    await output.data(
-      reportText(report)
-        .map((line) => `${plainText(line)}\n`)
-        .join(''),
-    );
+  else await output.lines(reportText(report).map(plainText));
   if (report.ok) return screen.line(verdict(report));
   throw new TablevaultError(
     'VERIFY_FAILED',
@@ -116,7 +113,7 @@ export function verdict({ level, snapshot, checked, sampled }: VerifyReport): st
     sampled === null
       ? `${plural(checked.tables, 'table')}, ${hashed}`
       : `a sample of ${count(sampled.parts)} of ${plural(sampled.of, 'part')}, ${bytes(checked.bytes)} hashed`,
-    ...(level === 'rows' ? [`${count(checked.rows)} rows read`] : []),
+    ...(level === 'rows' ? [`${plural(checked.rows, 'row')} read`] : []),
   ];
   const what = level === 'manifest' ? '' : `; snapshot ${snapshot ?? '(none)'}: ${deeper.join(', ')}`;
   return `verified at level ${level}: ${plural(checked.snapshots, 'manifest')} in the chain${what}; nothing wrong`;

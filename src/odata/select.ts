@@ -1,11 +1,14 @@
 /** Which tables and columns a pipeline reads: globs in, schemas out, and every pattern that hits nothing told. */
-import picomatch from 'picomatch';
 import { TablevaultError } from '../core/errors.ts';
+import { chooseByGlobs, globMatcher, idleGlobs, unknownTable } from '../core/globs.ts';
 import { caseTwin, columnNameProblem, printableName, tableNameProblem } from '../core/names.ts';
 import { nearNames } from '../core/near-names.ts';
 import type { TableOverride } from '../core/pipeline.ts';
 import { type Column, ROW_VERSION, type TableSchema } from '../core/schema.ts';
+import { plural } from '../core/words.ts';
 import type { Model } from './metadata.ts';
+
+const LIST_HINT = '`tablevault tables` lists what the instance offers to this identity.';
 
 export interface TableChoice {
   /** In the model's order. */
@@ -27,22 +30,15 @@ export function selectTables(
   overrides: readonly string[] = [],
 ): TableChoice {
   const names = model.tables.map(({ name }) => name);
-  for (const pattern of include) {
-    const matches = matcher(pattern);
-    if (!names.some((name) => matches(name)))
-      throw unknownTable(`tables.include: no table matches "${pattern}"`, pattern, names);
-  }
+  const wanted = chooseByGlobs(model.tables, include, { none: 'tables.include: no table', hint: LIST_HINT });
   for (const name of overrides) {
     if (!names.includes(name))
-      throw unknownTable(`tables.overrides: there is no table ${printableName(name)}`, name, names);
+      throw unknownTable(`tables.overrides: there is no table ${printableName(name)}`, name, names, LIST_HINT);
   }
-  const wanted = include.map(matcher);
-  const unwanted = exclude.map(matcher);
-  const tables = model.tables.filter(
-    ({ name }) => wanted.some((matches) => matches(name)) && !unwanted.some((matches) => matches(name)),
-  );
+  const unwanted = exclude.map(globMatcher);
+  const tables = wanted.filter(({ name }) => !unwanted.some((matches) => matches(name)));
   if (tables.length === 0) {
-    throw new TablevaultError('TABLE_UNKNOWN', `tables: nothing is left of ${names.length} tables`, {
+    throw new TablevaultError('TABLE_UNKNOWN', `tables: nothing is left of ${plural(names.length, 'table')}`, {
       hint: 'Widen tables.include or narrow tables.exclude; `tablevault tables` lists what the instance offers.',
     });
   }
@@ -59,8 +55,10 @@ export function selectTables(
       );
     }
   }
-  const idle = exclude.filter((pattern) => !names.some((name) => matcher(pattern)(name)));
-  return { tables, warnings: idle.map((pattern) => `tables.exclude: no table matches "${pattern}"`) };
+  return {
+    tables,
+    warnings: idleGlobs(exclude, names).map((pattern) => `tables.exclude: no table matches "${pattern}"`),
+  };
 }
 
 /** Why this table cannot be read under the names it has; undefined when it can. */
@@ -105,8 +103,7 @@ export function selectColumns(
   for (const pattern of patterns) {
     const takeAway = pattern.startsWith('-');
     const glob = takeAway ? pattern.slice(1) : pattern;
-    const matches = matcher(glob);
-    const hits = names.filter((name) => matches(name));
+    const hits = names.filter(globMatcher(glob));
     if (hits.length === 0) throw unknownColumn(schema.name, glob, names);
     for (const name of hits) {
       if (takeAway) {
@@ -138,22 +135,6 @@ export function selectColumns(
     });
   }
   return { columns, leftOut };
-}
-
-function matcher(pattern: string): (name: string) => boolean {
-  const matches = picomatch(pattern, { dot: true, nonegate: true });
-  return (name) => name === pattern || matches(name);
-}
-
-function unknownTable(message: string, wanted: string, names: readonly string[]): TablevaultError {
-  const near = nearNames(wanted, names);
-  return new TablevaultError(
-    'TABLE_UNKNOWN',
-    near.length === 0 ? message : `${message}; near names: ${near.join(', ')}`,
-    {
-      hint: '`tablevault tables` lists what the instance offers to this identity.',
-    },
-  );
 }
 
 function unknownColumn(table: string, wanted: string, names: readonly string[]): TablevaultError {

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { EXIT, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
+import { chooseByGlobs } from '../core/globs.ts';
 import { compareGuidsAsSqlServer, type Guid, parseGuid } from '../core/guid.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import type { Column, TableSchema } from '../core/schema.ts';
@@ -27,6 +28,11 @@ export interface ChosenTable {
   readonly fingerprint: string;
 }
 
+const NOT_OF_PIPELINE = {
+  none: 'no table of the pipeline',
+  hint: '`tablevault tables` lists what the instance offers, and which of it the pipeline reads.',
+} as const;
+
 /** The pipeline's tables, narrowed to `only` where given. Throws when a pattern matches nothing. */
 export function chooseTables(
   model: Instance['model'],
@@ -38,7 +44,7 @@ export function chooseTables(
   const { include, exclude, overrides } = pipeline.tables;
   const chosen = selectTables(model, include, exclude, Object.keys(overrides));
   for (const message of chosen.warnings) emit({ type: 'warning', message });
-  const { tables } = only === undefined ? chosen : selectTables({ tables: chosen.tables, warnings: [] }, only, []);
+  const tables = only === undefined ? chosen.tables : chooseByGlobs(chosen.tables, only, NOT_OF_PIPELINE);
   return tables.map((table) => {
     const override = overrides[table.name];
     const { columns, leftOut } = selectColumns(table, override, sensitive);

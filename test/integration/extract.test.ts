@@ -241,8 +241,6 @@ describe('what is asked for', () => {
     [['Gen_Documents', '--select', 'Id,Id'], /twice/],
     [['Gen_Documents', '--limit', '0'], /from 1/],
     [['Gen_Documents', '-o', 'rows.xlsx'], /--format/],
-    [['Gen_Documents', '--where', 'Id = 1'], /--where/],
-    [['Gen_Documents', '--explain'], /--explain/],
     [['Gen_Documents', '--json'], /-o FILE/],
   ])('%j is refused with what to do', async (args, hint) => {
     const ended = await run(args, { cwd: folder });

@@ -2,6 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import type { Clock } from '../../core/clock.ts';
 import { hasCode } from '../../core/errors.ts';
+import { plural } from '../../core/words.ts';
 import { openStore } from '../../storage/open.ts';
 import { probeCreateOnly } from '../../storage/probe.ts';
 import type { Store } from '../../storage/store.ts';
@@ -46,9 +47,9 @@ async function whatIsThere(store: Store, clock: Clock, signal: AbortSignal): Pro
     const vault = await openVault(store, { signal });
     const { live } = await readChain(vault, { signal });
     const newest = await latestSnapshot(vault, { complete: true, signal });
-    if (newest === undefined) return `a vault with ${live.length} snapshots, none of them complete`;
+    if (newest === undefined) return `a vault with ${plural(live.length, 'snapshot')}, none of them complete`;
     const hours = Math.round((clock.now() - Date.parse(newest.manifest.finishedAt)) / 360_000) / 10;
-    return `a vault with ${live.length} snapshots, the newest complete one ${hours} h old`;
+    return `a vault with ${plural(live.length, 'snapshot')}, the newest complete one ${hours} h old`;
   } catch (thrown) {
     if (hasCode(thrown, 'VAULT_NOT_FOUND')) return 'no vault yet; the first snapshot makes it';
     throw thrown;

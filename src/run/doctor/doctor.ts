@@ -1,6 +1,7 @@
 /** Every step from the configuration to a first row and a first object. */
 import type { ExitCode } from '../../core/errors.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
+import { plural, shareOf } from '../../core/words.ts';
 import type { Instance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { type ChosenTable, chooseTables } from '../../read/plan.ts';
@@ -89,7 +90,7 @@ function choose(pipeline: Pipeline, instance: Instance, { emit }: DoctorDeps): F
     leftOut.filter(({ reason }) => reason === 'sensitive').map(({ name }) => `${table.name}.${name}`),
   );
   return {
-    found: `${chosen.length} of ${instance.model.tables.length} tables, ${columns} columns`,
+    found: `${shareOf(chosen.length, instance.model.tables.length, 'table')}, ${plural(columns, 'column')}`,
     details: sensitive.length === 0 ? [] : [`left out as sensitive: ${sensitive.join(', ')}`],
     value: chosen,
   };

@@ -2,6 +2,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Emit } from '../../core/events.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
+import { plural } from '../../core/words.ts';
 import { type ChosenEndpoints, chooseEndpoints, type Discovery, discover } from '../../instance/discovery.ts';
 import { createDispatcher } from '../../instance/dispatcher.ts';
 import { type Instance, openInstance } from '../../instance/open.ts';
@@ -94,7 +95,7 @@ export async function askForToken(
     });
     const grant = await requestToken();
     const minutes = Math.round(grant.lifetimeMs / 60_000);
-    return { found: `Trusted Application ${auth.clientId}: a token for ${minutes} minutes`, value: grant };
+    return { found: `Trusted Application ${auth.clientId}: a token for ${plural(minutes, 'minute')}`, value: grant };
   } finally {
     await dispatcher.destroy();
   }
@@ -117,7 +118,7 @@ export async function openTableApi(pipeline: Pipeline, deps: DoctorDeps): Promis
   const instance = await openInstance(pipeline, { ...deps, tuning: IMPATIENT });
   const { model, version, tableApi } = instance;
   const columns = model.tables.reduce((sum, table) => sum + table.columns.length, 0);
-  const found = `${tableApi}: ${model.tables.length} tables with ${columns} columns in $metadata`;
+  const found = `${tableApi}: ${plural(model.tables.length, 'table')} with ${plural(columns, 'column')} in $metadata`;
   const details = [`version ${version ?? '(not told)'}`, instance.identity.describe(), ...model.warnings];
   return { found, details, value: instance };
 }

@@ -6,6 +6,7 @@ import { getProxyForUrl } from 'proxy-from-env';
 import type { Clock } from '../../core/clock.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
+import { plural } from '../../core/words.ts';
 import { networkError } from '../../instance/errors.ts';
 import { isLoopback } from '../../instance/origins.ts';
 import type { Finding } from './steps.ts';
@@ -60,7 +61,8 @@ export async function tryConnections(pipeline: Pipeline, clock: Clock, signal: A
       if (target.protocol === 'https:') {
         const { text, daysLeft } = await tryTls(target, clock, signal);
         details.push(text);
-        if (daysLeft < WARN_DAYS) fix = `The certificate of ${target.hostname} ends in ${daysLeft} days: renew it.`;
+        if (daysLeft < WARN_DAYS)
+          fix = `The certificate of ${target.hostname} ends in ${plural(daysLeft, 'day')}: renew it.`;
       } else {
         (await opened(target, () => connectTcp(placeOf(target)), 'connect', signal)).destroy();
         details.push(`${target.host} takes connections`);

@@ -1,6 +1,7 @@
 /** What the instance's documentation leaves open, asked of the instance itself. */
 import { hasCode } from '../../core/errors.ts';
 import type { TableSchema } from '../../core/schema.ts';
+import { plural } from '../../core/words.ts';
 import type { Instance } from '../../instance/open.ts';
 import { compileQuery } from '../../odata/query.ts';
 import { findHiddenRows } from '../../read/default-filters.ts';
@@ -155,7 +156,7 @@ function linesOf(answers: ProbeAnswers): readonly string[] {
     `compression: ${answers.compression}`,
     tried === 0
       ? 'default filters: no table has a column that is known for them'
-      : `default filters: ${hiding.length === 0 ? `none in ${tried} tables tried` : `unfiltered reads hide rows of ${hiding.join(', ')}; a snapshot asks for them by name`}`,
+      : `default filters: ${hiding.length === 0 ? `none in ${plural(tried, 'table')} tried` : `unfiltered reads hide rows of ${hiding.join(', ')}; a snapshot asks for them by name`}`,
     `texts: ${language}`,
   ];
 }

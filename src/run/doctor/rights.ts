@@ -1,6 +1,7 @@
 /** What the identity may see, and how many requests the instance bears: tried on a sample of the tables. */
 import pLimit from 'p-limit';
 import { asTablevaultError, TablevaultError } from '../../core/errors.ts';
+import { count, plural, shareOf } from '../../core/words.ts';
 import type { Instance } from '../../instance/open.ts';
 import { compileQuery } from '../../odata/query.ts';
 import { scanKeys } from '../../read/keys.ts';
@@ -37,11 +38,11 @@ export async function tryLimits(options: RightsOptions): Promise<Finding> {
   const refused = (byStatus['429'] ?? 0) - before;
   if (refused === 0)
     return {
-      found: `${maxInFlight} requests at once were answered (limits.concurrency ${concurrency})`,
+      found: `${plural(maxInFlight, 'request')} at once ${maxInFlight === 1 ? 'was' : 'were'} answered (limits.concurrency ${concurrency})`,
       value: undefined,
     };
   return {
-    found: `of ${concurrency} requests at once ${refused} were refused for now (429)`,
+    found: `of ${plural(concurrency, 'request')} at once ${refused} ${refused === 1 ? 'was' : 'were'} refused for now (429)`,
     fix: 'The instance serves fewer at once, or others use it too: runs slow down by themselves; a lower limits.concurrency spares the refusals.',
     value: undefined,
   };
@@ -58,7 +59,7 @@ export async function tryRights(options: RightsOptions): Promise<Finding> {
   if (first?.error != null) {
     throw new TablevaultError(
       first.error.code,
-      `${forbidden.length} of ${sample.length} tables tried cannot be read: ${forbidden
+      `${shareOf(forbidden.length, sample.length, 'table')} tried cannot be read: ${forbidden
         .map(({ name }) => name)
         .slice(0, 10)
         .join(', ')}; the first: ${first.error.message}`,
@@ -110,7 +111,7 @@ async function firstRow(
 
 /** Rows that come against rows that the instance counts. */
 async function countRows({ instance, chosen, probe, signal }: RightsOptions, tried: number): Promise<Finding> {
-  const found = `a row of ${tried} of ${chosen.length} tables was read`;
+  const found = `a row of ${shareOf(tried, chosen.length, 'table')} was read`;
   const { tableRows } = probe;
   if (tableRows === null)
     return {
@@ -127,7 +128,8 @@ async function countRows({ instance, chosen, probe, signal }: RightsOptions, tri
   const details: string[] = [];
   for (const { table, rows } of fit) {
     const came = (await scanKeys(instance, table, rangeKey(table)!, undefined, signal)).rows;
-    if (came < rows) details.push(`${table.name}: ${came} rows come, the instance counts ${rows}`);
+    if (came < rows)
+      details.push(`${table.name}: ${plural(came, 'row')} can be read, the instance counts ${count(rows)}`);
   }
   const counted = `${found}; ${fit.length} were counted`;
   if (details.length === 0) return { found: counted, value: undefined };

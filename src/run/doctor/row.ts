@@ -1,4 +1,5 @@
 import { TablevaultError } from '../../core/errors.ts';
+import { plural } from '../../core/words.ts';
 import type { Instance } from '../../instance/open.ts';
 import { compileQuery } from '../../odata/query.ts';
 import { BatchSink } from '../../read/batch-sink.ts';
@@ -53,9 +54,10 @@ export async function readFirstRow(
       if (!isUnanswered(thrown)) throw thrown;
       continue;
     }
-    if (sink.rows === 1) return { found: `${table.name}: all ${columns.length} columns decoded`, value: undefined };
+    if (sink.rows === 1)
+      return { found: `${table.name}: all of ${plural(columns.length, 'column')} decoded`, value: undefined };
   }
-  throw new TablevaultError('AUTH_FORBIDDEN', `none of ${ranked.length} tables gave a row`, {
+  throw new TablevaultError('AUTH_FORBIDDEN', `none of ${plural(ranked.length, 'table')} gave a row`, {
     hint: 'The System User of the Trusted Application may have no right to read any of them: ask the administrator.',
   });
 }

@@ -2,6 +2,7 @@
 import pLimit from 'p-limit';
 import type { Clock } from '../../core/clock.ts';
 import type { Emit } from '../../core/events.ts';
+import { chooseByGlobs } from '../../core/globs.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
 import type { TableSchema } from '../../core/schema.ts';
 import { type Instance, openInstance } from '../../instance/open.ts';
@@ -53,6 +54,11 @@ export interface TablesDeps {
   readonly signal: AbortSignal;
 }
 
+const NOT_OFFERED = {
+  none: 'no table of the instance',
+  hint: '`tablevault tables` lists what the instance offers to this identity.',
+} as const;
+
 /** @throws TablevaultError everything that opening the instance may end with; TABLE_UNKNOWN */
 export async function listTables(pipeline: Pipeline, options: TablesOptions, deps: TablesDeps): Promise<TablesReport> {
   const instance = await openInstance(pipeline, deps);
@@ -60,7 +66,7 @@ export async function listTables(pipeline: Pipeline, options: TablesOptions, dep
     const { model } = instance;
     const { include, exclude, overrides } = pipeline.tables;
     const chosen = new Set(selectTables(model, include, exclude, Object.keys(overrides)).tables);
-    const shown = options.only === undefined ? model.tables : selectTables(model, options.only, []).tables;
+    const shown = options.only === undefined ? model.tables : chooseByGlobs(model.tables, options.only, NOT_OFFERED);
     const sensitive = readSensitiveColumns();
     const { rows } = await readTableRows(instance, deps.signal);
     const sizes = rows === null ? null : await readTableSizes(instance, deps.signal);

@@ -6,6 +6,7 @@ import { quotedIdentifier, quotedString } from '@duckdb/node-api';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { TablevaultError } from '../../core/errors.ts';
+import { plural } from '../../core/words.ts';
 import { parquetRows } from '../../duckdb/sql.ts';
 import type { TableEntry } from '../../vault/chain/manifest.ts';
 import { duckDbType, nulRows, postgresColumn, postgresType, textColumns } from './columns.ts';
@@ -81,7 +82,7 @@ export async function openPostgresSink(
     for (const column of entry.schema.columns.filter((each) => duckDbType(each) === 'VARCHAR')) {
       const rows = Number(await engine.run(`SELECT ${nulRows(column.name)} FROM ${parquetRows(files)}`));
       if (rows === 0) continue;
-      const what = `a NUL character in ${rows} rows of ${entry.name}.${column.name}`;
+      const what = `a NUL character in ${plural(rows, 'row')} of ${entry.name}.${column.name}`;
       if (target.replaceNul) {
         warnings.push(`${what} was written as U+2400`);
         continue;

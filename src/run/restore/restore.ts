@@ -1,10 +1,10 @@
 import { chmod, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import picomatch from 'picomatch';
 import { digestStream } from '../../core/digest.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
+import { count, plural } from '../../core/words.ts';
 import { corrupt, fileFault } from '../../storage/faults.ts';
 import type { CallOptions } from '../../storage/store.ts';
 import type { Manifest, PartEntry, TableEntry } from '../../vault/chain/manifest.ts';
@@ -13,6 +13,7 @@ import { collectFindings } from '../../vault/findings.ts';
 import { outcomeKey, snapshotKey } from '../../vault/layout.ts';
 import type { Vault } from '../../vault/vault.ts';
 import { readSnapshot } from '../../vault/vault.ts';
+import { tablesOf } from '../vault/tables.ts';
 import { openDuckDbSink } from './duckdb.ts';
 import { openEngine } from './engine.ts';
 import { openFolderSink } from './folder.ts';
@@ -53,7 +54,7 @@ export async function restoreSnapshot(vault: Vault, options: RestoreOptions): Pr
   const { signal, target, emit, memoryMb = 512 } = options;
   const { manifest } = await readSnapshot(vault, options.snapshot ?? 'latest', { signal });
   const warnings = await refuseDamage(vault, manifest, { signal });
-  const tables = chosenTables(manifest, options.tables);
+  const tables = options.tables === undefined ? manifest.tables : tablesOf(manifest, options.tables);
   const folder = await mkdtemp(join(tmpdir(), 'tablevault-restore-'));
   try {
     const engine = await openEngine(folder, memoryMb, signal);
@@ -116,19 +117,6 @@ async function refuseDamage(vault: Vault, manifest: Manifest, call: CallOptions)
   return findings.list.map(({ code, object, message }) => `${code} ${object}: ${message}`);
 }
 
-function chosenTables(manifest: Manifest, globs: readonly string[] | undefined): readonly TableEntry[] {
-  if (globs === undefined) return manifest.tables;
-  const unmatched = globs.filter((glob) => !manifest.tables.some(({ name }) => picomatch.isMatch(name, glob)));
-  if (unmatched.length > 0) {
-    throw new TablevaultError(
-      'TABLE_UNKNOWN',
-      `snapshot ${manifest.snapshot} holds no table like ${unmatched.join(', ')}`,
-      { hint: '`tablevault show` lists its tables; names are case-sensitive.' },
-    );
-  }
-  return manifest.tables.filter(({ name }) => picomatch.isMatch(name, [...globs]));
-}
-
 /** Copies of a table's parts whose bytes are those of the manifest. */
 async function verifiedParts(
   vault: Vault,
@@ -171,7 +159,7 @@ async function copyVerified(
 function miscounted(table: TableEntry, rows: number, shown: string): TablevaultError {
   return new TablevaultError(
     'VAULT_CORRUPT',
-    `${table.name} has ${rows} rows in the target, ${table.rows} in the manifest`,
+    `${table.name} has ${plural(rows, 'row')} in the target, ${count(table.rows)} in the manifest`,
     {
       at: { table: table.name, target: shown },
       hint: 'The target was left empty. Run `tablevault verify --level rows`.',

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import type { Emit } from '../../core/events.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
+import { plural } from '../../core/words.ts';
 import type { Instance } from '../../instance/open.ts';
 import { userAgent } from '../../instance/user-agent.ts';
 import {
@@ -70,7 +71,11 @@ async function continued(input: BeginInput, planHash: string): Promise<BegunRun 
   const { run } = unfinished;
   const { checkpoints, unusable, nextNumber } = await readCheckpoints(vault, run, { signal });
   for (const { key, reason } of unusable) emit({ type: 'warning', message: `${key} is not used: ${reason}` });
-  emit({ type: 'log', level: 'info', message: `continuing run ${run}, ${checkpoints.length} tasks are done` });
+  emit({
+    type: 'log',
+    level: 'info',
+    message: `continuing run ${run}, ${plural(checkpoints.length, 'task')} done already`,
+  });
   const finished = new Map(checkpoints.map((each) => [`${each.table}/${each.task}`, each]));
   return { run, resumed: true, planned, finished, nextNumber: numbering(nextNumber) };
 }

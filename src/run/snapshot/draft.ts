@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { toolVersion } from '../../core/package-files.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
 import { parsePrivateKey } from '../../core/signing-key.ts';
+import { plural } from '../../core/words.ts';
 import type { Instance } from '../../instance/open.ts';
 import { FORMAT_VERSION, type Manifest, type ManifestDraft, type TableEntry } from '../../vault/chain/manifest.ts';
 import { signDraft } from '../../vault/chain/signature.ts';
@@ -39,7 +40,7 @@ function countWarnings(entry: TableEntry, counts: TableEntry['counts']): readonl
   const least = Math.min(before, after ?? before);
   return entry.rows >= least
     ? []
-    : [`${entry.rows} rows came, Dmv_Table_Info counts ${least}: the identity may not be allowed to see all`];
+    : [`${plural(entry.rows, 'row')} came, Dmv_Table_Info counts ${least}: the identity may not be allowed to see all`];
 }
 
 export interface DraftParts {

@@ -1,5 +1,6 @@
 import { TablevaultError } from '../../core/errors.ts';
 import type { Expectations } from '../../core/pipeline.ts';
+import { count, plural } from '../../core/words.ts';
 import type { Manifest, TableDrift, TableEntry } from '../../vault/chain/manifest.ts';
 
 /** A drop that is reported whether or not the pipeline expects anything. */
@@ -18,7 +19,7 @@ export function changeWarnings(
 ): readonly string[] {
   const warnings: string[] = [];
   if (before !== undefined && rowDropPercent(before.rows, entry.rows) > NOTABLE_DROP_PERCENT) {
-    warnings.push(`it has ${entry.rows} rows; the last complete snapshot had ${before.rows}`);
+    warnings.push(`it has ${plural(entry.rows, 'row')}; the last complete snapshot had ${before.rows}`);
   }
   if (drift !== null) {
     const changes = [
@@ -67,7 +68,9 @@ export function checkExpectations(
     }
     const least = expect.minRows?.[table.name];
     if (least !== undefined && table.rows < least)
-      problems.push(`${table.name} has ${table.rows} rows (at least ${least} are expected)`);
+      problems.push(
+        `${table.name} has ${plural(table.rows, 'row')} (at least ${count(least)} ${least === 1 ? 'is' : 'are'} expected)`,
+      );
   }
   if (problems.length === 0) return;
   throw new TablevaultError('EXPECTATION_FAILED', `nothing was published: ${problems.join('; ')}`, {

@@ -1,5 +1,6 @@
 /** What became of each table of a run, as far as it has come: what the manifest and the report are made of. */
 import { TablevaultError } from '../../core/errors.ts';
+import { shareOf } from '../../core/words.ts';
 import type { ChosenTable } from '../../read/plan.ts';
 import type { TableEntry } from '../../vault/chain/manifest.ts';
 import { doneTable, emptyTable, type FailedTable, failedTable, type TableReport } from './report.ts';
@@ -56,10 +57,9 @@ export class TableResults {
     const names = this.failed.map(({ name }) => name);
     const [first] = this.failed;
     const shown = `${names.slice(0, NAMES_SHOWN).join(', ')}${names.length > NAMES_SHOWN ? ', …' : ''}`;
-    const all = `${this.chosen.length} table${this.chosen.length === 1 ? '' : 's'}`;
     return new TablevaultError(
       'TABLES_FAILED',
-      `${names.length} of ${all} failed: ${shown}; the first: ${first?.error.message}`,
+      `${shareOf(names.length, this.chosen.length, 'table')} failed: ${shown}; the first: ${first?.error.message}`,
       {
         cause: first?.error,
         hint: `${first?.error.hint ?? 'See the error of each table.'} Running again reads only what is missing.`,

@@ -35,7 +35,8 @@ export interface RepairPlan {
 }
 
 export interface RepairReport extends RepairPlan {
-  readonly applied: boolean;
+  /** Nothing was changed. */
+  readonly dryRun: boolean;
   /** Keys in quarantine. */
   readonly quarantined: readonly string[];
 }
@@ -91,7 +92,7 @@ export async function applyRepair(
     await vault.store.remove(key, { signal });
     quarantined.push(copy);
   }
-  return { ...plan, applied: true, quarantined };
+  return { ...plan, dryRun: false, quarantined };
 }
 
 async function quarantine(vault: Vault, key: string, call: CallOptions): Promise<string> {

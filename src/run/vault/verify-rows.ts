@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { quotedIdentifier } from '@duckdb/node-api';
 import { TablevaultError } from '../../core/errors.ts';
 import { parseGuid, sqlOrderKey } from '../../core/guid.ts';
+import { plural } from '../../core/words.ts';
 import { duckDbMessage, shortageError } from '../../duckdb/faults.ts';
 import { openDuckDb } from '../../duckdb/open.ts';
 import { parquetRows } from '../../duckdb/sql.ts';
@@ -70,7 +71,8 @@ async function checkPart(ask: Ask, table: TableEntry, { part, path }: PartFile, 
 
 function schemaProblem(table: TableEntry, described: readonly Row[]): string | undefined {
   const columns = table.schema.columns;
-  if (described.length !== columns.length) return `it has ${described.length} columns, the manifest ${columns.length}`;
+  if (described.length !== columns.length)
+    return `it has ${plural(described.length, 'column')}, the manifest ${columns.length}`;
   for (const [index, column] of columns.entries()) {
     const found = described[index];
     if (found?.['column_name'] !== column.name)
@@ -117,7 +119,8 @@ async function checkColumns(
   const [row] = await ask(`SELECT count(*) AS total, ${selected.join(', ')} FROM ${source}`, values);
   const rows = Number(row?.['total']);
   findings.checked.rows += rows;
-  if (rows !== part.rows) findings.add('ROW_COUNT', part.key, `it has ${rows} rows, the manifest says ${part.rows}`);
+  if (rows !== part.rows)
+    findings.add('ROW_COUNT', part.key, `it has ${plural(rows, 'row')}, the manifest says ${part.rows}`);
   for (const [index, { name }] of columns.entries()) {
     const nulls = Number(row?.[`n${index}`]);
     const stated = part.columns[name];
@@ -131,7 +134,7 @@ async function checkColumns(
       }
     }
     if (nulls > 0 && table.schema.key.includes(name)) {
-      findings.add('KEY_NULL', part.key, `key column ${name} is null in ${nulls} rows`);
+      findings.add('KEY_NULL', part.key, `key column ${name} is null in ${plural(nulls, 'row')}`);
     }
   }
 }
@@ -183,6 +186,10 @@ async function checkKeyUnique(
   );
   const keys = Number(row?.['keys']);
   if (keys > 0) {
-    findings.add('KEY_DUPLICATE', table.name, `${keys} keys come more than once, such as ${String(row?.['example'])}`);
+    findings.add(
+      'KEY_DUPLICATE',
+      table.name,
+      `${plural(keys, 'key')} found more than once, such as ${String(row?.['example'])}`,
+    );
   }
 }

@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, columns, count, duration, plainText, plural } from '../../../src/cli/format.ts';
+import { bytes, duration } from '../../../src/cli/format.ts';
 
 describe('numbers for people', () => {
-  it('have separators and units', () => {
-    expect([count(1234567), plural(1, 'table'), plural(40, 'table')]).toEqual(['1,234,567', '1 table', '40 tables']);
-  });
-
   it.each([
     [0, '0 B'],
     [999, '999 B'],
@@ -30,18 +26,4 @@ describe('numbers for people', () => {
   ])('%d milliseconds are %s', (value, text) => {
     expect(duration(value)).toBe(text);
   });
-});
-
-describe('columns', () => {
-  it('are padded to the widest cell, numbers to the right, without spaces at the end', () => {
-    const rows = [
-      ['Gen_Documents', '5', ''],
-      ['X', '1,000', 'ok'],
-    ];
-    expect(columns(rows, ['left', 'right', 'left'])).toEqual(['Gen_Documents      5', 'X              1,000  ok']);
-  });
-});
-
-it('what a server says cannot drive a terminal', () => {
-  expect(plainText('a\u001b[31mred\r\nb\u009bc')).toBe('a [31mred b c');
 });

@@ -1,59 +1,11 @@
-import { Writable } from 'node:stream';
 import type { CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { type CliContext, createOutput } from '../../../src/cli/context.ts';
 import { causeOf, errorObject, errorParagraph } from '../../../src/cli/errors.ts';
-import { SILENT_LOG } from '../../../src/cli/log.ts';
-import { createProgram, usageError } from '../../../src/cli/program.ts';
-import { createRedactor } from '../../../src/cli/redact.ts';
-import { createScreen } from '../../../src/cli/screen.ts';
-import { systemClock } from '../../../src/core/clock.ts';
+import { usageError } from '../../../src/cli/program.ts';
 import { TablevaultError } from '../../../src/core/errors.ts';
+import { programInPipes } from '../../support/program.ts';
 
-/** The command line without a process: what it prints is collected. */
-function harness() {
-  let stdout = '';
-  let stderr = '';
-  const stream = (take: (text: string) => void) =>
-    new Writable({
-      write: (chunk, _encoding, done) => {
-        take(String(chunk));
-        done();
-      },
-    }) as unknown as NodeJS.WriteStream;
-  const redactor = createRedactor();
-  const screen = createScreen(
-    stream((text) => {
-      stderr += text;
-    }),
-    redactor,
-  );
-  const context: CliContext = {
-    env: {},
-    clock: systemClock,
-    signal: new AbortController().signal,
-    redactor,
-    screen,
-    log: SILENT_LOG,
-    output: createOutput(
-      stream((text) => {
-        stdout += text;
-      }),
-      redactor,
-    ),
-    exitCode: 0,
-  };
-  const program = createProgram(context, {
-    version: '1.2.3',
-    help: (text) => {
-      stdout += text;
-    },
-  });
-  const run = (...args: string[]) => program.parseAsync(args, { from: 'user' }).catch((error: unknown) => error);
-  return { program, run, stdout: () => stdout, stderr: () => stderr };
-}
-
-const NAMES = harness().program.commands.map((command) => command.name());
+const NAMES = programInPipes().program.commands.map((command) => command.name());
 
 describe('the command line', () => {
   it('has the commands of the contract that are there so far', () => {
@@ -63,12 +15,12 @@ describe('the command line', () => {
   });
 
   it.each(NAMES)('%s --help tells its exit codes and an example', async (name) => {
-    const { run, stdout } = harness();
+    const { run, stdout } = programInPipes();
     const outcome = (await run(name, '--help')) as CommanderError;
     expect(outcome.exitCode).toBe(0);
     expect(stdout()).toMatch(/\nExit codes:\n {4}0 {2}done\n {4}1 .+\n {4}2 .+\n/);
     expect(stdout()).toMatch(new RegExp(`\\nExample:\\n  tablevault ${name} `));
-    expect(stdout()).toContain('--json');
+    if (!['completion', 'help'].includes(name)) expect(stdout()).toContain('--json');
   });
 
   it.each([
@@ -84,7 +36,7 @@ describe('the command line', () => {
   ])(
     '%s is a usage error with exit code 2 and a next step, and commander prints nothing itself',
     async (_what, args) => {
-      const { run, stdout, stderr } = harness();
+      const { run, stdout, stderr } = programInPipes();
       const error = usageError((await run(...args)) as CommanderError, args[0]);
       expect(error).toMatchObject({ code: 'USAGE', exitCode: 2 });
       expect(error?.hint).toContain('--help');
@@ -92,14 +44,58 @@ describe('the command line', () => {
     },
   );
 
+  it('help prints what --help prints, of a command or of all', async () => {
+    const texts = await Promise.all(
+      [['help', 'ls'], ['ls', '--help'], ['help'], ['--help']].map(async (args) => {
+        const { run, stdout } = programInPipes();
+        await run(...args);
+        return stdout();
+      }),
+    );
+    expect(texts[0]).toContain('--max-age');
+    expect(texts[0]).toBe(texts[1]);
+    expect(texts[2]).toContain('snapshot');
+    expect(texts[2]).toBe(texts[3]);
+  });
+
+  it('help of a command that does not exist is a usage error that names near ones', async () => {
+    expect(await programInPipes().run('help', 'snapshto')).toMatchObject({
+      code: 'USAGE',
+      message: 'there is no command "snapshto"',
+      hint: expect.stringContaining('snapshot'),
+    });
+  });
+
+  it.each([
+    ['show', ['show', 'v', '3', '--snapshot', '4'], /3, and --snapshot 4/],
+    ['pin', ['pin', 'v', '3', '--snapshot', '4'], /3, and --snapshot 4/],
+    ['pin', ['pin', 'v'], /no snapshot is named/],
+  ])('%s refuses two snapshots that differ, and pin none', async (_name, args, message) => {
+    expect(await programInPipes().run(...args)).toMatchObject({
+      code: 'USAGE',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it.each(['show', 'pin'])('%s takes the snapshot in either way, or both alike', async (name) => {
+    for (const args of [['7'], ['--snapshot', '7'], ['7', '--snapshot', '7']])
+      expect(await programInPipes().run(name, '/nowhere/at/all', ...args)).toMatchObject({ code: 'VAULT_NOT_FOUND' });
+  });
+
+  it.each(['prune', 'repair'])('%s does or shows, not both', async (name) => {
+    const { run } = programInPipes();
+    const error = usageError((await run(name, 'v', '--dry-run', '--apply')) as CommanderError, name);
+    expect(error).toMatchObject({ code: 'USAGE', message: expect.stringContaining('--apply') });
+  });
+
   it('prints its version', async () => {
-    const { run, stdout } = harness();
+    const { run, stdout } = programInPipes();
     expect(usageError((await run('--version')) as CommanderError, undefined)).toBeUndefined();
     expect(stdout()).toBe('1.2.3\n');
   });
 
   it('ends ls on a folder without a vault with VAULT_NOT_FOUND', async () => {
-    expect(await harness().run('ls', '/nowhere/at/all')).toMatchObject({ code: 'VAULT_NOT_FOUND' });
+    expect(await programInPipes().run('ls', '/nowhere/at/all')).toMatchObject({ code: 'VAULT_NOT_FOUND' });
   });
 });
 

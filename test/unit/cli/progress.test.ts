@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { progressModeOf } from '../../../src/cli/progress.ts';
 import { advance, initialProgress, type ProgressState, ratesOf } from '../../../src/cli/progress-state.ts';
 import { progressBlock, progressLine } from '../../../src/cli/progress-text.ts';
+import { widthOf } from '../../../src/cli/text.ts';
 import type { RunEvent } from '../../../src/core/events.ts';
 
 function stateAfter(events: readonly (readonly [number, RunEvent])[]): ProgressState {
@@ -56,7 +57,7 @@ describe('progress', () => {
   it('shows a bar for each table being read and drops it when the table ends', () => {
     const block = progressBlock(stateAfter(HALFWAY), 10_000, 200);
     expect(block[0]).toMatch(/^█{6}░{18} 0 of 40 tables/);
-    expect(block[2]).toMatch(/Gen_Documents █{4}░{20} 500,000 of 3,000,000 rows/);
+    expect(block[2]).toMatch(/Gen_Documents {2}█{4}░{20} {2}500,000 of 3,000,000 rows/);
     expect(block[3]).toMatch(/Crm_Customers +500,000 rows/);
     const done = stateAfter([
       ...HALFWAY,
@@ -77,9 +78,9 @@ describe('progress', () => {
     );
     const waiting: readonly [number, RunEvent] = [0, { type: 'tableStarted', table: 'Later', rowsExpected: 9 }];
     const block = progressBlock(stateAfter([HALFWAY[0]!, ...many, waiting]), 1, 60);
-    expect(block).toHaveLength(2 + 8 + 1);
+    expect(block.filter((row) => row.includes('…'))).toHaveLength(8);
     expect(block.at(-1)).toBe('  and 22 more');
-    for (const line of block) expect(line.length).toBeLessThanOrEqual(60);
+    for (const row of block) expect(widthOf(row)).toBeLessThanOrEqual(60);
   });
 });
 

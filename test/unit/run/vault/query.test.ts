@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatRows, type QueryFormat } from '../../../../src/cli/query-format.ts';
+import { NO_VIEW } from '../../../../src/cli/view.ts';
 import { sha256Hex } from '../../../../src/core/digest.ts';
 import { TablevaultError } from '../../../../src/core/errors.ts';
 import { type QueriedTable, querySnapshot } from '../../../../src/run/vault/query.ts';
@@ -71,7 +72,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 async function query(sql: string, format: QueryFormat = 'ndjson', store = local, known = tables): Promise<string> {
   return querySnapshot({ store, tables: known, sql, signal: new AbortController().signal }, async (rows) => {
     let text = '';
-    for await (const piece of formatRows(format, rows)) text += piece;
+    for await (const piece of formatRows(format, rows, NO_VIEW)) text += piece;
     return text;
   });
 }
@@ -211,7 +212,7 @@ describe('query', () => {
     setTimeout(() => controller.abort(reason), 100);
     const endless = 'SELECT count(*) FROM range(1000000) a, range(1000000) b, Empty WHERE a.range + b.range = -1';
     const asked = querySnapshot({ store: local, tables, sql: endless, signal: controller.signal }, async (rows) => {
-      for await (const _ of formatRows('csv', rows));
+      for await (const _ of formatRows('csv', rows, NO_VIEW));
     });
     await expect(asked).rejects.toBe(reason);
     const after = (await readdir(tmpdir())).filter((name) => name.startsWith('tablevault-query-')).length;

@@ -1,0 +1,39 @@
+/** What a stream shows its reader: how many columns, and whether in colour. The only place that decides on colour. */
+import { styleText } from 'node:util';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Meanings, not colours: sparing, and never the only sign of what they mean. */
+const FORMATS = { error: 'red', warning: 'yellow', ok: 'green', heading: 'bold', aside: 'dim' } as const;
+
+export type Style = keyof typeof FORMATS;
+
+export interface View {
+  /** Columns of the terminal; undefined where there is none: nothing is cut or wrapped there. */
+  width(): number | undefined;
+  readonly coloured: boolean;
+  /** The text in colour, or as it is. */
+  paint(style: Style, text: string): string;
+}
+
+/** Where nobody looks: whole lines, no colour. */
+export const NO_VIEW: View = { width: () => undefined, coloured: false, paint: (_style, text) => text };
+
+/**
+ * Colour is for terminals, unless `NO_COLOR`, `NODE_DISABLE_COLORS` or `TERM=dumb` speak against it (Node's own rules).
+ * `FORCE_COLOR` brings it to messages that go elsewhere too, never to data.
+ */
+export function viewOf(stream: NodeJS.WriteStream, env: Environment, holds: 'data' | 'messages'): View {
+  const coloured =
+    stream.isTTY === true ? stream.hasColors?.({ ...env }) === true : holds === 'messages' && forced(env);
+  return {
+    coloured,
+    width: () => (stream.isTTY === true && stream.columns > 0 ? stream.columns : undefined),
+    paint: (style, text) =>
+      coloured && text !== '' ? styleText(FORMATS[style], text, { validateStream: false }) : text,
+  };
+}
+
+function forced({ FORCE_COLOR }: Environment): boolean {
+  return FORCE_COLOR !== undefined && FORCE_COLOR !== '0' && FORCE_COLOR !== 'false';
+}

@@ -1,0 +1,176 @@
+/** What people see: every command on terminals of 60 and of 100 columns. No line is wider, and what matters is there. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { widthOf } from '../../src/cli/text.ts';
+import { type DemoInstance, startDemo } from '../../src/demo/instance.ts';
+import { programInPipes, runOnTerminal } from '../support/program.ts';
+
+const TABLES = [
+  'Gen_Documents',
+  'Gen_Currencies',
+  'Crm_Sales_Order_Lines',
+  'Gen_Work_Schedule_Working_Time',
+  'Sec_Users',
+];
+const WIDTHS = [60, 100] as const;
+
+let demo: DemoInstance;
+let folder: string;
+let file: string;
+let vault: string;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tv-'));
+  [file, vault] = [join(folder, 'backup.yaml'), join(folder, 'vault')];
+  demo = await startDemo({ rows: 0.05, seed: 60, tables: [...TABLES, 'Dmv_Table_Info'] });
+  env = { TOKEN: demo.credentials.referenceToken, TABLEVAULT_PROGRESS: 'auto' };
+  await writeFile(
+    file,
+    `version: 1
+instance: ${demo.url}
+auth: { kind: reference-token, token: "\${env:TOKEN}" }
+tables: { include: ["*"] }
+destination: ./vault
+`,
+  );
+  await runOnTerminal(100, ['snapshot', file], { env });
+});
+
+afterAll(async () => {
+  await demo.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const WIDE = 'SELECT * FROM Gen_Documents ORDER BY Document_No LIMIT 2';
+
+/** A command, and what must be there at any width. */
+const COMMANDS: readonly (readonly [what: string, args: () => readonly string[], important: readonly RegExp[]])[] = [
+  ['ls', () => ['ls', vault], [/\d{8}T\d{6}Z-\w{8}/, /complete/, /rows/]],
+  [
+    'show',
+    () => ['show', vault],
+    [/^manifest +snapshots\//m, /^sha256/m, /consistency/, /best-effort/, /left out: Sec_Users/],
+  ],
+  ['tables', () => ['tables', file], [/Gen_Documents/, /key/, /6 tables at/]],
+  ['tables --columns', () => ['tables', file, '--columns', 'Sec_Users'], [/Password.* sensitive$/m, /Edm\.Guid/]],
+  ['plan', () => ['plan', file], [/as Parquet/, /time/, /\d\.\d s/, /best effort/, /seat-minutes/]],
+  ['doctor', () => ['doctor', file], [/^ok {4}table-api/m, /\$metadata/, /everything a snapshot\s+needs is there/]],
+  ['verify', () => ['verify', vault, '--level', 'rows'], [/nothing\s+wrong/]],
+  [
+    'prune',
+    () => ['prune', vault, '--keep-last', '1', '--dry-run'],
+    [/keep {2}newest complete, last 1/, /1 snapshot kept/],
+  ],
+  ['repair', () => ['repair', vault], [/nothing is damaged/]],
+  ['restore', () => ['restore', vault, '--to', join(folder, `r${Math.random()}.duckdb`)], [/every\s+file\s+verified/]],
+  ['query', () => ['query', vault, 'SELECT Document_No, Void FROM Gen_Documents LIMIT 2'], [/^Document_No {2}Void$/m]],
+  ['query, wide', () => ['query', vault, WIDE], [/^row 2$/m, /^Enterprise_Company_Location_Id/m]],
+  ['an error', () => ['paths', vault, 'Gen_Document'], [/error:/, /Gen_Documents/, /\[TABLE_UNKNOWN, exit\s+2\]/]],
+  ['a usage error', () => ['ls', vault, '--max-agee', '1h'], [/--max-age/, /\[USAGE, exit\s+2\]/]],
+  ['help', () => ['help'], [/snapshot +take and commit a snapshot/]],
+  [
+    'help prune',
+    () => ['help', 'prune'],
+    [/--keep-monthly 12 (\\\n\s+)?--dry-run/, / 8 {2}outcome of the commit unknown/],
+  ],
+  ['help extract', () => ['help', 'extract'], [/Exit codes:/, /4 {2}instance unreachable/]],
+];
+
+describe.each(WIDTHS)('at %i columns', (width) => {
+  test.each(COMMANDS)('%s fits, and says what matters', async (_what, args, important) => {
+    const terminal = await runOnTerminal(width, args(), { env });
+    const rows = terminal.rows();
+    const text = terminal.written();
+    for (const pattern of important) expect(text).toMatch(pattern);
+    // A word longer than the line, such as a path, stays whole for copying; the terminal breaks it.
+    for (const line of text.split('\n').filter((each) => each.trim().includes(' ')))
+      expect(widthOf(line), line).toBeLessThanOrEqual(width);
+    expect(rows.length).toBeGreaterThan(0);
+  });
+
+  test('a snapshot shows its progress, ends without a rest of it, and sums up', async () => {
+    const terminal = await runOnTerminal(width, ['snapshot', file, '--destination', join(folder, `v${width}`)], {
+      env,
+    });
+    const rows = terminal.rows();
+    expect(rows.join('\n')).not.toMatch(/[█░]|opening the instance|gone/);
+    expect(rows.find((row) => row.includes('Crm_Sales_Order_Lines'))).toMatch(/\d [kM]?B$/);
+    expect(rows.join(' ')).toMatch(/snapshot \S+ \(number 1\) in \S+v\d+: 6 tables, [\d,]+ rows, /);
+    for (const row of rows) expect(widthOf(row)).toBeLessThanOrEqual(width);
+  });
+
+  test('colour changes nothing but colour', async () => {
+    for (const args of [
+      ['ls', vault],
+      ['plan', file],
+      ['help', 'ls'],
+      ['query', vault, WIDE],
+      ['paths', vault, 'X'],
+    ]) {
+      const plain = await runOnTerminal(width, args, { env, colours: false });
+      const coloured = await runOnTerminal(width, args, { env, colours: true });
+      const unwanted = await runOnTerminal(width, args, { env: { ...env, NO_COLOR: '1' }, colours: true });
+      expect(coloured.rows()).toEqual(plain.rows());
+      expect(coloured.written()).not.toBe(plain.written());
+      expect(unwanted.written()).toBe(plain.written());
+    }
+  });
+});
+
+describe('in a pipe', () => {
+  const run = async (...args: string[]) => {
+    const { run: start, stdout } = programInPipes({ ...env, FORCE_COLOR: '1' });
+    await start(...args);
+    return stdout();
+  };
+
+  test('nothing is cut, left out or coloured, whatever FORCE_COLOR says', async () => {
+    for (const args of [
+      ['ls', vault],
+      ['show', vault],
+      ['plan', file],
+      ['tables', file],
+    ]) {
+      const text = await run(...args);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: that is the question
+      expect(text).not.toMatch(/…|no room for|\u001b/);
+    }
+    expect(await run('ls', vault)).toMatch(/finished +state +tables +rows +size +took/);
+    expect(await run('plan', file)).toMatch(/tasks +requests +rows +in database +as Parquet +time/);
+  });
+
+  test('query is a table with whole cells, and rows as blocks when asked for', async () => {
+    const long = 'x'.repeat(300);
+    expect(await run('query', vault, `SELECT repeat('x', 300) AS a, 1 AS b`)).toContain(`${long}  1\n`);
+    expect(await run('query', vault, `SELECT repeat('x', 300) AS a, NULL AS b`, '--format', 'expanded')).toBe(
+      `row 1\na  ${long}\nb  null\n\n`,
+    );
+  });
+
+  test('paths takes globs, and prints the files of all tables that match', async () => {
+    const files = (await run('paths', vault, 'Gen_{Documents,Currencies}')).trimEnd().split('\n');
+    expect(files.length).toBeGreaterThan(1);
+    for (const path of files) expect(path).toMatch(/tables\/Gen_(Documents|Currencies)\/.*\.parquet$/);
+    expect(JSON.parse(await run('paths', vault, 'Gen_*,Sec_Users', '--json'))).toMatchObject({
+      tables: [
+        { name: 'Gen_Currencies' },
+        { name: 'Gen_Documents' },
+        { name: 'Gen_Work_Schedule_Working_Time' },
+        { name: 'Sec_Users' },
+      ],
+    });
+  });
+});
+
+test('query at a terminal keeps to the form that was asked for', async () => {
+  const rows = (
+    await runOnTerminal(60, ['query', vault, `SELECT repeat('y', 300) AS a, 7 AS n`, '--format', 'table'])
+  ).rows();
+  expect(rows[2]).toMatch(/^y+… {2}7$/);
+  expect(widthOf(rows[2]!)).toBe(60);
+  const blocks = (await runOnTerminal(100, ['query', vault, 'SELECT 7 AS n', '--format', 'expanded'])).rows();
+  expect(blocks).toEqual(['row 1', 'n  7']);
+});

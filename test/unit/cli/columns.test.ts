@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { type Column, fits, hanging, pairs, table } from '../../../src/cli/columns.ts';
+import { widthOf } from '../../../src/cli/text.ts';
+import { NO_VIEW, type View } from '../../../src/cli/view.ts';
+
+const at = (width: number): View => ({ ...NO_VIEW, width: () => width });
+
+const COLUMNS: readonly Column[] = [
+  { title: 'table', cut: 'middle' },
+  { title: 'how', drop: 1 },
+  { title: 'requests', align: 'right', drop: 2 },
+  { title: 'time', align: 'right' },
+];
+const ROWS = [
+  ['Crm_Sales_Order_Amendment_Lines', 'ranges', '1,000', '2 h 10 min'],
+  ['X', 'stream', '2', '1.0 s'],
+];
+
+describe('a table', () => {
+  it('is padded to the widest cells, numbers to the right, and whole where there is no terminal', () => {
+    expect(table(COLUMNS, ROWS, NO_VIEW)).toEqual([
+      'table                            how     requests        time',
+      'Crm_Sales_Order_Amendment_Lines  ranges     1,000  2 h 10 min',
+      'X                                stream         2       1.0 s',
+    ]);
+  });
+
+  it('cuts the cells that may be cut first', () => {
+    expect(table(COLUMNS, ROWS, at(50))[1]).toBe('Crm_Sales_…ent_Lines  ranges     1,000  2 h 10 min');
+  });
+
+  it('leaves columns out only then, the least important one first, and names them', () => {
+    expect(table(COLUMNS, ROWS, at(40))).toEqual([
+      'table                 how           time',
+      'Crm_Sales_…ent_Lines  ranges  2 h 10 min',
+      'X                     stream       1.0 s',
+      'no room for: requests',
+    ]);
+  });
+
+  it('never cuts a column that is not to be cut', () => {
+    expect(table(COLUMNS, ROWS, at(16))).toEqual([
+      'ta…e        time',
+      'Cr…s  2 h 10 min',
+      'X          1.0 s',
+      'no room for:',
+      'how, requests',
+    ]);
+  });
+
+  it('measures what one sees: wide characters, accents, control characters taken out', () => {
+    const rows = [
+      ['日本', '1'],
+      ['e\u0301\u001b[31m', '2'],
+    ];
+    const lines = table([{ title: 'n' }, { title: 'v' }], rows, NO_VIEW);
+    expect(lines).toEqual(['n       v', '日本    1', 'e\u0301 [31m  2']);
+  });
+
+  it('colours cells without changing the layout', () => {
+    const columns: readonly Column[] = [
+      { title: 'a', style: (cell) => (cell === 'bad' ? 'error' : undefined) },
+      { title: 'b' },
+    ];
+    const view: View = { width: () => 80, coloured: true, paint: (style, text) => `<${style}>${text}</>` };
+    expect(
+      table(
+        columns,
+        [
+          ['bad', '1'],
+          ['fine', '2'],
+        ],
+        view,
+      ),
+    ).toEqual(['<heading>a     b</>', '<error>bad</>   1', 'fine  2']);
+  });
+
+  it('fits as long as its cells can be read', () => {
+    const columns: readonly Column[] = [
+      { title: 'a', cut: 'end' },
+      { title: 'n', align: 'right' },
+    ];
+    const rows = [['x'.repeat(100), '123456']];
+    expect([fits(columns, rows, 24), fits(columns, rows, 23)]).toEqual([true, false]);
+  });
+});
+
+describe('names and values', () => {
+  it('stand side by side, and a value goes on below itself', () => {
+    expect(
+      pairs(
+        [
+          ['a', 'one two three'],
+          ['long', 'x'],
+        ],
+        at(14),
+      ),
+    ).toEqual(['a     one two', '      three', 'long  x']);
+  });
+
+  it('a word that finds no room beside its name stands whole below it', () => {
+    expect(pairs([['a name that is long', 'b0a4057c-d300-e211-80c7']], at(30))).toEqual([
+      'a name that is long',
+      '  b0a4057c-d300-e211-80c7',
+    ]);
+  });
+
+  it('a long text is broken where it shall be, and never in a pipe', () => {
+    const value = 'x'.repeat(50);
+    for (const line of hanging('n  ', 'n  ', value, at(20), { hard: true }))
+      expect(widthOf(line)).toBeLessThanOrEqual(20);
+    expect(hanging('n  ', 'n  ', value, NO_VIEW, { hard: true })).toEqual([`n  ${value}`]);
+  });
+});
