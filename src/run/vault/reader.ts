@@ -42,10 +42,11 @@ export interface VaultReader {
   readManifest(snapshot?: string | number, call?: CallOptions): Promise<Manifest>;
 
   /**
-   * The Parquet files of a table, in key order.
-   * @throws TablevaultError `TABLE_UNKNOWN` when the snapshot does not hold the table, `USAGE` when there is no such snapshot.
+   * The Parquet files of tables, those of each in key order.
+   * @param tables a name, a glob, or several
+   * @throws TablevaultError `TABLE_UNKNOWN` for a name or glob that matches no table of the snapshot, `USAGE` when there is no such snapshot.
    */
-  listPaths(table: string, options?: ListPathsOptions): Promise<TablePaths>;
+  listPaths(tables: string | readonly string[], options?: ListPathsOptions): Promise<TablePaths>;
 
   /** Ends the connections to the store. The vault is not used after it. */
   close(): Promise<void>;
@@ -84,7 +85,7 @@ function readerOf(vault: Vault, store: Store, clock: Clock): VaultReader {
       return found;
     },
     readManifest: async (snapshot = 'latest', call) => (await readSnapshot(vault, snapshot, call)).manifest,
-    listPaths: (table, options) => tablePaths(vault, table, options),
+    listPaths: (tables, options) => tablePaths(vault, tables, options),
     close: () => store.close(),
   };
 }

@@ -59,7 +59,11 @@ describe('a reader of a vault', () => {
   it('gives the files of a table, of the newest snapshot or of one', async () => {
     const vault = await readerAt(NOW);
     const paths = [join(folder, ...key.split('/'))];
-    expect(await vault.listPaths('Gen_Documents')).toEqual({ snapshot: newer, table: 'Gen_Documents', paths });
+    expect(await vault.listPaths('Gen_Documents')).toEqual({
+      snapshot: newer,
+      tables: [{ name: 'Gen_Documents', paths }],
+      paths,
+    });
     await expect(vault.listPaths('Gen_Documents', { snapshot: older })).rejects.toMatchObject({
       code: 'TABLE_UNKNOWN',
     });
