@@ -25,12 +25,19 @@ const LEAST = 4;
 
 /** A table with its titles. Where columns had to be left out, a last line names them. */
 export function table(columns: readonly Column[], rows: Rows, view: View): string[] {
-  const limit = view.width();
-  const widths = planWidths(columns, rows, limit);
+  const widths = planWidths(columns, rows, view.width());
+  return [view.paint('heading', titleLine(columns, widths)), ...body(columns, rows, widths, view)];
+}
+
+/** The same without titles, for cells that say themselves what they are. */
+export function untitled(columns: readonly Column[], rows: Rows, view: View): string[] {
+  return body(columns, rows, planWidths(columns, rows, view.width()), view);
+}
+
+function body(columns: readonly Column[], rows: Rows, widths: Widths, view: View): string[] {
   const left = columns.filter((_, index) => widths[index] === null).map(({ title }) => title);
-  const note = left.length === 0 ? [] : wrap(`no room for: ${left.join(', ')}`, limit);
+  const note = left.length === 0 ? [] : wrap(`no room for: ${left.join(', ')}`, view.width());
   return [
-    view.paint('heading', titleLine(columns, widths)),
     ...rows.map((cells) => rowLine(cells, columns, widths, view)),
     ...note.map((line) => view.paint('aside', line)),
   ];

@@ -63,7 +63,7 @@ async function plan(context: CliContext, file: string, options: Options): Promis
   const top = options.top ?? (output.isTerminal ? TERMINAL_ROWS : tables.length);
   const lines = tableLines(tables.slice(0, top), output);
   if (tables.length > top)
-    lines.push(`and ${plural(tables.length - top, 'more table')}; --top ${tables.length} lists all`);
+    lines.push(`and ${plural(tables.length - top, 'table')} more; --top ${tables.length} lists all`);
   await output.lines(lines);
   for (const line of [...notes(report), ...totalLines(report)]) screen.line(plainText(line));
 }

@@ -106,7 +106,7 @@ function summary({ report, error }: SnapshotOutcome, destination: string, view: 
     const rows = largest.map((each) => [`  ${each.name}`, count(each.rows), bytes(each.bytes)]);
     lines.push(...table(LARGEST, rows, view));
     const rest = report.tables.length - largest.length;
-    if (rest > 0) lines.push(`  and ${plural(rest, 'more table')}`);
+    if (rest > 0) lines.push(`  and ${plural(rest, 'table')} more`);
     const kind = report.complete ? 'snapshot' : 'incomplete snapshot';
     lines.push(`${kind} ${report.snapshot} (number ${report.sequence}) in ${destination}: ${facts}`);
   }

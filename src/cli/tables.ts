@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { count, plural } from '../core/words.ts';
 import type { TableInfo } from '../run/plan/tables.ts';
-import { type Column, table as layOut } from './columns.ts';
+import { type Column, table as layOut, untitled } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
@@ -54,9 +54,7 @@ async function tables(context: CliContext, file: string, options: Options): Prom
   const shown = sorted(report.tables, options.sort);
   if (options.json) return output.json({ ...report, tables: shown });
   const lines =
-    options.columns === undefined
-      ? tableLines(shown, output)
-      : shown.flatMap((each, index) => [...(index === 0 ? [] : ['']), ...columnLines(each, output)]);
+    options.columns === undefined ? tableLines(shown, output) : shown.flatMap((each) => columnLines(each, output));
   await output.lines(lines);
   const selected = report.tables.filter((table) => table.selected).length;
   screen.line(`${plural(report.tables.length, 'table')} at ${report.tableApi}; the pipeline reads ${count(selected)}`);
@@ -80,12 +78,11 @@ const TABLE_COLUMNS: readonly Column[] = [
 ];
 
 const COLUMN_COLUMNS: readonly Column[] = [
-  { title: 'column', cut: 'middle' },
-  { title: 'type', cut: 'end' },
-  { title: 'null', drop: 2 },
-  { title: 'key' },
-  { title: 'filter', drop: 1 },
-  { title: 'read', style: (read) => (read === 'yes' ? undefined : 'aside') },
+  { title: '', cut: 'middle' },
+  { title: '', cut: 'end' },
+  { title: 'null', drop: 1 },
+  { title: '' },
+  { title: '', cut: 'end' },
 ];
 
 function tableLines(tables: readonly TableInfo[], view: View): string[] {
@@ -102,12 +99,19 @@ function tableLines(tables: readonly TableInfo[], view: View): string[] {
 
 function columnLines(table: TableInfo, view: View): string[] {
   const rows = table.columns.map((column) => [
-    column.name,
+    `  ${column.name}`,
     column.type,
     column.nullable ? 'null' : 'not null',
     table.key.includes(column.name) ? 'key' : '',
-    column.filter === 'unknown' ? '' : column.filter,
-    column.read,
+    notesOf(column),
   ]);
-  return [view.paint('heading', plainText(table.name)), ...layOut(COLUMN_COLUMNS, rows, view)];
+  return [view.paint('heading', plainText(table.name)), ...untitled(COLUMN_COLUMNS, rows, view)];
+}
+
+function notesOf({ read, filter }: TableInfo['columns'][number]): string {
+  const notes = [
+    ...(read === 'yes' ? [] : [`not read: ${read}`]),
+    ...(filter === 'unknown' ? [] : [`filter ${filter}`]),
+  ];
+  return notes.join(', ');
 }

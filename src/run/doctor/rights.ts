@@ -129,7 +129,9 @@ async function countRows({ instance, chosen, probe, signal }: RightsOptions, tri
   for (const { table, rows } of fit) {
     const came = (await scanKeys(instance, table, rangeKey(table)!, undefined, signal)).rows;
     if (came < rows)
-      details.push(`${table.name}: ${plural(came, 'row')} can be read, the instance counts ${count(rows)}`);
+      details.push(
+        `${table.name}: ${plural(came, 'row')} ${came === 1 ? 'comes' : 'come'}, the instance counts ${count(rows)}`,
+      );
   }
   const counted = `${found}; ${fit.length} were counted`;
   if (details.length === 0) return { found: counted, value: undefined };
