@@ -8,7 +8,7 @@ import type { ChosenTable } from '../../read/plan.ts';
 import type { ProbeResult } from '../../read/probe.ts';
 import { readSmall } from '../../read/small.ts';
 import { rangeKey } from '../../scan/plan.ts';
-import type { Finding } from './steps.ts';
+import type { StepFinding } from './steps.ts';
 
 /** Tables of which a row is read. */
 const ROWS_TRIED = 50;
@@ -25,7 +25,7 @@ export interface RightsOptions {
 }
 
 /** As many small reads at once as the pipeline allows. */
-export async function tryLimits(options: RightsOptions): Promise<Finding> {
+export async function tryLimits(options: RightsOptions): Promise<StepFinding> {
   const { instance, chosen, concurrency, signal } = options;
   const before = instance.transport.stats().byStatus['429'] ?? 0;
   const tables = Array.from({ length: concurrency }, (_, n) => chosen[n % chosen.length]!);
@@ -47,7 +47,7 @@ export async function tryLimits(options: RightsOptions): Promise<Finding> {
 }
 
 /** Reads a row of many tables with all columns, and counts small ones, to find what the identity does not see. */
-export async function tryRights(options: RightsOptions): Promise<Finding> {
+export async function tryRights(options: RightsOptions): Promise<StepFinding> {
   const { chosen, concurrency } = options;
   const sample = spread(chosen, ROWS_TRIED);
   const limit = pLimit(concurrency);
@@ -108,7 +108,7 @@ async function firstRow(
 }
 
 /** Rows that come against rows that the instance counts. */
-async function countRows({ instance, chosen, probe, signal }: RightsOptions, tried: number): Promise<Finding> {
+async function countRows({ instance, chosen, probe, signal }: RightsOptions, tried: number): Promise<StepFinding> {
   const found = `a row of ${tried} of ${chosen.length} tables was read`;
   const { tableRows } = probe;
   if (tableRows === null)

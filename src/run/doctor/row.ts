@@ -4,7 +4,7 @@ import { compileQuery } from '../../odata/query.ts';
 import { BatchSink } from '../../read/batch-sink.ts';
 import type { ChosenTable } from '../../read/plan.ts';
 import { isRefusal, type ProbeResult } from '../../read/probe.ts';
-import type { Finding } from './steps.ts';
+import type { StepFinding } from './steps.ts';
 
 const TABLES_TRIED = 10;
 const MAX_ROW_BYTES = 64 * 1024 * 1024;
@@ -15,7 +15,7 @@ export async function readFirstRow(
   chosen: readonly ChosenTable[],
   probe: ProbeResult,
   signal: AbortSignal,
-): Promise<Finding> {
+): Promise<StepFinding> {
   const ranked = chosen.toSorted((a, b) => rowsOf(b, probe) - rowsOf(a, probe)).slice(0, TABLES_TRIED);
   for (const { table, columns, fingerprint } of ranked) {
     const sink = new BatchSink({
