@@ -27,7 +27,6 @@ export interface Chunks extends AsyncIterable<Uint8Array> {
 
 export interface Body {
   readonly chunks: Chunks;
-  wireBytes(): number;
   /** Gives the body up: its connection is closed. */
   cancel(): void;
 }
@@ -88,7 +87,6 @@ export function openBody(raw: Readable, options: BodyOptions): Body {
   };
   return {
     chunks,
-    wireBytes: () => wire,
     cancel() {
       if (ended) return;
       cancelled = true;

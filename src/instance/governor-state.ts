@@ -102,14 +102,14 @@ export function initialState(limits: GovernorLimits): GovernorState {
 export type Decision =
   | { readonly go: true }
   /** `at`: when to ask again; null: when a request in flight has ended. */
-  | { readonly go: false; readonly at: number | null; readonly reason: string };
+  | { readonly go: false; readonly at: number | null };
 
 /** May a request be sent now? */
 export function decide(state: GovernorState, now: number): Decision {
-  if (now < state.pausedUntil) return { go: false, at: state.pausedUntil, reason: state.pauseReason };
-  if (state.inFlight >= state.limit) return { go: false, at: null, reason: 'requests in flight' };
+  if (now < state.pausedUntil) return { go: false, at: state.pausedUntil };
+  if (state.inFlight >= state.limit) return { go: false, at: null };
   const at = nextByBudget(state, now);
-  if (at > now) return { go: false, at, reason: `the instance takes ${state.perMinute} requests a minute` };
+  if (at > now) return { go: false, at };
   return { go: true };
 }
 

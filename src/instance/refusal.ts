@@ -44,14 +44,14 @@ const ABOUT_RATE = /rpm|per[ -]?minute|rate limit/i;
 const REQUEST_FAULT =
   /argument|parse|pars(er|ing)|syntax|odata|uri|format|notsupported|not supported|invalid|unknown|notfound|not found|badrequest/i;
 
-export interface Answer {
+export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** The body, or its first 64 KiB. */
   readonly text: string;
 }
 
-export function judge(answer: Answer, place: RequestPlace, now: number): Verdict {
+export function judge(answer: HttpAnswer, place: RequestPlace, now: number): Verdict {
   const { status, headers, text } = answer;
   const body = parseErrorBody(text);
   const said = describe(body);
@@ -154,7 +154,7 @@ export function retryAfter(header: string | undefined, now: number): number | nu
   return Number.isNaN(ms) ? null : Math.min(Math.max(ms, 0), 86_400_000);
 }
 
-function redirected({ status, headers }: Answer, place: RequestPlace): TablevaultError {
+function redirected({ status, headers }: HttpAnswer, place: RequestPlace): TablevaultError {
   const here = new URL(place.url);
   let target: URL | undefined;
   try {

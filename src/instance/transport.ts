@@ -35,8 +35,6 @@ export interface Reply {
   readonly headers: Readonly<Record<string, string>>;
   /** Decompressed. Must be drained, left by `break`, or cancelled: the request's slot is held until then. */
   readonly body: AsyncIterable<Uint8Array>;
-  /** Body bytes received so far, before decompression. */
-  wireBytes(): number;
   /** Gives the rest up. */
   cancel(): void;
 }
@@ -261,7 +259,7 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
 function replyOf(url: string, outcome: Extract<Outcome, { kind: 'data' }>, onEnd: () => void): Reply {
   outcome.whenEnded(onEnd);
   const { status, headers, body } = outcome;
-  return { url, status, headers, body: body.chunks, wireBytes: body.wireBytes, cancel: body.cancel };
+  return { url, status, headers, body: body.chunks, cancel: body.cancel };
 }
 
 /** The origin of the request, if it may be asked. */

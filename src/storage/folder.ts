@@ -108,7 +108,7 @@ export function createFolderStore(folder: string, options: { readonly fileSystem
     }
   }
 
-  async function* chunksOf(key: string, start: number, end: number | undefined, signal: AbortSignal | undefined) {
+  async function* chunksOf(key: string, signal: AbortSignal | undefined) {
     const path = pathOf(key);
     let file: Awaited<ReturnType<FileSystem['open']>>;
     try {
@@ -118,11 +118,9 @@ export function createFolderStore(folder: string, options: { readonly fileSystem
       throw fileFault(error, `opening ${key}`, place(key));
     }
     try {
-      const stop = end ?? file.bytes;
-      if (stop > file.bytes) throw corrupt(place(key), `ends at byte ${file.bytes}, before byte ${stop}`);
-      for (let at = start; at < stop; ) {
+      for (let at = 0; at < file.bytes; ) {
         signal?.throwIfAborted();
-        const chunk = new Uint8Array(Math.min(READ_CHUNK_BYTES, stop - at));
+        const chunk = new Uint8Array(Math.min(READ_CHUNK_BYTES, file.bytes - at));
         const got = await file.read(chunk, at);
         if (got === 0) throw corrupt(place(key), `ended at byte ${at} while it was read`);
         at += got;
@@ -223,10 +221,9 @@ export function createFolderStore(folder: string, options: { readonly fileSystem
       if (found !== undefined && found.bytes > limit) {
         throw corrupt(place(key), `larger than the ${limit} bytes it may have`);
       }
-      return collect(chunksOf(key, 0, undefined, get.signal));
+      return collect(chunksOf(key, get.signal));
     },
-    getRange: (key, start, end, call = {}) => collect(chunksOf(key, start, end, call.signal)),
-    stream: (key, call = {}) => chunksOf(key, 0, undefined, call.signal),
+    stream: (key, call = {}) => chunksOf(key, call.signal),
     head: factsOf,
     async *list(prefix, call = {}) {
       checkedPrefix(prefix);

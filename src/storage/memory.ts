@@ -53,12 +53,6 @@ export function createMemoryStore(options: { readonly name?: string; readonly cl
       if (bytes.byteLength > limit) throw corrupt(place(key), `larger than the ${limit} bytes it may have`);
       return Uint8Array.from(bytes);
     },
-    async getRange(key, start, end, call = {}) {
-      call.signal?.throwIfAborted();
-      const bytes = stored(key);
-      if (end > bytes.byteLength) throw corrupt(place(key), `ends at byte ${bytes.byteLength}, before byte ${end}`);
-      return bytes.slice(start, end);
-    },
     async *stream(key, call = {}) {
       const bytes = stored(key);
       for (let at = 0; at < bytes.byteLength; at += 65_536) {

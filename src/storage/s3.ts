@@ -89,13 +89,13 @@ export function createS3Store(options: S3StoreOptions): Store {
     }
   }
 
-  /** Bytes from `start` to `end` (or the object's), continued where a connection breaks, as long as it is the same object. */
-  async function* read(key: string, start: number, end: number | undefined, call: CallOptions, maxBytes?: number) {
-    let at = start;
-    let stop = end;
+  /** The object's bytes, continued where a connection breaks, as long as it is the same object. */
+  async function* read(key: string, call: CallOptions, maxBytes?: number) {
+    let at = 0;
+    let stop: number | undefined;
     let tag: string | undefined;
     for (let failures = 0; ; ) {
-      const range = at === 0 && end === undefined ? {} : { Range: `bytes=${at}-${stop === undefined ? '' : stop - 1}` };
+      const range = at === 0 || stop === undefined ? {} : { Range: `bytes=${at}-${stop - 1}` };
       const command = new GetObjectCommand({ ...where(key), ...range });
       const before = at;
       const reply = await ask('reading', key, call.signal, () => client.send(command, abortable(call.signal)));
@@ -115,7 +115,7 @@ export function createS3Store(options: S3StoreOptions): Store {
           if (at > stop) throw corrupt(place(key), 'more bytes came than were announced');
           yield chunk;
         }
-        if (at < stop) throw endedEarly(place(key), at - start, stop - start);
+        if (at < stop) throw endedEarly(place(key), at, stop);
         return;
       } catch (error) {
         const fault = s3Fault(error, 'reading', place(key), call.signal);
@@ -187,16 +187,9 @@ export function createS3Store(options: S3StoreOptions): Store {
     },
     async get(key, get = {}) {
       const limit = get.maxBytes ?? DEFAULT_MAX_GET_BYTES;
-      return collect(read(key, 0, undefined, get, limit));
+      return collect(read(key, get, limit));
     },
-    async getRange(key, start, end, call = {}) {
-      if (end <= start) return new Uint8Array(0);
-      const found = await head(key, call);
-      if (found !== undefined && end > found.bytes)
-        throw corrupt(place(key), `ends at byte ${found.bytes}, before byte ${end}`);
-      return collect(read(key, start, end, call));
-    },
-    stream: (key, call = {}) => read(key, 0, undefined, call),
+    stream: (key, call = {}) => read(key, call),
     head,
     async *list(listed, call = {}): AsyncGenerator<ListedObject> {
       for await (const page of pages('listing', listed, undefined, call)) {

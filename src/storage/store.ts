@@ -27,9 +27,6 @@ export interface Store {
   /** The whole object; `OBJECT_MISSING` when there is none; `VAULT_CORRUPT` when it is larger than `maxBytes` (default 256 MiB). */
   get(key: string, options?: CallOptions & { readonly maxBytes?: number }): Promise<Uint8Array>;
 
-  /** Bytes `start` to `end` (exclusive), exactly that many; `VAULT_CORRUPT` when the object ends before. */
-  getRange(key: string, start: number, end: number, options?: CallOptions): Promise<Uint8Array>;
-
   /** The whole object in chunks; throws when it ends before the size it was announced with. */
   stream(key: string, options?: CallOptions): AsyncIterable<Uint8Array>;
 

@@ -42,14 +42,14 @@ export interface ChainOptions extends CallOptions {
 /** Checks all manifests and tombstones, and that each names the hash of the one before. */
 export async function verifyChain(vault: Vault, findings: Findings, call: ChainOptions): Promise<ChainResult> {
   const chain = await readChain(vault, call);
-  const limit = pLimit(READERS);
+  const fewAtOnce = pLimit(READERS);
   const links = new Map<number, Link>();
   const unreadable = new Set<number>();
   /** Retired since the chain was listed. */
   const late = new Set<number>();
   await Promise.all([
     ...chain.live.map((sequence) =>
-      limit(async () => {
+      fewAtOnce(async () => {
         const link = await checkManifest(vault, sequence, findings, call);
         if (link === 'retired') {
           late.add(sequence);
@@ -61,7 +61,7 @@ export async function verifyChain(vault: Vault, findings: Findings, call: ChainO
       }),
     ),
     ...chain.retired.map((sequence) =>
-      limit(async () => {
+      fewAtOnce(async () => {
         findings.checked.tombstones += 1;
         const tombstone = await damageTo(findings, 'TOMBSTONE_UNREADABLE', tombstoneKey(sequence), () =>
           readTombstone(vault.store, sequence, call),
@@ -221,10 +221,10 @@ async function checkRuns(
   findings: Findings,
   call: CallOptions,
 ): Promise<void> {
-  const limit = pLimit(READERS);
+  const fewAtOnce = pLimit(READERS);
   await Promise.all(
     (await listRuns(vault, call)).map((run) =>
-      limit(async () => {
+      fewAtOnce(async () => {
         const key = doneKey(run);
         if ((await vault.store.head(key, call)) === undefined) return;
         const done = await readHint(vault, key, call);

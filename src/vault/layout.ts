@@ -9,7 +9,7 @@ export const TOMBSTONES = 'tombstones/';
 export const RUNS = 'runs/';
 export const TABLES = 'tables/';
 export const PINS = 'pins/';
-/** Objects of `storage/probe.ts` that a writer could not remove. */
+/** Objects of `storage/try-create-only.ts` that a writer could not remove. */
 export const PROBES = 'probe/';
 
 const SEQUENCE_DIGITS = 20;

@@ -3,8 +3,8 @@ import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import { TablevaultError } from '../core/errors.ts';
 import { getIfPresent, putIfAbsent } from '../storage/conditional.ts';
-import { probeCreateOnly } from '../storage/probe.ts';
 import type { CallOptions, Store } from '../storage/store.ts';
+import { tryCreateOnly } from '../storage/try-create-only.ts';
 import { sealedBytes } from './chain/seal.ts';
 import { VAULT_KEY } from './layout.ts';
 import type { Vault, VaultInfo } from './vault.ts';
@@ -12,7 +12,7 @@ import { parseVaultInfo } from './vault.ts';
 
 export interface OpenVaultOptions extends CallOptions {
   /**
-   * For writing: the store is first probed for create-only puts, and the vault is created where there is none. Without it the
+   * For writing: the store is first tried for create-only puts, and the vault is created where there is none. Without it the
    * vault must exist, and nothing is written. Default false.
    */
   readonly write?: boolean;
@@ -27,7 +27,7 @@ export interface OpenVaultOptions extends CallOptions {
  */
 export async function openVault(store: Store, options: OpenVaultOptions = {}): Promise<Vault> {
   const call = { signal: options.signal };
-  if (options.write === true) await probeCreateOnly(store, call);
+  if (options.write === true) await tryCreateOnly(store, call);
   const found = await readInfo(store, call);
   if (found !== undefined) return { store, info: found };
   if (options.write !== true) {

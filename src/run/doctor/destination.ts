@@ -4,22 +4,22 @@ import type { Clock } from '../../core/clock.ts';
 import { hasCode } from '../../core/errors.ts';
 import { plural } from '../../core/words.ts';
 import { openStore } from '../../storage/open.ts';
-import { probeCreateOnly } from '../../storage/probe.ts';
 import type { Store } from '../../storage/store.ts';
+import { tryCreateOnly } from '../../storage/try-create-only.ts';
 import { openVault } from '../../vault/open.ts';
 import { latestSnapshot, readChain } from '../../vault/vault.ts';
-import type { Finding } from './steps.ts';
+import type { StepFinding } from './steps.ts';
 
 /** A store's clock that is further off is refused by S3 from 15 minutes on, and spoils ages before, ms. */
 const SKEW_MS = 60_000;
 /** Less free space is worth a word, bytes. */
 const LITTLE_SPACE = 2_000_000_000;
 
-export async function tryDestination(destination: string, clock: Clock, signal: AbortSignal): Promise<Finding> {
+export async function tryDestination(destination: string, clock: Clock, signal: AbortSignal): Promise<StepFinding> {
   const store = await openStore(destination, { signal });
   try {
     const begun = clock.now();
-    await probeCreateOnly(store, { signal });
+    await tryCreateOnly(store, { signal });
     const took = clock.now() - begun;
     const details = [`a probe object was created, could not be replaced, and was removed (${took} ms)`];
     const fixes: string[] = [];

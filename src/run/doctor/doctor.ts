@@ -11,7 +11,7 @@ import { lookUpNames, tryConnections } from './network.ts';
 import { askProbes, type ProbeAnswers } from './probes.ts';
 import { tryLimits, tryRights } from './rights.ts';
 import { readFirstRow } from './row.ts';
-import { createExamination, type Examination, type Finding, type StepReport } from './steps.ts';
+import { createExamination, type Examination, type StepFinding, type StepReport } from './steps.ts';
 
 export interface DoctorReport {
   readonly ok: boolean;
@@ -77,13 +77,13 @@ async function lookInside(
   return probed?.answers ?? null;
 }
 
-function describe(pipeline: Pipeline): Finding<Pipeline> {
+function describe(pipeline: Pipeline): StepFinding<Pipeline> {
   const { auth, instance, destination } = pipeline;
   const who = auth.kind === 'service' ? `service identity ${auth.clientId}` : 'a reference token';
   return { found: `${instance} with ${who}, into ${destination}`, value: pipeline };
 }
 
-function choose(pipeline: Pipeline, instance: Instance, { emit }: DoctorDeps): Finding<readonly ChosenTable[]> {
+function choose(pipeline: Pipeline, instance: Instance, { emit }: DoctorDeps): StepFinding<readonly ChosenTable[]> {
   const chosen = chooseTables(instance.model, pipeline, undefined, readSensitiveColumns(), emit);
   const columns = chosen.reduce((sum, table) => sum + table.columns.length, 0);
   const sensitive = chosen.flatMap(({ table, leftOut }) =>

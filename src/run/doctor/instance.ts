@@ -11,7 +11,7 @@ import { createTokenClient } from '../../instance/token-client.ts';
 import { createTransport } from '../../instance/transport.ts';
 import { TRANSPORT_DEFAULTS, type TransportTuning } from '../../instance/transport-options.ts';
 import { userAgent } from '../../instance/user-agent.ts';
-import type { Finding } from './steps.ts';
+import type { StepFinding } from './steps.ts';
 
 export interface DoctorDeps {
   readonly clock: Clock;
@@ -39,7 +39,7 @@ const SKEW_MS = 60_000;
 export type Endpoints = Discovery & ChosenEndpoints;
 
 /** Where the instance keeps its sites. */
-export async function findSites(pipeline: Pipeline, deps: DoctorDeps): Promise<Finding<Endpoints>> {
+export async function findSites(pipeline: Pipeline, deps: DoctorDeps): Promise<StepFinding<Endpoints>> {
   const { instance, endpoints, auth } = pipeline;
   const transport = createTransport(
     { origins: new Set([new URL(instance).origin]), limits: { concurrency: 1, deadlineMs: 60_000 }, tuning: IMPATIENT },
@@ -74,7 +74,7 @@ export async function askForToken(
   { auth }: Pipeline,
   { authority }: Endpoints,
   { clock, signal }: DoctorDeps,
-): Promise<Finding<TokenGrant | null>> {
+): Promise<StepFinding<TokenGrant | null>> {
   if (auth.kind === 'reference-token') {
     const sent = auth.header === 'authorization' ? 'Authorization' : 'X-Api-Key';
     return { found: `a reference token, sent in ${sent}; the Table API will tell whether it holds`, value: null };
@@ -101,7 +101,7 @@ export async function askForToken(
   }
 }
 
-export function judgeScope(grant: TokenGrant | null): Finding {
+export function judgeScope(grant: TokenGrant | null): StepFinding {
   if (grant === null) return { found: 'a reference token has the scope that it was issued with', value: undefined };
   const found = `granted: ${grant.scopes.join(' ') || '(not told)'}`;
   if (grant.warnings.length === 0) return { found, value: undefined };
@@ -114,7 +114,7 @@ export function judgeScope(grant: TokenGrant | null): Finding {
 }
 
 /** Opens the instance as a snapshot does, and reads its `$metadata`. */
-export async function openTableApi(pipeline: Pipeline, deps: DoctorDeps): Promise<Finding<Instance>> {
+export async function openTableApi(pipeline: Pipeline, deps: DoctorDeps): Promise<StepFinding<Instance>> {
   const instance = await openInstance(pipeline, { ...deps, tuning: IMPATIENT });
   const { model, version, tableApi } = instance;
   const columns = model.tables.reduce((sum, table) => sum + table.columns.length, 0);
@@ -128,7 +128,7 @@ export interface Answered {
 }
 
 /** Compares this machine's clock with the instance's, by the `Date` of an answer. */
-export async function compareClocks(instance: Instance, { clock, signal }: DoctorDeps): Promise<Finding<Answered>> {
+export async function compareClocks(instance: Instance, { clock, signal }: DoctorDeps): Promise<StepFinding<Answered>> {
   const asked = clock.now();
   const { headers } = await instance.transport.getBytes(new URL('$metadata', instance.tableApi).href, {
     purpose: 'the clock',

@@ -9,7 +9,7 @@ import type { Pipeline } from '../../core/pipeline.ts';
 import { plural } from '../../core/words.ts';
 import { networkError } from '../../instance/errors.ts';
 import { isLoopback } from '../../instance/origins.ts';
-import type { Finding } from './steps.ts';
+import type { StepFinding } from './steps.ts';
 
 const CONNECT_MS = 10_000;
 const DAY_MS = 86_400_000;
@@ -30,7 +30,7 @@ function proxyOf({ href, hostname, protocol }: URL): URL | undefined {
 }
 
 /** Looks the hosts up, or those of their proxies. */
-export async function lookUpNames(pipeline: Pipeline): Promise<Finding> {
+export async function lookUpNames(pipeline: Pipeline): Promise<StepFinding> {
   const details: string[] = [];
   for (const origin of originsOf(pipeline)) {
     const proxy = proxyOf(origin);
@@ -51,7 +51,7 @@ export async function lookUpNames(pipeline: Pipeline): Promise<Finding> {
 }
 
 /** Opens a connection to each host, with TLS where it is https. Through a proxy only the proxy itself is tried. */
-export async function tryConnections(pipeline: Pipeline, clock: Clock, signal: AbortSignal): Promise<Finding> {
+export async function tryConnections(pipeline: Pipeline, clock: Clock, signal: AbortSignal): Promise<StepFinding> {
   const details: string[] = [];
   let fix: string | undefined;
   for (const origin of originsOf(pipeline)) {
@@ -108,16 +108,16 @@ function opened<S extends Socket>(
     const onAbort = () => end(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     const timer = setTimeout(() => end(silent(url)), CONNECT_MS);
-    const settle = () => {
+    const stopWaiting = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
     };
     socket.once('error', (error) => {
-      settle();
+      stopWaiting();
       end(error);
     });
     socket.once(event, () => {
-      settle();
+      stopWaiting();
       resolve(socket);
     });
   });

@@ -8,7 +8,7 @@ import { findHiddenRows } from '../../read/default-filters.ts';
 import type { ChosenTable } from '../../read/plan.ts';
 import { type ProbeResult, probeInstance } from '../../read/probe.ts';
 import { isUnanswered } from '../../read/unanswered.ts';
-import type { Finding } from './steps.ts';
+import type { StepFinding } from './steps.ts';
 
 /** Each null where no table was fit to tell. */
 export interface ProbeAnswers {
@@ -40,7 +40,7 @@ export async function askProbes(
   chosen: readonly ChosenTable[],
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
-): Promise<Finding<Probed>> {
+): Promise<StepFinding<Probed>> {
   const probe = await probeInstance(instance, chosen, signal);
   const { top, nextLink, count, keyFilter, absentIsNull } = probe.capabilities;
   const answers: ProbeAnswers = {

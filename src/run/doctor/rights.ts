@@ -10,7 +10,7 @@ import type { ProbeResult } from '../../read/probe.ts';
 import { readSmall } from '../../read/small.ts';
 import { isUnanswered } from '../../read/unanswered.ts';
 import { rangeKey } from '../../scan/plan.ts';
-import type { Finding } from './steps.ts';
+import type { StepFinding } from './steps.ts';
 
 /** Tables of which a row is read. */
 const ROWS_TRIED = 50;
@@ -27,7 +27,7 @@ export interface RightsOptions {
 }
 
 /** As many small reads at once as the pipeline allows. */
-export async function tryLimits(options: RightsOptions): Promise<Finding> {
+export async function tryLimits(options: RightsOptions): Promise<StepFinding> {
   const { instance, chosen, concurrency, signal } = options;
   const before = instance.transport.stats().byStatus['429'] ?? 0;
   const tables = Array.from({ length: concurrency }, (_, n) => chosen[n % chosen.length]!);
@@ -49,7 +49,7 @@ export async function tryLimits(options: RightsOptions): Promise<Finding> {
 }
 
 /** Reads a row of many tables with all columns, and counts small ones, to find what the identity does not see. */
-export async function tryRights(options: RightsOptions): Promise<Finding> {
+export async function tryRights(options: RightsOptions): Promise<StepFinding> {
   const { chosen, concurrency } = options;
   const sample = spread(chosen, ROWS_TRIED);
   const limit = pLimit(concurrency);
@@ -110,7 +110,7 @@ async function firstRow(
 }
 
 /** Rows that come against rows that the instance counts. */
-async function countRows({ instance, chosen, probe, signal }: RightsOptions, tried: number): Promise<Finding> {
+async function countRows({ instance, chosen, probe, signal }: RightsOptions, tried: number): Promise<StepFinding> {
   const found = `a row of ${shareOf(tried, chosen.length, 'table')} was read`;
   const { tableRows } = probe;
   if (tableRows === null)

@@ -6,7 +6,7 @@ import { BatchSink } from '../../read/batch-sink.ts';
 import type { ChosenTable } from '../../read/plan.ts';
 import type { ProbeResult } from '../../read/probe.ts';
 import { isUnanswered } from '../../read/unanswered.ts';
-import type { Finding } from './steps.ts';
+import type { StepFinding } from './steps.ts';
 
 const TABLES_TRIED = 10;
 const MAX_ROW_BYTES = 64 * 1024 * 1024;
@@ -17,7 +17,7 @@ export async function readFirstRow(
   chosen: readonly ChosenTable[],
   probe: ProbeResult,
   signal: AbortSignal,
-): Promise<Finding> {
+): Promise<StepFinding> {
   const ranked = chosen.toSorted((a, b) => rowsOf(b, probe) - rowsOf(a, probe)).slice(0, TABLES_TRIED);
   for (const { table, columns, fingerprint } of ranked) {
     const sink = new BatchSink({

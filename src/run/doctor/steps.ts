@@ -34,7 +34,7 @@ export interface StepReport {
   readonly ms: number;
 }
 
-export interface Finding<T = undefined> {
+export interface StepFinding<T = undefined> {
   readonly found: string;
   readonly details?: readonly string[];
   /** Something works but should not stay so: makes the step a warning. */
@@ -45,7 +45,7 @@ export interface Finding<T = undefined> {
 
 export interface Examination {
   /** Runs a step once all that it needs have not failed; undefined when it was not tried or failed. */
-  step<T>(name: StepName, needs: readonly StepName[], look: () => Promise<Finding<T>>): Promise<T | undefined>;
+  step<T>(name: StepName, needs: readonly StepName[], look: () => Promise<StepFinding<T>>): Promise<T | undefined>;
   readonly steps: readonly StepReport[];
   /** Of the first step that failed, 0 when none did. */
   exitCode(): ExitCode;

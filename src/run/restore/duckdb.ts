@@ -5,11 +5,11 @@ import { parquetRows } from '../../duckdb/sql.ts';
 import { fileFault } from '../../storage/faults.ts';
 import { duckDbType, typedColumn } from './columns.ts';
 import type { Engine } from './engine.ts';
-import type { Sink } from './sink.ts';
 import { refuseUsedPath } from './target.ts';
+import type { RestoreWriter } from './writer.ts';
 
 /** A DuckDB file with a table a table; key columns are NOT NULL. Written beside its place, which it takes at the end. */
-export async function openDuckDbSink(path: string, engine: Engine): Promise<Sink> {
+export async function openDuckDbWriter(path: string, engine: Engine): Promise<RestoreWriter> {
   await refuseUsedPath(path);
   const partial = join(dirname(path), `.${basename(path)}.restoring-${process.pid}`);
   let attached = true;

@@ -7,8 +7,8 @@ import type { Manifest, TableEntry } from '../../vault/chain/manifest.ts';
 import { segment } from '../../vault/layout.ts';
 import { csvColumn, jsonColumn, textColumns } from './columns.ts';
 import type { Engine } from './engine.ts';
-import type { Sink } from './sink.ts';
 import { type RestoreTarget, refuseUsedPath } from './target.ts';
+import type { RestoreWriter } from './writer.ts';
 
 type FolderTarget = Extract<RestoreTarget, { kind: 'folder' }>;
 
@@ -16,7 +16,11 @@ type FolderTarget = Extract<RestoreTarget, { kind: 'folder' }>;
  * Files: `<Table>/<n>.parquet`, `<Table>.csv` or `<Table>.ndjson`, and `restore.json`, which says what they are. They are written into a
  * folder beside the target, which takes the target's name at the end.
  */
-export async function openFolderSink(target: FolderTarget, manifest: Manifest, engine: Engine): Promise<Sink> {
+export async function openFolderWriter(
+  target: FolderTarget,
+  manifest: Manifest,
+  engine: Engine,
+): Promise<RestoreWriter> {
   const { path, format } = target;
   await refuseUsedPath(path);
   const partial = join(dirname(path), `.${basename(path)}.restoring-${process.pid}`);

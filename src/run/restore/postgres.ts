@@ -12,8 +12,8 @@ import type { TableEntry } from '../../vault/chain/manifest.ts';
 import { duckDbType, nulRows, postgresColumn, postgresType, textColumns } from './columns.ts';
 import type { Engine } from './engine.ts';
 import { forceQuote } from './folder.ts';
-import type { Sink } from './sink.ts';
 import type { RestoreTarget } from './target.ts';
+import type { RestoreWriter } from './writer.ts';
 
 type PostgresTarget = Extract<RestoreTarget, { kind: 'postgres' }>;
 
@@ -24,12 +24,12 @@ const MAX_NAME_BYTES = 63;
  * PostgreSQL: everything in one transaction. The schema must hold no table. Keys become primary keys; references become foreign keys that are
  * checked for the rows of the snapshot and, where rows are missing there (rights, or changes while it was read), kept unchecked for them.
  */
-export async function openPostgresSink(
+export async function openPostgresWriter(
   target: PostgresTarget,
   engine: Engine,
   folder: string,
   signal: AbortSignal | undefined,
-): Promise<Sink> {
+): Promise<RestoreWriter> {
   const { schema, shown } = target;
   const client = new pg.Client({
     connectionString: target.url.reveal(),

@@ -14,12 +14,12 @@ import { outcomeKey, snapshotKey } from '../../vault/layout.ts';
 import type { Vault } from '../../vault/vault.ts';
 import { readSnapshot } from '../../vault/vault.ts';
 import { tablesOf } from '../vault/tables.ts';
-import { openDuckDbSink } from './duckdb.ts';
+import { openDuckDbWriter } from './duckdb.ts';
 import { openEngine } from './engine.ts';
-import { openFolderSink } from './folder.ts';
-import { openPostgresSink } from './postgres.ts';
-import type { Sink } from './sink.ts';
+import { openFolderWriter } from './folder.ts';
+import { openPostgresWriter } from './postgres.ts';
 import type { RestoreTarget } from './target.ts';
+import type { RestoreWriter } from './writer.ts';
 
 export interface RestoreOptions extends CallOptions {
   /** Id, sequence or `latest` (default). */
@@ -59,20 +59,20 @@ export async function restoreSnapshot(vault: Vault, options: RestoreOptions): Pr
   try {
     const engine = await openEngine(folder, memoryMb, signal);
     try {
-      const sink = await openSink(target, manifest, engine, folder, signal);
+      const writer = await openWriter(target, manifest, engine, folder, signal);
       try {
         for (const table of tables) {
           const files = await verifiedParts(vault, table, folder, signal);
-          const rows = await sink.table(table, files);
-          if (rows !== table.rows) throw miscounted(table, rows, sink.shown);
+          const rows = await writer.table(table, files);
+          if (rows !== table.rows) throw miscounted(table, rows, writer.shown);
           for (const file of files) await rm(file, { force: true });
           emit?.({ type: 'progress', table: table.name, rows, bytes: table.bytes });
         }
         signal?.throwIfAborted();
-        warnings.push(...(await sink.finish()));
-        return report(manifest, tables, sink.shown, warnings);
+        warnings.push(...(await writer.finish()));
+        return report(manifest, tables, writer.shown, warnings);
       } catch (error) {
-        await sink.abort();
+        await writer.abort();
         throw error;
       }
     } finally {
@@ -85,20 +85,20 @@ export async function restoreSnapshot(vault: Vault, options: RestoreOptions): Pr
 
 type Engine = Awaited<ReturnType<typeof openEngine>>;
 
-function openSink(
+function openWriter(
   target: RestoreTarget,
   manifest: Manifest,
   engine: Engine,
   folder: string,
   signal: AbortSignal | undefined,
-): Promise<Sink> {
+): Promise<RestoreWriter> {
   switch (target.kind) {
     case 'folder':
-      return openFolderSink(target, manifest, engine);
+      return openFolderWriter(target, manifest, engine);
     case 'duckdb':
-      return openDuckDbSink(target.path, engine);
+      return openDuckDbWriter(target.path, engine);
     case 'postgres':
-      return openPostgresSink(target, engine, folder, signal);
+      return openPostgresWriter(target, engine, folder, signal);
   }
 }
 

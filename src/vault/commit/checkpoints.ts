@@ -71,13 +71,15 @@ export interface FoundCheckpoints {
  * misses a part is told and left out, never believed.
  */
 export async function readCheckpoints(vault: Vault, run: string, call: CallOptions = {}): Promise<FoundCheckpoints> {
-  const limit = pLimit(READERS);
+  const fewAtOnce = pLimit(READERS);
   const keys: { key: string; number: number }[] = [];
   for await (const object of vault.store.list(checkpointFolder(run), call)) {
     const number = /\/(\d{1,15})\.json$/.exec(object.key)?.[1];
     if (number !== undefined) keys.push({ key: object.key, number: Number(number) });
   }
-  const read = await Promise.all(keys.map(({ key, number }) => limit(() => readOne(vault, run, key, number, call))));
+  const read = await Promise.all(
+    keys.map(({ key, number }) => fewAtOnce(() => readOne(vault, run, key, number, call))),
+  );
   const unusable: { key: string; reason: string }[] = [];
   const nextNumber = new Map<string, number>();
   const first = new Map<string, { number: number; checkpoint: Checkpoint }>();

@@ -55,7 +55,7 @@ export async function commitSnapshot(vault: Vault, draft: ManifestDraft, deps: C
   deps.signal?.throwIfAborted();
   const start = await placeAfter(vault, head);
   await decideCommit(vault, draft, deps);
-  await refuseSettled(vault, draft);
+  await refuseIfDone(vault, draft);
   return publish(vault, draft, start, deps);
 }
 
@@ -84,7 +84,7 @@ async function decideCommit(vault: Vault, draft: ManifestDraft, deps: CommitDeps
  * The outcome of a run whose snapshot was retired is swept, and `done.json` stays in its place: a process that slept since then could
  * win the outcome a second time, of parts that are gone.
  */
-async function refuseSettled(vault: Vault, draft: ManifestDraft): Promise<void> {
+async function refuseIfDone(vault: Vault, draft: ManifestDraft): Promise<void> {
   try {
     const done: unknown = JSON.parse(Buffer.from(await vault.store.get(doneKey(draft.run))).toString());
     const nonce = typeof done === 'object' && done !== null && 'nonce' in done ? done.nonce : undefined;

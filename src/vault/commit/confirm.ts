@@ -32,7 +32,12 @@ export interface ConfirmOptions {
 type Reading = { readonly bytes: Uint8Array } | 'absent' | TablevaultError;
 
 /** Answers that say that the put was not carried out; everything else may be a lost answer. */
-const REFUSALS = new Set(['DESTINATION_DENIED', 'DESTINATION_FULL', 'DESTINATION_MISSING', 'DESTINATION_UNSAFE']);
+const REFUSED_FOR_GOOD = new Set([
+  'DESTINATION_DENIED',
+  'DESTINATION_FULL',
+  'DESTINATION_MISSING',
+  'DESTINATION_UNSAFE',
+]);
 
 /**
  * Puts a create-only object and finds out what became of it. No answer is believed by itself: after every put, whatever it
@@ -58,7 +63,7 @@ export async function putConfirmed(
       const insecure = fault === undefined ? undefined : await faultOf(store.makeDurable?.(key));
       if (insecure === undefined) return { state: 'mine', bytes: found.bytes };
       unanswered = true;
-    } else if (fault !== undefined && REFUSALS.has(fault.code)) {
+    } else if (fault !== undefined && REFUSED_FOR_GOOD.has(fault.code)) {
       return { state: unanswered ? 'unknown' : 'refused', error: fault };
     } else {
       unanswered = true;

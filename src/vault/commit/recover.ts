@@ -24,11 +24,11 @@ export interface UnfinishedCommits {
 
 /** Finds commits that were decided and not published. Reads only. */
 export async function findUnfinishedCommits(vault: Vault, call: CallOptions = {}): Promise<UnfinishedCommits> {
-  const limit = pLimit(READERS);
+  const fewAtOnce = pLimit(READERS);
   const runs = await listRuns(vault, call);
   const open = await Promise.all(
     runs.map((run) =>
-      limit(async () => {
+      fewAtOnce(async () => {
         if ((await vault.store.head(doneKey(run), call)) !== undefined) return undefined;
         const outcome = await readOutcome(vault, run, call);
         return outcome?.outcome === 'commit' ? outcome : undefined;
@@ -42,13 +42,13 @@ export async function findUnfinishedCommits(vault: Vault, call: CallOptions = {}
   const published = new Set<string>();
   await Promise.all([
     ...chain.retired.map((sequence) =>
-      limit(async () => {
+      fewAtOnce(async () => {
         const tombstone = await readTombstone(vault.store, sequence, call);
         if (tombstone !== undefined) published.add(tombstone.nonce);
       }),
     ),
     ...chain.live.map((sequence) =>
-      limit(async () => {
+      fewAtOnce(async () => {
         const nonce =
           (await readIfLive(vault, sequence, call))?.manifest.nonce ??
           (await readTombstone(vault.store, sequence, call))?.nonce;

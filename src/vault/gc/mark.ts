@@ -48,7 +48,7 @@ export interface Marks {
  */
 export async function readMarks(vault: Vault, retiring: ReadonlySet<number>, call: CallOptions = {}): Promise<Marks> {
   const { store } = vault;
-  const limit = pLimit(READERS);
+  const fewAtOnce = pLimit(READERS);
   const stored: number[] = [];
   for await (const { key } of store.list(SNAPSHOTS, call)) {
     const sequence = sequenceOf(key, SNAPSHOTS);
@@ -78,7 +78,7 @@ export async function readMarks(vault: Vault, retiring: ReadonlySet<number>, cal
   let live = 0;
   const retired = await Promise.all(
     stored.map((sequence) =>
-      limit(async (): Promise<RetiredManifest | undefined> => {
+      fewAtOnce(async (): Promise<RetiredManifest | undefined> => {
         const manifest = await manifestOf(vault, sequence, retiredAt.has(sequence), call);
         if (manifest === undefined) return undefined;
         const parts = partsOf(manifest.manifest);
@@ -97,7 +97,7 @@ export async function readMarks(vault: Vault, retiring: ReadonlySet<number>, cal
   );
   await Promise.all(
     [...retiredAt].map(([sequence, retiredMs]) =>
-      limit(async () => {
+      fewAtOnce(async () => {
         const tombstone = retiredMs === null ? undefined : await readTombstone(store, sequence, call);
         if (tombstone === undefined) return;
         stateOf.set(tombstone.nonce, 'retired');

@@ -14,12 +14,12 @@ export interface SweepPlan {
   /** Plans, checkpoints and references of runs that are over; probe objects. */
   readonly remains: readonly ListedObject[];
   /** Runs whose outcome holds the manifest of a swept snapshot: it goes once `done.json` stands for it. */
-  readonly outcomes: readonly SettledOutcome[];
+  readonly outcomes: readonly RetiredOutcome[];
   /** Bytes of all that goes. */
   readonly bytes: number;
 }
 
-export interface SettledOutcome {
+export interface RetiredOutcome {
   readonly object: ListedObject;
   readonly tombstone: Tombstone;
 }
@@ -37,7 +37,7 @@ export interface SweepInput {
 /** Runs of which nothing more can come: everything they wrote is either in a manifest or of no use. */
 const OVER: readonly (RunState | undefined)[] = ['abandoned', 'published', 'retired'];
 
-/** A writer that opens the vault needs its probe for seconds, whatever the grace. */
+/** A process that opens the vault for writing needs its probe object for seconds, whatever the grace. */
 const PROBE_AGE_MS = 60 * 60 * 1000;
 
 /** Decides what a sweep removes; see `readMarks` for why that is safe. Pure. */
@@ -51,7 +51,7 @@ export function planSweep({ marks, objects, nowMs, graceMs }: SweepInput): Sweep
   const waitingRuns = new Set(waiting.map(({ run }) => run));
   const parts: ListedObject[] = [];
   const remains: ListedObject[] = [];
-  const outcomes: SettledOutcome[] = [];
+  const outcomes: RetiredOutcome[] = [];
   for (const object of objects) {
     if (!old(object.modifiedMs)) continue;
     if (object.key.startsWith(PROBES)) {

@@ -51,7 +51,7 @@ export async function sweep(vault: Vault, plan: SweepPlan, call: CallOptions = {
   for (const { key, bytes } of plan.remains) await remove(key, bytes);
   for (const { object, tombstone } of plan.outcomes) {
     if (heldRuns.has(tombstone.run)) continue;
-    await settle(store, tombstone, call);
+    await markDone(store, tombstone, call);
     await remove(object.key, object.bytes);
   }
   return { ...done, later };
@@ -69,7 +69,7 @@ async function tryRemove(store: Store, key: string, call: CallOptions): Promise<
 }
 
 /** Makes sure that `done.json` says that the run is over: without its outcome, a process that slept could commit it again. */
-async function settle(store: Store, tombstone: Tombstone, call: CallOptions): Promise<void> {
+async function markDone(store: Store, tombstone: Tombstone, call: CallOptions): Promise<void> {
   const { run, sequence, snapshot, nonce, sha256 } = tombstone;
   const done = canonicalBytes({ formatVersion: 1, sequence, snapshot, nonce, sha256 });
   await putIfAbsent(store, doneKey(run), done, call);

@@ -29,7 +29,6 @@ export function wrapStore(inner: Store, around: Around): Store {
       }),
     replace: (key, bytes, options) => around('replace', key, () => inner.replace(key, bytes, options)),
     get: (key, options) => around('get', key, () => inner.get(key, options)),
-    getRange: (key, start, end, options) => around('get', key, () => inner.getRange(key, start, end, options)),
     async *stream(key, options) {
       yield* await around('get', key, () => all(inner.stream(key, options)));
     },

@@ -1,7 +1,7 @@
 import type { TableEntry } from '../../vault/chain/manifest.ts';
 
 /** A target being filled. Nothing of it can be seen before `finish`. */
-export interface Sink {
+export interface RestoreWriter {
   readonly shown: string;
   /** One table from verified local Parquet files; returns the rows it has now. */
   table(entry: TableEntry, files: readonly string[]): Promise<number>;

@@ -11,7 +11,7 @@ const WRITERS = 3;
  *
  * @throws TablevaultError `DESTINATION_UNSAFE` when two writers win or the bytes are another's; errors of the store as they are.
  */
-export async function probeCreateOnly(store: Store, call: CallOptions = {}): Promise<void> {
+export async function tryCreateOnly(store: Store, call: CallOptions = {}): Promise<void> {
   const key = `probe/${randomUUID()}`;
   const contents = Array.from({ length: WRITERS + 1 }, (_, writer) =>
     Buffer.from(`probe of writer ${writer}, ${key}\n`),
