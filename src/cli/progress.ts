@@ -68,6 +68,6 @@ function noteOf(event: RunEvent): string | undefined {
   return undefined;
 }
 
-export function warningText({ message, table }: { readonly message: string; readonly table?: string }): string {
+function warningText({ message, table }: { readonly message: string; readonly table?: string }): string {
   return plainText(`warning: ${table === undefined ? '' : `${table}: `}${message}`);
 }

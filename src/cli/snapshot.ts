@@ -10,7 +10,7 @@ import { bytes, duration } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { globList } from './options.ts';
-import { progressModeOf, startProgress, warningText } from './progress.ts';
+import { progressModeOf, startProgress } from './progress.ts';
 import type { View } from './view.ts';
 
 interface Options {
@@ -53,8 +53,6 @@ async function snapshot(context: CliContext, file: string, options: Options): Pr
   const { destination, tables } = options;
   const pipeline = await loadPipeline(context, file, destination === undefined ? {} : { destination });
   const { runSnapshot } = await import('../run/snapshot/snapshot.ts');
-  /** Warnings told while it ran; those that only the end brought to light are told with the summary. */
-  const shown = new Set<string>();
   const progress = startProgress(mode, screen, clock);
   try {
     const outcome = await runSnapshot(
@@ -70,29 +68,25 @@ async function snapshot(context: CliContext, file: string, options: Options): Pr
         emit: (event) => {
           progress.show(event);
           logEvent(context.log, event);
-          if (event.type === 'warning') shown.add(warningText(event));
         },
       },
     );
     progress.end();
     if (options.json) await context.output.json(outcome.report);
-    const late = outcome.report.tables
-      .flatMap(({ name, warnings }) => warnings.map((message) => warningText({ message, table: name })))
-      .filter((text) => !shown.has(text));
-    for (const line of [...late, ...summary(outcome, pipeline.destination, screen)]) screen.line(line);
+    for (const line of summary(outcome, pipeline.destination, screen)) screen.line(line);
     return outcome.exitCode;
   } finally {
     progress.end();
   }
 }
 
-/** What a person wants to know at the end. */
 const LARGEST: readonly Column[] = [
   { title: '  largest tables', cut: 'middle' },
   { title: 'rows', align: 'right' },
   { title: 'size', align: 'right' },
 ];
 
+/** What a person wants to know at the end. */
 function summary({ report, error }: SnapshotOutcome, destination: string, view: View): string[] {
   const total = (pick: (table: SnapshotReport['tables'][number]) => number) =>
     report.tables.reduce((sum, table) => sum + pick(table), 0);

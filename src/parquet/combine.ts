@@ -1,3 +1,4 @@
+/** Several Parquet files as one. */
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
 import { TablevaultError } from '../core/errors.ts';
 import type { ParquetSettings } from '../core/pipeline.ts';

@@ -1,3 +1,4 @@
+/** Column buffers into the vectors of a DuckDB chunk. */
 import duckdb from '@duckdb/node-bindings';
 import type { Batch, ColumnBuffer } from '../decode/columns.ts';
 import { BATCH_ROWS } from '../decode/columns.ts';

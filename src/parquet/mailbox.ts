@@ -1,3 +1,4 @@
+/** The far end of a task's channel, in the writer thread. */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { counterOf, slotOf } from './channel.ts';
 import type { ToWriter } from './task.ts';

@@ -1,3 +1,4 @@
+/** The pool of writer threads. */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';

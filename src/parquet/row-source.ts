@@ -1,3 +1,4 @@
+/** The rows of a task as a writer thread pulls them: decoded from the bytes in its mailbox. */
 import { isUtf8 } from 'node:buffer';
 import { TablevaultError } from '../core/errors.ts';
 import { BATCH_ROWS, Batch, type ColumnBuffer } from '../decode/columns.ts';

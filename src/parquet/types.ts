@@ -1,3 +1,4 @@
+/** The types of columns in files. */
 import type { ColumnType, TypeProfile } from '../core/schema.ts';
 
 /** DuckDB's own type of each kind of column, in DuckDB's spelling: what a column's buffers hold. */

@@ -1,3 +1,4 @@
+/** The sink of a task whose rows are wanted here and now, as batches. */
 import { isUtf8 } from 'node:buffer';
 import { TablevaultError } from '../core/errors.ts';
 import type { Guid } from '../core/guid.ts';

@@ -1,3 +1,4 @@
+/** Default filters of an instance: which rows an unfiltered read would hide, and how to ask for all. */
 import { TablevaultError } from '../core/errors.ts';
 import type { Guid } from '../core/guid.ts';
 import { parseGuid } from '../core/guid.ts';

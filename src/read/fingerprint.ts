@@ -1,3 +1,4 @@
+/** The fingerprint of a table's schema. */
 import { sha256Hex } from '../core/digest.ts';
 import { canonicalJson } from '../core/json.ts';
 import type { Column, TypeProfile } from '../core/schema.ts';

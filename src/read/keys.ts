@@ -1,3 +1,4 @@
+/** Reads of a table's keys alone. */
 import { TablevaultError } from '../core/errors.ts';
 import type { Guid } from '../core/guid.ts';
 import type { TableSchema } from '../core/schema.ts';

@@ -1,3 +1,4 @@
+/** One read of rows with all its next pages. */
 import { TablevaultError } from '../core/errors.ts';
 import type { Guid } from '../core/guid.ts';
 import { compareGuidsAsSqlServer } from '../core/guid.ts';

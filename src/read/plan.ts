@@ -1,3 +1,4 @@
+/** Chooses the tables of a pipeline and plans how each is read. */
 import pLimit from 'p-limit';
 import { EXIT, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';

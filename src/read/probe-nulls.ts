@@ -1,3 +1,4 @@
+/** Asks whether the instance leaves nulls out of rows. */
 import type { Column, TableSchema } from '../core/schema.ts';
 import { compileQuery } from '../odata/query.ts';
 import { nullHabitOf } from '../scan/nulls.ts';

@@ -1,3 +1,4 @@
+/** Asks an instance what its documentation leaves open: filters on keys, next links, `$top`, counts. */
 import { compareGuidsAsSqlServer, parseGuid } from '../core/guid.ts';
 import type { TableSchema } from '../core/schema.ts';
 import type { Instance } from '../instance/open.ts';

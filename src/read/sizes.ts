@@ -1,3 +1,4 @@
+/** Sizes of tables in the database. */
 import type { Instance } from '../instance/open.ts';
 import { compileQuery } from '../odata/query.ts';
 import { readSmall } from './small.ts';

@@ -1,3 +1,4 @@
+/** Reads of few rows, for questions; never for rows of a snapshot. */
 import { TablevaultError } from '../core/errors.ts';
 import type { Instance } from '../instance/open.ts';
 import { resolveNextLink } from '../odata/links.ts';

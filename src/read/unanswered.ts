@@ -1,3 +1,4 @@
+/** When a question to the instance stays without an answer. */
 import { hasCode } from '../core/errors.ts';
 
 /**

@@ -1,3 +1,4 @@
+/** The step of `doctor` that reads one row as a snapshot would. */
 import { TablevaultError } from '../../core/errors.ts';
 import { plural } from '../../core/words.ts';
 import type { Instance } from '../../instance/open.ts';

@@ -1,3 +1,4 @@
+/** Restores into a DuckDB file. */
 import { chmod, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';

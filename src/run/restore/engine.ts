@@ -1,3 +1,4 @@
+/** The DuckDB that converts parts for every target of a restore. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TablevaultError } from '../../core/errors.ts';

@@ -1,3 +1,4 @@
+/** Restores into a folder: files in another format, or copies of the parts. */
 import { copyFile, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';

@@ -1,3 +1,4 @@
+/** Restores into a schema of PostgreSQL. */
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';

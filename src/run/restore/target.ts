@@ -1,3 +1,4 @@
+/** The targets that a command line may name, and whether each is empty. */
 import { lstat, readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { TablevaultError } from '../../core/errors.ts';

@@ -1,3 +1,4 @@
+/** What every target of a restore does. */
 import type { TableEntry } from '../../vault/chain/manifest.ts';
 
 /** A target being filled. Nothing of it can be seen before `finish`. */

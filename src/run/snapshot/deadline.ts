@@ -1,3 +1,4 @@
+/** The end of a run by `limits.deadline`. */
 import type { Clock } from '../../core/clock.ts';
 import { TablevaultError } from '../../core/errors.ts';
 

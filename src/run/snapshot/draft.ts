@@ -1,3 +1,4 @@
+/** The manifest of a run, made of what was read; signed where the pipeline has a key. */
 import { randomUUID } from 'node:crypto';
 import { toolVersion } from '../../core/package-files.ts';
 import type { Pipeline } from '../../core/pipeline.ts';

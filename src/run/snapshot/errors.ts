@@ -1,3 +1,4 @@
+/** Which failure concerns one table, which one the whole run, and which one an interrupt hides. */
 import { EXIT, TablevaultError } from '../../core/errors.ts';
 
 /** Does an error of one table mean that no other can succeed either? A table that may not be read is that table's failure. */

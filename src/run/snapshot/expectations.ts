@@ -1,3 +1,4 @@
+/** What changed since the last complete snapshot: what is told of it, and what the pipeline does not accept. */
 import { TablevaultError } from '../../core/errors.ts';
 import type { Expectations } from '../../core/pipeline.ts';
 import { count, plural } from '../../core/words.ts';

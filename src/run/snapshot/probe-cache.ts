@@ -1,3 +1,4 @@
+/** Answers to probes, kept in the vault between runs. */
 import * as z from 'zod';
 import { hasCode } from '../../core/errors.ts';
 import { canonicalBytes } from '../../core/json.ts';

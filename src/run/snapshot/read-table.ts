@@ -1,3 +1,4 @@
+/** Reads one table by its plan, stores its parts and checkpoints, and makes its entry of the manifest. */
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { LimitFunction } from 'p-limit';

@@ -1,3 +1,4 @@
+/** The object of `snapshot --json`, and the outcome of a run. */
 import { asTablevaultError, type ErrorCode, EXIT, type ExitCode, type TablevaultError } from '../../core/errors.ts';
 import type { Manifest, TableEntry } from '../../vault/chain/manifest.ts';
 

@@ -232,7 +232,7 @@ function keepsChanging(changed: readonly ChosenTable[]): TablevaultError {
 /** The manifest, with what is only known at the end: rows counted after the read, changes since the last snapshot. */
 async function draftOf(
   { pipeline, clock, startedMs, state: { results } }: SnapshotRun,
-  { instance, previous, signal }: Opened,
+  { instance, previous, emit, signal }: Opened,
   run: string,
 ): Promise<ManifestDraft> {
   const { rows: rowsAfter } = await readTableRows(instance, signal);
@@ -240,7 +240,12 @@ async function draftOf(
     run,
     instance,
     pipeline,
-    tables: results.update((entry) => finishEntry(entry, previous, rowsAfter)),
+    tables: results.update((entry) => {
+      const finished = finishEntry(entry, previous, rowsAfter);
+      const late = finished.warnings.slice(entry.warnings.length);
+      for (const message of late) emit({ type: 'warning', table: entry.name, message });
+      return finished;
+    }),
     failed: results.failed,
     startedMs,
     finishedMs: clock.now(),

@@ -1,3 +1,4 @@
+/** `ls`: the snapshots of a vault, and whether the newest complete one is young enough. */
 import pLimit from 'p-limit';
 import { TablevaultError } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';

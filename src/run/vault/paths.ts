@@ -1,3 +1,4 @@
+/** `paths`: the Parquet files of a table. */
 import type { CallOptions } from '../../storage/store.ts';
 import type { TableEntry } from '../../vault/chain/manifest.ts';
 import type { Vault } from '../../vault/vault.ts';

@@ -1,3 +1,4 @@
+/** `pin`: keeps a snapshot from retention. */
 import type { Clock } from '../../core/clock.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';

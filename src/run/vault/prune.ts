@@ -1,3 +1,4 @@
+/** `prune`: retires snapshots by a policy and removes what nothing needs any more. */
 import pLimit from 'p-limit';
 import type { Clock } from '../../core/clock.ts';
 import { hasCode, TablevaultError } from '../../core/errors.ts';

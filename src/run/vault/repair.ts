@@ -1,3 +1,4 @@
+/** `repair`: finds what is damaged, finishes begun commits, puts damaged parts aside. */
 import type { Clock } from '../../core/clock.ts';
 import { sha256Hex } from '../../core/digest.ts';
 import { TablevaultError } from '../../core/errors.ts';

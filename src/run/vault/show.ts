@@ -1,3 +1,4 @@
+/** `show`: one snapshot. */
 import type { CallOptions } from '../../storage/store.ts';
 import type { Manifest } from '../../vault/chain/manifest.ts';
 import { snapshotKey } from '../../vault/layout.ts';

@@ -1,3 +1,4 @@
+/** `verify --level rows`: parts read back as Parquet. */
 import { join } from 'node:path';
 import { quotedIdentifier } from '@duckdb/node-api';
 import { TablevaultError } from '../../core/errors.ts';

@@ -1,3 +1,4 @@
+/** `verify`: checks a vault at three levels and changes nothing in it. */
 import type { KeyObject } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
