@@ -128,44 +128,59 @@ export async function publish(
   start: StartPlace,
   deps: CommitDeps,
 ): Promise<Committed> {
-  const { head } = start;
   try {
-    let { parent } = start;
-    for (let sequence = head + 1; ; sequence += 1) {
-      const retired = await readTombstone(vault.store, sequence);
-      if (retired?.nonce === draft.nonce) {
-        // Another process finished this commit for us, and the snapshot was retired since.
-        const { manifest } = placeManifest(draft, { sequence, parent: retired.parent });
-        return { manifest, key: snapshotKey(sequence), sha256: retired.sha256 };
-      }
-      if (retired !== undefined) {
-        parent = { sequence, sha256: retired.sha256 };
-        continue;
-      }
-      const key = snapshotKey(sequence);
-      const placed = placeManifest(draft, { sequence, parent });
-      const result = await putConfirmed(vault.store, key, placed.bytes, {
-        ...deps,
-        isMine: (stored) => parseManifest(stored, key).nonce === draft.nonce,
-      });
-      if (result.state === 'refused' || result.state === 'unknown') throw result.error;
-      const sha256 = sha256Hex(result.bytes);
-      if (result.state === 'other') {
-        parent = { sequence, sha256 };
-        continue;
-      }
-      if (await wasRetiredBefore(vault, sequence, sha256)) {
-        await vault.store.remove(key);
-        sequence -= 1;
-        continue;
-      }
-      const committed = { manifest: placed.manifest, key, sha256 };
-      await leaveHints(vault, committed, deps);
-      return committed;
+    let place = placeBehind(start.head, start.parent);
+    for (;;) {
+      const tried = await tryPlace(vault, draft, place, deps);
+      if ('committed' in tried) return tried.committed;
+      place = tried.next;
     }
   } catch (error) {
-    throw commitUnknown(vault, draft, snapshotKey(head + 1), error);
+    throw commitUnknown(vault, draft, snapshotKey(start.head + 1), error);
   }
+}
+
+/** A place of the chain, and the link that a manifest there must hold. */
+interface Place {
+  readonly sequence: number;
+  readonly parent: ParentLink;
+}
+
+const placeBehind = (sequence: number, parent: ParentLink): Place => ({ sequence: sequence + 1, parent });
+
+/** Puts the manifest at a place, or finds that another snapshot has it: then the next one is to be tried. */
+async function tryPlace(
+  vault: Vault,
+  draft: ManifestDraft,
+  place: Place,
+  deps: CommitDeps,
+): Promise<{ readonly committed: Committed } | { readonly next: Place }> {
+  const { sequence } = place;
+  const key = snapshotKey(sequence);
+  const behind = (sha256: string) => ({ next: placeBehind(sequence, { sequence, sha256 }) });
+  const retired = await readTombstone(vault.store, sequence);
+  if (retired?.nonce === draft.nonce) {
+    // Another process finished this commit for us, and the snapshot was retired since.
+    const { manifest } = placeManifest(draft, { sequence, parent: retired.parent });
+    return { committed: { manifest, key, sha256: retired.sha256 } };
+  }
+  if (retired !== undefined) return behind(retired.sha256);
+  const placed = placeManifest(draft, place);
+  const result = await putConfirmed(vault.store, key, placed.bytes, {
+    ...deps,
+    isMine: (stored) => parseManifest(stored, key).nonce === draft.nonce,
+  });
+  if (result.state === 'refused' || result.state === 'unknown') throw result.error;
+  const sha256 = sha256Hex(result.bytes);
+  if (result.state === 'other') return behind(sha256);
+  if (await wasRetiredBefore(vault, sequence, sha256)) {
+    // Its tombstone is seen when the place is tried again.
+    await vault.store.remove(key);
+    return { next: place };
+  }
+  const committed = { manifest: placed.manifest, key, sha256 };
+  await leaveHints(vault, committed, deps);
+  return { committed };
 }
 
 /**

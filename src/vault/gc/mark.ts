@@ -39,78 +39,129 @@ export interface Marks {
 }
 
 /**
- * Marks what must stay. Reads in this order: tombstones and manifests' names, then runs with their outcomes and references, then the
- * manifests. Every tombstone this process wrote is there before: a run that refers to a retired snapshot either shows its reference here, or
- * sees the tombstone. A run that begins later is not known here, and nothing of an unknown run is swept.
+ * Marks what must stay, in four steps whose order matters: the names of manifests and tombstones; runs with their outcomes and references;
+ * the manifests; the tombstones. Every tombstone this process wrote is there before the runs are read: a run that refers to a retired
+ * snapshot either shows its reference here, or sees the tombstone. A run that begins later is not known here, and nothing of an unknown run
+ * is swept.
  *
  * @param retiring sequences to treat as if they had a tombstone (a dry run).
  * @throws TablevaultError when any manifest, tombstone, outcome or reference cannot be read: what it protects is unknown.
  */
 export async function readMarks(vault: Vault, retiring: ReadonlySet<number>, call: CallOptions = {}): Promise<Marks> {
-  const { store } = vault;
-  const fewAtOnce = pLimit(READERS);
+  const names = await listNames(vault, retiring, call);
+  const runs = await readRuns(vault, call);
+  const manifests = await readManifests(vault, names, runs.referenced, call);
+  const tombstones = await readTombstones(vault, names, call);
+
+  const states = new Map(runs.states);
+  const needed = new Set(manifests.needed);
+  const retiredNonces = new Set([...manifests.retiredNonces, ...[...tombstones.values()].map(({ nonce }) => nonce)]);
+  for (const { run, nonce, parts } of runs.decided) {
+    if (manifests.publishedNonces.has(nonce)) states.set(run, 'published');
+    else if (retiredNonces.has(nonce)) states.set(run, 'retired');
+    else {
+      states.set(run, 'decided');
+      for (const part of parts) needed.add(part);
+    }
+  }
+  return { needed, retired: manifests.retired, runs: states, tombstones, live: manifests.publishedNonces.size };
+}
+
+/** Places of the chain: where a manifest is stored, and which are retired, with the time of their tombstone (null: only planned). */
+interface Names {
+  readonly stored: readonly number[];
+  readonly retiredAt: ReadonlyMap<number, number | null>;
+}
+
+/** Manifests first: one that is retired meanwhile is then seen as retired. */
+async function listNames(vault: Vault, retiring: ReadonlySet<number>, call: CallOptions): Promise<Names> {
   const stored: number[] = [];
-  for await (const { key } of store.list(SNAPSHOTS, call)) {
+  for await (const { key } of vault.store.list(SNAPSHOTS, call)) {
     const sequence = sequenceOf(key, SNAPSHOTS);
     if (sequence !== undefined) stored.push(sequence);
   }
   const retiredAt = new Map<number, number | null>([...retiring].map((sequence) => [sequence, null]));
-  for await (const { key, modifiedMs } of store.list(TOMBSTONES, call)) {
+  for await (const { key, modifiedMs } of vault.store.list(TOMBSTONES, call)) {
     const sequence = sequenceOf(key, TOMBSTONES);
     if (sequence !== undefined) retiredAt.set(sequence, modifiedMs);
   }
   await addOverlooked(vault, stored, retiredAt, call);
-  const runs = new Map<string, RunState>();
-  const needed = new Set<string>();
-  const referenced = new Set<number>();
-  const decided: { readonly run: string; readonly nonce: string; readonly parts: readonly string[] }[] = [];
-  for (const run of await listRuns(vault, call)) {
-    const { outcome, references, settled } = await readRun(vault, run, call);
-    if (outcome === undefined) {
-      runs.set(run, settled ? 'retired' : 'undecided');
-      for (const { snapshot } of references) referenced.add(snapshot.sequence);
-    } else if (outcome.outcome === 'abandoned') runs.set(run, 'abandoned');
-    else decided.push({ run, nonce: outcome.nonce, parts: partsOf(outcome.manifest) });
-  }
+  return { stored, retiredAt };
+}
 
-  const stateOf = new Map<string, RunState>();
-  const tombstones = new Map<string, Tombstone>();
-  let live = 0;
-  const retired = await Promise.all(
-    stored.map((sequence) =>
-      fewAtOnce(async (): Promise<RetiredManifest | undefined> => {
-        const manifest = await manifestOf(vault, sequence, retiredAt.has(sequence), call);
-        if (manifest === undefined) return undefined;
-        const parts = partsOf(manifest.manifest);
-        const retiredMs = retiredAt.get(sequence);
-        if (retiredMs === undefined) {
-          live += 1;
-          stateOf.set(manifest.manifest.nonce, 'published');
-          for (const part of parts) needed.add(part);
-          return undefined;
-        }
-        const { run, nonce } = manifest.manifest;
-        stateOf.set(nonce, 'retired');
-        return { sequence, run, bytes: manifest.bytes, parts, retiredMs, referenced: referenced.has(sequence) };
-      }),
-    ),
-  );
-  await Promise.all(
-    [...retiredAt].map(([sequence, retiredMs]) =>
-      fewAtOnce(async () => {
-        const tombstone = retiredMs === null ? undefined : await readTombstone(store, sequence, call);
-        if (tombstone === undefined) return;
-        stateOf.set(tombstone.nonce, 'retired');
-        tombstones.set(tombstone.run, tombstone);
-      }),
-    ),
-  );
-  for (const { run, nonce, parts } of decided) {
-    const state = stateOf.get(nonce) ?? 'decided';
-    runs.set(run, state);
-    if (state === 'decided') for (const part of parts) needed.add(part);
+interface Runs {
+  /** Of all runs but those whose commit was decided: what became of these, only the chain tells. */
+  readonly states: ReadonlyMap<string, RunState>;
+  readonly decided: readonly { readonly run: string; readonly nonce: string; readonly parts: readonly string[] }[];
+  /** Sequences that undecided runs refer to. */
+  readonly referenced: ReadonlySet<number>;
+}
+
+async function readRuns(vault: Vault, call: CallOptions): Promise<Runs> {
+  const states = new Map<string, RunState>();
+  const decided: { readonly run: string; readonly nonce: string; readonly parts: readonly string[] }[] = [];
+  const referenced = new Set<number>();
+  for (const run of await listRuns(vault, call)) {
+    const { outcome, references, isOver } = await readRun(vault, run, call);
+    if (outcome?.outcome === 'abandoned') states.set(run, 'abandoned');
+    else if (outcome !== undefined) decided.push({ run, nonce: outcome.nonce, parts: partsOf(outcome.manifest) });
+    else {
+      states.set(run, isOver ? 'retired' : 'undecided');
+      for (const { snapshot } of references) referenced.add(snapshot.sequence);
+    }
   }
-  return { needed, retired: retired.filter((each) => each !== undefined), runs, tombstones, live };
+  return { states, decided, referenced };
+}
+
+interface Manifests {
+  /** Parts of live snapshots. */
+  readonly needed: ReadonlySet<string>;
+  readonly publishedNonces: ReadonlySet<string>;
+  readonly retiredNonces: ReadonlySet<string>;
+  readonly retired: readonly RetiredManifest[];
+}
+
+async function readManifests(
+  vault: Vault,
+  { stored, retiredAt }: Names,
+  referenced: ReadonlySet<number>,
+  call: CallOptions,
+): Promise<Manifests> {
+  const fewAtOnce = pLimit(READERS);
+  const needed = new Set<string>();
+  const publishedNonces = new Set<string>();
+  const retiredNonces = new Set<string>();
+  const retired: RetiredManifest[] = [];
+  const readOne = async (sequence: number) => {
+    const found = await manifestOf(vault, sequence, retiredAt.has(sequence), call);
+    if (found === undefined) return;
+    const { run, nonce } = found.manifest;
+    const parts = partsOf(found.manifest);
+    const retiredMs = retiredAt.get(sequence);
+    if (retiredMs === undefined) {
+      publishedNonces.add(nonce);
+      for (const part of parts) needed.add(part);
+    } else {
+      retiredNonces.add(nonce);
+      retired.push({ sequence, run, bytes: found.bytes, parts, retiredMs, referenced: referenced.has(sequence) });
+    }
+  };
+  await Promise.all(stored.map((sequence) => fewAtOnce(() => readOne(sequence))));
+  return { needed, publishedNonces, retiredNonces, retired: retired.sort((a, b) => a.sequence - b.sequence) };
+}
+
+/** By the run whose snapshot was retired. */
+async function readTombstones(
+  vault: Vault,
+  { retiredAt }: Names,
+  call: CallOptions,
+): Promise<ReadonlyMap<string, Tombstone>> {
+  const fewAtOnce = pLimit(READERS);
+  const written = [...retiredAt].flatMap(([sequence, retiredMs]) => (retiredMs === null ? [] : [sequence]));
+  const read = await Promise.all(
+    written.map((sequence) => fewAtOnce(() => readTombstone(vault.store, sequence, call))),
+  );
+  return new Map(read.flatMap((tombstone) => (tombstone === undefined ? [] : [[tombstone.run, tombstone]])));
 }
 
 /**
@@ -141,13 +192,13 @@ async function addOverlooked(
 async function readRun(vault: Vault, run: string, call: CallOptions) {
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await readOutcome(vault, run, call);
-    if (outcome !== undefined) return { outcome, references: [], settled: true };
+    if (outcome !== undefined) return { outcome, references: [], isOver: true };
     try {
       const references = await readReferences(vault, run, call);
-      if ((await vault.store.head(doneKey(run), call)) === undefined) return { outcome, references, settled: false };
+      if ((await vault.store.head(doneKey(run), call)) === undefined) return { outcome, references, isOver: false };
       // The outcome of a swept snapshot has gone and `done.json` stands for it, unless the run came to both of them just now.
       const again = await readOutcome(vault, run, call);
-      return { outcome: again, references, settled: true };
+      return { outcome: again, references, isOver: true };
     } catch (error) {
       if (!hasCode(error, 'OBJECT_MISSING') || attempt === 3) throw error;
     }

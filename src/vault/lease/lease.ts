@@ -1,37 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import * as z from 'zod';
 import type { Clock } from '../../core/clock.ts';
-import { asTablevaultError, hasCode, TablevaultError } from '../../core/errors.ts';
-import { canonicalBytes } from '../../core/json.ts';
-import { putIfAbsent } from '../../storage/conditional.ts';
+import { asTablevaultError, TablevaultError } from '../../core/errors.ts';
 import type { CallOptions, Store } from '../../storage/store.ts';
-import { parseObject } from '../chain/parse.ts';
-import { lockFolder, lockKey, sequenceOf } from '../layout.ts';
+import { type Generation, generationsOf, LEASE_TTL_MS, type LeaseRecord } from './generations.ts';
 import type { Holder } from './holder.ts';
-import { hasEnded, holderSchema, thisProcess } from './holder.ts';
+import { hasEnded, thisProcess } from './holder.ts';
 
 /**
- * A renewed lease on stores that can only create objects: generations `locks/<name>/<n>.json`. Whoever creates the next
- * generation holds the lease, be it the holder who renews or another who takes over one that ran out; so there is one winner.
- * Age is told by the store's own clock, never by those of the hosts. A released lease leaves a generation that says so, so that
- * numbers only grow. Older generations are removed, except the last few, which a slow listing may need.
+ * A renewed lease on stores that can only create objects. Whoever creates the next generation holds the lease, be it the holder who renews
+ * or another who takes over one that ran out; so there is one winner. Age is told by the store's own clock, never by those of the hosts. A
+ * released lease leaves a generation that says so.
  */
-export const LEASE_TTL_MS = 60_000;
-const KEPT_GENERATIONS = 3;
+
 /** Difference between a store's clock and the times of its objects that is no fault. */
 const CLOCK_TOLERANCE_MS = 5_000;
-
-export const leaseSchema = z.object({
-  formatVersion: z.literal(1),
-  name: z.string(),
-  /** Random, one a holder. */
-  token: z.string().min(16),
-  holder: holderSchema,
-  /** The lease runs out this long after the generation was stored. */
-  ttlMs: z.int().positive(),
-  released: z.boolean(),
-});
-type LeaseRecord = z.infer<typeof leaseSchema>;
 
 export interface Lease {
   /** Aborts with the reason (`LOCKED`, or the store's error) as soon as the lease is or may be another's: stop the run. */
@@ -67,6 +49,7 @@ export async function acquireLease(store: Store, name: string, options: LeaseOpt
     ttlMs,
     released: false,
   };
+  const generations = generationsOf(store, name);
   let takenAt = monotonicMs();
   let generation = await takeNext();
   const lost = new AbortController();
@@ -75,47 +58,41 @@ export async function acquireLease(store: Store, name: string, options: LeaseOpt
   const renewing = renewUntilEnd();
 
   async function takeNext(): Promise<number> {
-    const newest = await newestGeneration(store, name, call);
+    const newest = await generations.newest(call);
     if (newest !== undefined && !(await isOver(newest))) throw locked(store, newest.record);
     takenAt = monotonicMs();
-    const next = (newest?.generation ?? 0) + 1;
-    const owner = await createGeneration(next, mine, call);
-    if (owner.token !== mine.token) throw locked(store, owner);
-    // A slow taker may have created a number that had been used and removed: then a greater one exists.
-    const now = await newestGeneration(store, name, call);
-    if (now !== undefined && now.generation > next) {
-      await store.remove(lockKey(name, next), call).catch(() => undefined);
-      throw locked(store, now.record);
+    const next = (newest?.number ?? 0) + 1;
+    const overtaker = await createAndLookBack(next, call, call);
+    if (overtaker !== undefined) {
+      if (overtaker.number > next) await generations.remove(next, call).catch(() => undefined);
+      throw locked(store, overtaker.record);
     }
-    await removeOlder(next);
+    await generations.removeOlder(next);
     return next;
   }
 
-  async function isOver({ generation: seen, modifiedMs, record }: Newest): Promise<boolean> {
+  async function isOver({ number, modifiedMs, record }: Generation): Promise<boolean> {
     if (record.released || isGone(record.holder)) return true;
     const ageMs = (await store.serverNowMs(call)) - modifiedMs;
     if (ageMs >= -CLOCK_TOLERANCE_MS) return ageMs > record.ttlMs;
     // From the future: the store's clock was set back. Then age says nothing, but a living holder renews.
     await clock.sleep(record.ttlMs, options.signal);
-    return (await newestGeneration(store, name, call))?.generation === seen;
+    return (await generations.newest(call))?.number === number;
   }
 
-  /** Creates a generation and returns whose it is in the end, ours or another's. */
-  async function createGeneration(number: number, record: LeaseRecord, how: CallOptions): Promise<LeaseRecord> {
-    const key = lockKey(name, number);
-    return (await putIfAbsent(store, key, canonicalBytes(record), how)) ? record : readRecord(store, key, how);
-  }
-
-  /** Best effort: a writer role may lack the right to delete. */
-  async function removeOlder(current: number): Promise<void> {
-    try {
-      for await (const object of store.list(lockFolder(name))) {
-        const number = sequenceOf(object.key, lockFolder(name));
-        if (number !== undefined && number <= current - KEPT_GENERATIONS) await store.remove(object.key);
-      }
-    } catch {
-      return;
-    }
+  /**
+   * Creates our generation of this number; whoever has it or a greater one instead, or undefined. A process that was slow or stopped for
+   * long may create a number that others had used and removed: then a greater one exists.
+   */
+  async function createAndLookBack(
+    number: number,
+    creating: CallOptions,
+    looking: CallOptions,
+  ): Promise<Pick<Generation, 'number' | 'record'> | undefined> {
+    const owner = await generations.create(number, mine, creating);
+    if (owner.token !== mine.token) return { number, record: owner };
+    const newest = await generations.newest(looking);
+    return newest !== undefined && newest.number > number ? newest : undefined;
   }
 
   /** Creates the next generation now; a renewal that is under way is shared. False when it could not. */
@@ -129,19 +106,15 @@ export async function acquireLease(store: Store, name: string, options: LeaseOpt
   async function renewOnce(): Promise<boolean> {
     const begunAt = monotonicMs();
     try {
-      const owner = await createGeneration(generation + 1, mine, { signal: AbortSignal.timeout(ttlMs / 3) });
-      // A holder that was stopped for long may create a number that others had used and removed: then a greater one exists.
-      const newest = owner.token === mine.token ? await newestGeneration(store, name, {}) : undefined;
-      if (owner.token !== mine.token) {
-        lost.abort(locked(store, owner));
-      } else if (newest !== undefined && newest.generation > generation + 1) {
-        lost.abort(locked(store, newest.record));
-      } else {
+      // Not by the run's signal: a run that winds down still holds its lease.
+      const overtaker = await createAndLookBack(generation + 1, { signal: AbortSignal.timeout(ttlMs / 3) }, {});
+      if (overtaker === undefined) {
         generation += 1;
         takenAt = begunAt;
-        await removeOlder(generation);
+        await generations.removeOlder(generation);
         return true;
       }
+      lost.abort(locked(store, overtaker.record));
     } catch (error) {
       if (monotonicMs() - takenAt > ttlMs * 0.8) lost.abort(unrenewed(store, name, error));
     }
@@ -173,8 +146,9 @@ export async function acquireLease(store: Store, name: string, options: LeaseOpt
       await renewing;
       if (lost.signal.aborted) return;
       try {
-        await createGeneration(generation + 1, { ...mine, released: true }, { signal: AbortSignal.timeout(ttlMs / 3) });
-        await removeOlder(generation + 1);
+        const last = { ...mine, released: true };
+        await generations.create(generation + 1, last, { signal: AbortSignal.timeout(ttlMs / 3) });
+        await generations.removeOlder(generation + 1);
       } catch {
         return;
       }
@@ -184,44 +158,9 @@ export async function acquireLease(store: Store, name: string, options: LeaseOpt
 
 /** Whether somebody may hold the lease of a name now: it is neither released nor run out. Takes nothing. */
 export async function isLeased(store: Store, name: string, call: CallOptions = {}): Promise<boolean> {
-  const newest = await newestGeneration(store, name, call);
+  const newest = await generationsOf(store, name).newest(call);
   if (newest === undefined || newest.record.released) return false;
   return (await store.serverNowMs(call)) - newest.modifiedMs <= newest.record.ttlMs;
-}
-
-interface Newest {
-  readonly generation: number;
-  readonly modifiedMs: number;
-  readonly record: LeaseRecord;
-}
-
-/** What a damaged generation is taken for: it runs out as any other. */
-function damaged(name: string): LeaseRecord {
-  const holder = { host: 'unknown', pid: 0, since: new Date(0).toISOString(), place: null, started: null };
-  return { formatVersion: 1, name, token: 'of a damaged generation', holder, ttlMs: LEASE_TTL_MS, released: false };
-}
-
-async function newestGeneration(store: Store, name: string, call: CallOptions): Promise<Newest | undefined> {
-  for (let attempt = 1; ; attempt += 1) {
-    let newest: { key: string; generation: number; modifiedMs: number } | undefined;
-    for await (const object of store.list(lockFolder(name), call)) {
-      const generation = sequenceOf(object.key, lockFolder(name));
-      if (generation !== undefined) newest = { key: object.key, generation, modifiedMs: object.modifiedMs };
-    }
-    if (newest === undefined) return undefined;
-    try {
-      return { ...newest, record: await readRecord(store, newest.key, call) };
-    } catch (error) {
-      if (hasCode(error, 'VAULT_CORRUPT')) return { ...newest, record: damaged(name) };
-      // Renewed and removed since it was listed: look again.
-      const removed = hasCode(error, 'OBJECT_MISSING');
-      if (!removed || attempt === 5) throw error;
-    }
-  }
-}
-
-async function readRecord(store: Store, key: string, call: CallOptions): Promise<LeaseRecord> {
-  return parseObject(leaseSchema, await store.get(key, call), key);
 }
 
 function locked(store: Store, { name, holder }: LeaseRecord): TablevaultError {
