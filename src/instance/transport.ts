@@ -68,6 +68,24 @@ export interface Transport {
   close(): Promise<void>;
 }
 
+/** One try of a request. */
+interface Ask {
+  readonly place: RequestPlace;
+  readonly origin: string;
+  readonly request: TransportRequest;
+  /** Ends with the request, the transport, or the process. */
+  readonly lifetime: LinkedSignal;
+  readonly history: RequestHistory;
+  /** Tries before this one. */
+  readonly tried: number;
+}
+
+/** A try without data: what to do next, and the credential that it carried. */
+interface Failed {
+  readonly step: Step;
+  readonly sent: Readonly<Record<string, string>>;
+}
+
 const MAX_BYTES = 64 * 1024 * 1024;
 const BODY_TRIES = 4;
 
@@ -99,41 +117,47 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
     const place: RequestPlace = { url, purpose: request.purpose, table: request.table };
     const origin = checkOrigin(place, origins);
     const lifetime = linkSignals([deps.signal, closing.signal, request.signal]);
-    let handedOver = false;
     try {
       let history = NO_HISTORY;
       for (let tried = 0; ; tried += 1) {
-        if (clock.now() >= deadlineAt) throw deadlinePassed(place);
-        const slot = await governor.acquire({ signal: lifetime.signal, first: tried > 0 });
-        let sent: Readonly<Record<string, string>> = {};
-        let step: Step;
-        try {
-          sent = await credentialHeaders(request, place);
-          lifetime.signal.throwIfAborted();
-          if (tried > 0) counts.retries += 1;
-          const outcome = await once(place, request, sent, lifetime.signal);
-          if (outcome.kind === 'data') {
-            contacted.add(origin);
-            slot.answered(`${request.purpose} ${request.table ?? ''}`, outcome.firstByteMs);
-            handedOver = true;
-            return replyOf(url, outcome, () => {
-              lifetime.unlink();
-              slot.release();
-            });
-          }
-          contacted.add(origin);
-          step = stepAfter(outcome.verdict, history, origin);
-          pauseAll(step, slot);
-        } catch (thrown) {
-          if (!isRetryable(thrown)) throw thrown;
-          step = stepAfter({ kind: 'again', afterMs: null, tries: null, error: thrown }, history, origin);
-        } finally {
-          if (!handedOver) slot.release();
-        }
-        history = await take(step, sent, lifetime.signal);
+        const result = await tryOnce({ place, origin, request, lifetime, history, tried });
+        if ('reply' in result) return result.reply;
+        history = await follow(result.step, result.sent, lifetime.signal);
       }
-    } finally {
-      if (!handedOver) lifetime.unlink();
+    } catch (thrown) {
+      lifetime.unlink();
+      throw thrown;
+    }
+  }
+
+  /** One try, which holds a slot: until the reply's body has ended, or until it is known what to do next. */
+  async function tryOnce(ask: Ask): Promise<{ readonly reply: Reply } | Failed> {
+    const { place, origin, request, lifetime, history, tried } = ask;
+    if (clock.now() >= deadlineAt) throw deadlinePassed(place);
+    const slot = await governor.acquire({ signal: lifetime.signal, first: tried > 0 });
+    let sent: Readonly<Record<string, string>> = {};
+    try {
+      sent = await credentialHeaders(request, place);
+      lifetime.signal.throwIfAborted();
+      if (tried > 0) counts.retries += 1;
+      const outcome = await once(place, request, sent, lifetime.signal);
+      contacted.add(origin);
+      if (outcome.kind === 'data') {
+        slot.answered(`${request.purpose} ${request.table ?? ''}`, outcome.firstByteMs);
+        const reply = replyOf(place.url, outcome, () => {
+          lifetime.unlink();
+          slot.release();
+        });
+        return { reply };
+      }
+      const step = stepAfter(outcome.verdict, history, origin);
+      pauseAll(step, slot);
+      slot.release();
+      return { step, sent };
+    } catch (thrown) {
+      slot.release();
+      if (!isRetryable(thrown)) throw thrown;
+      return { step: stepAfter({ kind: 'again', afterMs: null, tries: null, error: thrown }, history, origin), sent };
     }
   }
 
@@ -204,7 +228,7 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
   }
 
   /** Does what the step says; returns when the request may be tried again. */
-  async function take(
+  async function follow(
     step: Step,
     sent: Readonly<Record<string, string>>,
     signal: AbortSignal,
@@ -283,8 +307,13 @@ function deadlinePassed(place: RequestPlace): TablevaultError {
   });
 }
 
+interface LinkedSignal {
+  readonly signal: AbortSignal;
+  unlink(): void;
+}
+
 /** One signal that aborts with the first of several. By hand: `AbortSignal.any` keeps every request on the list of a signal that lives as long as the process. */
-function linkSignals(signals: readonly (AbortSignal | undefined)[]): { readonly signal: AbortSignal; unlink(): void } {
+function linkSignals(signals: readonly (AbortSignal | undefined)[]): LinkedSignal {
   const controller = new AbortController();
   const undo: (() => void)[] = [];
   for (const signal of signals) {
