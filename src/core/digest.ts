@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 
 /** Lower-case hexadecimal SHA-256. */
 export function sha256Hex(bytes: Uint8Array | string): string {
@@ -18,4 +19,9 @@ export async function digestStream(
     if (onChunk !== undefined) await onChunk(chunk);
   }
   return { bytes, sha256: hash.digest('hex') };
+}
+
+/** Size and SHA-256 of a local file. @throws Node's own error */
+export function digestFile(path: string): Promise<{ bytes: number; sha256: string }> {
+  return digestStream(createReadStream(path, { highWaterMark: 1024 * 1024 }));
 }

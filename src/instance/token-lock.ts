@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { TablevaultError } from '../core/errors.ts';
+import { processStart, processState } from '../core/process-state.ts';
 
 const holderSchema = z.object({
   pid: z.number().int().positive(),
@@ -56,7 +57,7 @@ export function lockToken({ fingerprint, now, folder = tmpdir() }: TokenLockOpti
 }
 
 function take(path: string, now: number): void {
-  const mine: Holder = { pid: process.pid, started: startOf(process.pid), since: new Date(now).toISOString() };
+  const mine: Holder = { pid: process.pid, started: processStart(process.pid), since: new Date(now).toISOString() };
   for (let tried = 0; tried < 5; tried += 1) {
     if (putIfAbsent(path, `${JSON.stringify(mine)}\n`)) return;
     const holder = readHolder(path);
@@ -122,24 +123,7 @@ function readHolder(path: string): Holder | 'gone' | 'unreadable' {
 }
 
 function isAlive({ pid, started }: Holder): boolean {
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-  } catch (thrown) {
-    return codeOf(thrown) === 'EPERM';
-  }
-  const now = startOf(pid);
-  return started === null || now === null || now === started;
-}
-
-/** Field 22 of /proc/<pid>/stat on Linux; null elsewhere. */
-function startOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
-  } catch {
-    return null;
-  }
+  return pid !== process.pid && processState(pid, started) !== 'ended';
 }
 
 function removeIfThere(path: string): void {

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { rename, stat } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { type DuckDBConnection, quotedIdentifier, quotedString } from '@duckdb/node-api';
+import { digestFile } from '../core/digest.ts';
 import { ROW_VERSION } from '../core/schema.ts';
 import { openDuckDb } from '../duckdb/open.ts';
 import { parquetRows } from '../duckdb/sql.ts';
@@ -83,13 +82,10 @@ async function withoutEarlier(
      TO ${quotedString(again)} (${copyOptions(spec)})`,
   );
   await rename(again, part.path);
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(part.path)) hash.update(chunk as Uint8Array);
   return {
     ...part,
     rows: part.rows - dropped,
-    bytes: (await stat(part.path)).size,
-    sha256: hash.digest('hex'),
+    ...(await digestFile(part.path)),
     columns: columnStats(result.getRowObjectsJson()[0]?.['column_statistics']),
   };
 }

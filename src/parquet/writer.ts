@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { DuckDBTableFunction, quotedIdentifier, quotedString } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
+import { digestFile } from '../core/digest.ts';
 import { shortageError } from '../duckdb/faults.ts';
 import { openDuckDb } from '../duckdb/open.ts';
 import { bufferType, fileExpression } from './columns.ts';
@@ -109,16 +108,14 @@ async function describe(
   spec: TaskSpec,
   columns: Record<string, ColumnStats>,
 ): Promise<LocalPart> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Uint8Array);
-  const { size } = await stat(path);
+  const { bytes, sha256 } = await digestFile(path);
   const keys = source.partKeys.seen();
   const guidKey = spec.key.length === 1 && keys.rows > 0;
   return {
     path,
     rows,
-    bytes: size,
-    sha256: hash.digest('hex'),
+    bytes,
+    sha256,
     firstKey: guidKey ? keys.min : null,
     lastKey: guidKey ? keys.max : null,
     ascending: keys.ascendingSql,

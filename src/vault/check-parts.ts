@@ -1,9 +1,8 @@
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { digestStream } from '../core/digest.ts';
 import { asTablevaultError } from '../core/errors.ts';
 import type { CallOptions } from '../storage/store.ts';
 import type { PartEntry, TableEntry } from './chain/manifest.ts';
+import { readPart } from './copy-part.ts';
 import type { Findings } from './findings.ts';
 import type { Vault } from './vault.ts';
 
@@ -52,9 +51,9 @@ async function verifyPart(vault: Vault, part: PartEntry, findings: Findings, opt
   const copy =
     local === undefined && options.copyTo !== undefined ? join(options.copyTo, `${part.sha256}.parquet`) : undefined;
   try {
-    const found = await digestTo(store.stream(part.key, options), copy);
-    findings.checked.bytes += found.bytes;
-    if (found.bytes !== part.bytes || found.sha256 !== part.sha256) {
+    const { same, bytes } = await readPart(store, part, { to: copy, signal: options.signal });
+    findings.checked.bytes += bytes;
+    if (!same) {
       findings.add('PART_HASH', part.key, 'its SHA-256 is not the one of the manifest');
       return undefined;
     }
@@ -67,16 +66,4 @@ async function verifyPart(vault: Vault, part: PartEntry, findings: Findings, opt
     return undefined;
   }
   return { path: local ?? copy ?? '', temporary: local === undefined };
-}
-
-async function digestTo(chunks: AsyncIterable<Uint8Array>, path: string | undefined) {
-  if (path === undefined) return digestStream(chunks);
-  const file = await open(path, 'w', 0o600);
-  try {
-    return await digestStream(chunks, async (chunk) => {
-      await file.writeFile(chunk);
-    });
-  } finally {
-    await file.close();
-  }
 }

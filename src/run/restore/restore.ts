@@ -1,14 +1,13 @@
-import { chmod, mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { digestStream } from '../../core/digest.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { count, plural } from '../../core/words.ts';
-import { corrupt, fileFault } from '../../storage/faults.ts';
 import type { CallOptions } from '../../storage/store.ts';
-import type { Manifest, PartEntry, TableEntry } from '../../vault/chain/manifest.ts';
+import type { Manifest, TableEntry } from '../../vault/chain/manifest.ts';
 import { verifyChain } from '../../vault/check-chain.ts';
+import { copyPart } from '../../vault/copy-part.ts';
 import { collectFindings } from '../../vault/findings.ts';
 import { outcomeKey, snapshotKey } from '../../vault/layout.ts';
 import type { Vault } from '../../vault/vault.ts';
@@ -128,32 +127,10 @@ async function verifiedParts(
   for (const [n, part] of table.parts.entries()) {
     signal?.throwIfAborted();
     const path = join(folder, `${n}-${part.sha256.slice(0, 16)}.parquet`);
-    await copyVerified(vault, part, path, signal);
+    await copyPart(vault.store, part, path, { signal });
     files.push(path);
   }
   return files;
-}
-
-async function copyVerified(
-  vault: Vault,
-  part: PartEntry,
-  path: string,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  try {
-    const file = await open(path, 'wx', 0o600);
-    try {
-      const found = await digestStream(vault.store.stream(part.key, { signal }), (chunk) => file.writeFile(chunk));
-      if (found.bytes !== part.bytes || found.sha256 !== part.sha256) {
-        throw corrupt({ store: vault.store.uri, object: part.key }, 'its SHA-256 is not the one of the manifest');
-      }
-    } finally {
-      await file.close();
-    }
-    await chmod(path, 0o600);
-  } catch (error) {
-    throw fileFault(error, 'copying a part', { store: 'the temporary folder', object: path });
-  }
 }
 
 function miscounted(table: TableEntry, rows: number, shown: string): TablevaultError {

@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import * as z from 'zod';
+import { processStart, processState } from '../../core/process-state.ts';
 
 /** Who holds a lease, for people and for telling whether it still lives. */
 export const holderSchema = z.object({
@@ -20,7 +21,7 @@ export function thisProcess(nowMs: number): Holder {
     pid: process.pid,
     since: new Date(nowMs).toISOString(),
     place: placeOf(),
-    started: startOf(process.pid),
+    started: processStart(process.pid),
   };
 }
 
@@ -31,22 +32,13 @@ export function thisProcess(nowMs: number): Holder {
 export function hasEnded(holder: Holder): boolean {
   const place = placeOf();
   if (place === null || holder.place !== place || holder.started === null) return false;
-  return startOf(holder.pid) !== holder.started;
+  return processState(holder.pid, holder.started) === 'ended';
 }
 
 function placeOf(): string | null {
   const boot = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
   const namespace = attempt(() => readlinkSync('/proc/self/ns/pid'));
   return boot === null || namespace === null ? null : `${boot} ${namespace}`;
-}
-
-/** Field 22 of `/proc/<pid>/stat`, counted after the command's closing parenthesis (proc(5)). Null when there is no such process. */
-function startOf(pid: number): string | null {
-  const stat = attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  if (stat === null) return null;
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  // A zombie has ended; its parent only did not look yet.
-  return fields[0] === 'Z' || fields[0] === 'X' ? null : (fields[19] ?? null);
 }
 
 function attempt<T>(read: () => T): T | null {
