@@ -1,8 +1,9 @@
 import type { Clock } from './clock.ts';
-import { isRetryable } from './errors.ts';
+import { isRetryable, type TablevaultError } from './errors.ts';
 
-/** How often a step is tried, and the pauses between: full jitter below a bound that doubles. */
+/** How often a step is tried, and the pauses between, which double from the first to the last. */
 export interface RetryPolicy {
+  /** Tries in all. */
   readonly attempts: number;
   readonly firstPauseMs: number;
   readonly lastPauseMs: number;
@@ -11,27 +12,42 @@ export interface RetryPolicy {
 export const DEFAULT_RETRIES: RetryPolicy = { attempts: 6, firstPauseMs: 200, lastPauseMs: 10_000 };
 
 export interface RetryDeps {
-  readonly clock: Clock;
-  /** From 0 to below 1. */
-  readonly random: () => number;
+  readonly clock: Pick<Clock, 'sleep'>;
+  /** From 0 to below 1: the share of each pause that is taken, so that many who failed together do not come back together. Default: all of it. */
+  readonly random?: () => number;
   readonly signal?: AbortSignal | undefined;
+  /** Told of each failure that is followed by another try, which is number `next`. */
+  readonly onRetry?: (error: TablevaultError, next: number) => void;
 }
 
-/** Runs a step until it succeeds, fails for good (an error that is not `retryable`), or was tried often enough. */
-export async function withRetries<T>(policy: RetryPolicy, deps: RetryDeps, step: () => Promise<T>): Promise<T> {
+/**
+ * Runs a step until it succeeds, fails for good (an error that is not `retryable`), or was tried often enough.
+ * @param step gets the number of the try, from 1
+ * @throws the signal's reason when it aborts, whatever the step threw
+ */
+export async function withRetries<T>(
+  policy: RetryPolicy,
+  { clock, random, signal, onRetry }: RetryDeps,
+  step: (attempt: number) => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
-    deps.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     try {
-      return await step();
+      return await step(attempt);
     } catch (error) {
-      const again = isRetryable(error) && attempt < policy.attempts;
-      if (!again) throw error;
-      await deps.clock.sleep(pauseMs(policy, attempt, deps.random), deps.signal);
+      signal?.throwIfAborted();
+      if (!isRetryable(error) || attempt >= policy.attempts) throw error;
+      onRetry?.(error, attempt + 1);
+      await clock.sleep(pauseMs(policy, attempt, random?.()), signal);
     }
   }
 }
 
-/** Pause after the n-th try, n from 1, milliseconds. */
-export function pauseMs(policy: RetryPolicy, attempt: number, random: () => number): number {
-  return Math.min(policy.lastPauseMs, policy.firstPauseMs * 2 ** (attempt - 1)) * random();
+/** Pause after the n-th try, n from 1, milliseconds: doubled each time up to the last, and of that a share from 0 to 1. */
+export function pauseMs(
+  { firstPauseMs, lastPauseMs }: Omit<RetryPolicy, 'attempts'>,
+  attempt: number,
+  share = 1,
+): number {
+  return Math.min(lastPauseMs, firstPauseMs * 2 ** Math.min(attempt - 1, 40)) * share;
 }

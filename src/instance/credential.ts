@@ -8,7 +8,7 @@ import { asTablevaultError, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { Auth } from '../core/pipeline.ts';
 import type { Secret } from '../core/secret.ts';
-import { secretForms } from '../core/secret-forms.ts';
+import { createSecretMask } from '../core/secret-mask.ts';
 import type { TokenGrant } from './token-checks.ts';
 
 export interface Credential {
@@ -47,16 +47,15 @@ export function createServiceCredential(auth: ServiceAuth, { clock, emit, reques
     | { readonly grant: TokenGrant; readonly headers: Readonly<Record<string, string>>; renewAt: number }
     | undefined;
   let renewal: Promise<void> | undefined;
-  const secrets = new Set<string>([auth.clientSecret.reveal()]);
+  const clientSecret = auth.clientSecret.reveal();
+  let secrets = createSecretMask(clientSecret);
   const warned = new Set<string>();
 
   async function ask(): Promise<void> {
     const grant = await requestToken();
     // The token before this one may still be echoed by an answer that is under way; older ones are dead.
-    secrets.clear();
-    secrets.add(auth.clientSecret.reveal());
-    if (current !== undefined) secrets.add(current.grant.token.reveal());
-    secrets.add(grant.token.reveal());
+    const before = current === undefined ? [] : [current.grant.token.reveal()];
+    secrets = createSecretMask(clientSecret, ...before, grant.token.reveal());
     for (const warning of grant.warnings.filter((text) => !warned.has(text))) {
       warned.add(warning);
       emit({ type: 'warning', message: warning });
@@ -84,7 +83,7 @@ export function createServiceCredential(auth: ServiceAuth, { clock, emit, reques
       await renew();
       return true;
     },
-    scrub: scrubber(secrets),
+    scrub: (text) => secrets.mask(text),
     describe() {
       const scope = current === undefined ? '' : `, scope ${current.grant.scopes.join(' ') || 'not told'}`;
       return `service identity ${auth.clientId}${scope}`;
@@ -121,7 +120,7 @@ export function createReferenceCredential({ token, header }: ReferenceAuth): Cre
     kind: 'reference-token',
     headers: () => Promise.resolve(headers),
     renewAfter401: () => Promise.resolve(false),
-    scrub: scrubber(new Set([value])),
+    scrub: createSecretMask(value).mask,
     describe: () => `reference token ${fingerprint(token).slice(0, 8)} (SHA-256), in ${sent}`,
   };
 }
@@ -129,13 +128,4 @@ export function createReferenceCredential({ token, header }: ReferenceAuth): Cre
 /** SHA-256 of a secret, hexadecimal: tells tokens apart without telling what they are. */
 export function fingerprint(secret: Secret): string {
   return createHash('sha256').update(secret.reveal()).digest('hex');
-}
-
-/** Takes credentials out of what a server said, in any form it may say them in: such messages end in manifests. */
-function scrubber(secrets: ReadonlySet<string>): (text: string) => string {
-  return (text) => {
-    const forms = [...secrets].flatMap((secret) => (secret === '' ? [] : secretForms(secret)));
-    const longestFirst = forms.sort((a, b) => b.length - a.length);
-    return longestFirst.reduce((clean, form) => clean.replaceAll(form, '[secret]'), text);
-  };
 }
