@@ -10,6 +10,7 @@
  * Pauses are shared by all requests. A budget of requests per minute applies only once the instance has shown that it has one: the
  * Table API documents none.
  */
+import { pauseMs } from '../core/retry.ts';
 
 export interface GovernorLimits {
   /** Requests in flight at most, `limits.concurrency` of the pipeline. */
@@ -159,7 +160,8 @@ export interface Refusal {
 export function onRefused(state: GovernorState, now: number, refusal: Refusal): GovernorState {
   const { limits } = state;
   const inARow = state.refusedInARow + 1;
-  const own = Math.min(limits.maxPauseMs, limits.pauseMs * 2 ** Math.min(inARow - 1, 20)) * (0.5 + refusal.jitter / 2);
+  const pause = { firstPauseMs: limits.pauseMs, lastPauseMs: limits.maxPauseMs };
+  const own = pauseMs(pause, inARow, 0.5 + refusal.jitter / 2);
   const counted = {
     ...state,
     answered: state.answered + 1,
@@ -200,7 +202,7 @@ function mayIncrease(state: GovernorState, now: number): boolean {
   const { limits, limit } = state;
   if (limit >= limits.ceiling || state.inFlight < limit || state.sinceChange < 2 * limit) return false;
   if (state.refused < 0.5) return true;
-  const rest = Math.min(limits.maxRestMs, limits.restMs * 2 ** Math.min(Math.round(state.refused), 20));
+  const rest = pauseMs({ firstPauseMs: limits.restMs, lastPauseMs: limits.maxRestMs }, Math.round(state.refused) + 1);
   if (now - state.lastRefusedAt >= rest) return true;
   const affordable = state.refused + 1 <= limits.refusalShare * state.answered;
   return affordable && state.ratios.length >= RATIOS && median(state, 'toBest') <= QUIET;

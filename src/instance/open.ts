@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { hasCode, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { Auth, Pipeline } from '../core/pipeline.ts';
+import { type RetryPolicy, withRetries } from '../core/retry.ts';
 import { type Model, parseMetadata } from '../odata/metadata.ts';
 import { crossCheck, parseServiceDocument } from '../odata/service.ts';
 import { type Credential, createReferenceCredential, createServiceCredential, fingerprint } from './credential.ts';
@@ -46,7 +47,8 @@ export interface Instance {
   close(): Promise<void>;
 }
 
-const METADATA_TRIES = 4;
+/** Of a `$metadata` that breaks off, or is no XML. */
+const METADATA_RETRIES: RetryPolicy = { attempts: 4, firstPauseMs: 1_000, lastPauseMs: 10_000 };
 const TOKEN_TIMEOUT_MS = 30_000;
 const TOKEN_TRIES = 5;
 /** Faults of discovery are retried for this long: whoever starts a run waits for it. */
@@ -179,7 +181,7 @@ async function readMetadata(
   { clock, signal, random }: TransportDeps,
 ): Promise<{ readonly model: Model; readonly sha256: string }> {
   const url = new URL('$metadata', tableApi).href;
-  for (let tried = 1; ; tried += 1) {
+  return withRetries(METADATA_RETRIES, { clock, random, signal }, async () => {
     try {
       const reply = await transport.get(url, { purpose: '$metadata', accept: 'application/xml' });
       const hash = createHash('sha256');
@@ -190,13 +192,11 @@ async function readMetadata(
         reply.cancel();
       }
     } catch (thrown) {
-      if (!(thrown instanceof TablevaultError)) throw thrown;
       // A refusal of $metadata concerns the whole instance, not a table.
-      if (thrown.code === 'REQUEST_REFUSED') throw noMetadata(thrown, tableApi, tableApiFrom);
-      if (!thrown.retryable || tried >= METADATA_TRIES) throw thrown;
-      await clock.sleep(500 * 2 ** tried * random(), signal);
+      if (hasCode(thrown, 'REQUEST_REFUSED')) throw noMetadata(thrown, tableApi, tableApiFrom);
+      throw thrown;
     }
-  }
+  });
 }
 
 async function* hashed(

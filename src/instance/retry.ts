@@ -1,11 +1,12 @@
 /** What to do after a request did not succeed: data in, the next step out. Pure. */
 import { TablevaultError } from '../core/errors.ts';
+import { pauseMs } from '../core/retry.ts';
 import type { Verdict } from './refusal.ts';
 
-export interface RetryPolicy {
+export interface Patience {
   /** The first delay is random between 0 and this, ms; the range doubles each time ("full jitter"). */
-  readonly baseMs: number;
-  readonly maxDelayMs: number;
+  readonly firstPauseMs: number;
+  readonly lastPauseMs: number;
   /** Faults (5xx, resets, time-outs) of one request are retried for this long, ms. */
   readonly faultBudgetMs: number;
   /** Tries while the origin has never answered: a wrong address should fail at once, a network that fails at night should not. */
@@ -56,7 +57,7 @@ export type Step =
 export interface StepInput {
   readonly verdict: Verdict;
   readonly history: RequestHistory;
-  readonly policy: RetryPolicy;
+  readonly policy: Patience;
   readonly now: number;
   readonly deadlineAt: number;
   /** Has this origin ever answered? */
@@ -111,8 +112,7 @@ function again(verdict: Extract<Verdict, { kind: 'again' }>, input: StepInput): 
   const { history, policy, now } = input;
   const tries = history.faults + 1;
   const since = history.firstFaultAt ?? now;
-  const range = Math.min(policy.maxDelayMs, policy.baseMs * 2 ** Math.min(history.faults, 20));
-  const ms = verdict.afterMs ?? range * input.random;
+  const ms = verdict.afterMs ?? pauseMs(policy, tries, input.random);
   const most = Math.min(
     verdict.tries ?? Number.POSITIVE_INFINITY,
     input.contacted ? Number.POSITIVE_INFINITY : policy.firstContactTries,

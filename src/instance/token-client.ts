@@ -17,6 +17,7 @@ import { type Dispatcher, request as send } from 'undici';
 import type { Clock } from '../core/clock.ts';
 import { TablevaultError } from '../core/errors.ts';
 import type { Auth } from '../core/pipeline.ts';
+import { pauseMs } from '../core/retry.ts';
 import { openBody, readAll } from './body.ts';
 import { networkError } from './errors.ts';
 import { retryAfter } from './refusal.ts';
@@ -63,10 +64,8 @@ export function createTokenClient(options: TokenClientOptions): () => Promise<To
         const error = explain(thrown, options);
         if (!error.retryable || tried >= options.tries) throw error;
         const wanted = typeof error.at['retryAfterMs'] === 'number' ? error.at['retryAfterMs'] : 0;
-        await clock.sleep(
-          Math.max(Math.min(wanted, MAX_DELAY_MS * 2), Math.min(MAX_DELAY_MS, 500 * 2 ** tried) * random()),
-          signal,
-        );
+        const own = pauseMs({ firstPauseMs: 1_000, lastPauseMs: MAX_DELAY_MS }, tried, random());
+        await clock.sleep(Math.max(Math.min(wanted, MAX_DELAY_MS * 2), own), signal);
       }
     }
   };

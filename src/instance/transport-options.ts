@@ -3,7 +3,7 @@ import type { Emit } from '../core/events.ts';
 import type { Limits } from '../core/pipeline.ts';
 import type { Credential } from './credential.ts';
 import type { GovernorLimits } from './governor-state.ts';
-import type { RetryPolicy } from './retry.ts';
+import type { Patience } from './retry.ts';
 
 export interface TransportOptions {
   /** Origins that may be asked at all; every one may be sent the credential. */
@@ -21,7 +21,7 @@ export interface TransportTuning {
   readonly firstByteTimeoutMs: number;
   /** Without a byte inside a body. */
   readonly idleTimeoutMs: number;
-  readonly retry: RetryPolicy;
+  readonly retry: Patience;
   readonly governor: Partial<GovernorLimits>;
   /** Decompressed bytes per byte on the wire at most. JSON of rows that are much alike reaches about 200. */
   readonly maxRatio: number;
@@ -38,8 +38,8 @@ export const TRANSPORT_DEFAULTS: TransportTuning = {
   firstByteTimeoutMs: 300_000,
   idleTimeoutMs: 120_000,
   retry: {
-    baseMs: 500,
-    maxDelayMs: 30_000,
+    firstPauseMs: 500,
+    lastPauseMs: 30_000,
     faultBudgetMs: 300_000,
     firstContactTries: 3,
     busyBudgetMs: 1_800_000,

@@ -6,6 +6,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { isRetryable, TablevaultError } from '../core/errors.ts';
+import { withRetries } from '../core/retry.ts';
 import { attempt, type Outcome } from './attempt.ts';
 import { readAll } from './body.ts';
 import { createDispatcher } from './dispatcher.ts';
@@ -258,17 +259,18 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
     get,
     async getBytes(url, { maxBytes = MAX_BYTES, ...request }) {
       const place: RequestPlace = { url, purpose: request.purpose, table: request.table };
-      for (let tried = 1; ; tried += 1) {
-        const { status, headers, body, cancel } = await get(url, request);
-        try {
-          return { url, status, headers, bytes: await readAll(body, maxBytes, place) };
-        } catch (thrown) {
-          if (tried >= BODY_TRIES || !isRetryable(thrown)) throw thrown;
-          await clock.sleep(tuning.retry.baseMs * 2 ** tried * random(), deps.signal);
-        } finally {
-          cancel();
-        }
-      }
+      return withRetries(
+        { ...tuning.retry, attempts: BODY_TRIES },
+        { clock, random, signal: deps.signal },
+        async () => {
+          const { status, headers, body, cancel } = await get(url, request);
+          try {
+            return { url, status, headers, bytes: await readAll(body, maxBytes, place) };
+          } finally {
+            cancel();
+          }
+        },
+      );
     },
     stats: () => ({ ...counts, byStatus: { ...byStatus }, maxInFlight: governor.stats().maxInFlight }),
     async close() {

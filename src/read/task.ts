@@ -1,9 +1,10 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
-import { isRetryable, TablevaultError } from '../core/errors.ts';
+import { TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { ParquetSettings } from '../core/pipeline.ts';
+import { type RetryPolicy, withRetries } from '../core/retry.ts';
 import type { Instance } from '../instance/open.ts';
 import { allOf } from '../odata/filters.ts';
 import { compileQuery } from '../odata/query.ts';
@@ -52,29 +53,30 @@ export interface TaskResult {
   readonly unknownProperties: readonly string[];
 }
 
-/** Times a task is done in all before its error stands. */
-const TRIES = 4;
-const FIRST_PAUSE_MS = 500;
+/** How often a read is begun again before its error stands. */
+export const READ_RETRIES: RetryPolicy = { attempts: 4, firstPauseMs: 500, lastPauseMs: 5_000 };
 
 /**
  * Reads one task to its proven end, into local Parquet files. What fails in a way that may pass is done again from the start, into new
  * files: a response that broke off leaves nothing behind.
  */
-export async function readTask(task: ReadTask, context: ReadContext): Promise<TaskResult> {
-  for (let tried = 1; ; tried++) {
-    try {
-      return await readOnce(task, context, tried);
-    } catch (thrown) {
-      context.signal.throwIfAborted();
-      if (!isRetryable(thrown) || tried >= TRIES) throw thrown;
-      context.emit({
-        type: 'warning',
-        table: task.plan.table.name,
-        message: `${thrown.message}; reading it again (${tried + 1} of ${TRIES})`,
-      });
-      await context.clock.sleep(FIRST_PAUSE_MS * 2 ** (tried - 1), context.signal);
-    }
-  }
+export function readTask(task: ReadTask, context: ReadContext): Promise<TaskResult> {
+  const { clock, signal, emit } = context;
+  const table = task.plan.table.name;
+  return withRetries(
+    READ_RETRIES,
+    {
+      clock,
+      signal,
+      onRetry: ({ message }, next) =>
+        emit({
+          type: 'warning',
+          table,
+          message: `${message}; reading it again (${next} of ${READ_RETRIES.attempts})`,
+        }),
+    },
+    (tried) => readOnce(task, context, tried),
+  );
 }
 
 async function readOnce(task: ReadTask, context: ReadContext, tried: number): Promise<TaskResult> {

@@ -1,13 +1,14 @@
 /** The three ways in which `extract` reads: a number of rows, all rows into a stream of batches, all rows into Parquet files. */
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { isRetryable, TablevaultError } from '../../core/errors.ts';
+import { TablevaultError } from '../../core/errors.ts';
+import { withRetries } from '../../core/retry.ts';
 import { resolveNextLink } from '../../odata/links.ts';
 import { compileQuery } from '../../odata/query.ts';
 import type { LocalPart, TaskSink, TaskSpec } from '../../parquet/task.ts';
 import { fallbackPlan } from '../../read/fallback.ts';
 import type { PlannedTable } from '../../read/plan.ts';
-import { type ReadContext, readTask, type TaskResult } from '../../read/task.ts';
+import { READ_RETRIES, type ReadContext, readTask, type TaskResult } from '../../read/task.ts';
 import type { Proof } from '../../scan/end.ts';
 import type { TablePlan } from '../../scan/plan.ts';
 import { ALL_KEYS } from '../../scan/ranges.ts';
@@ -22,9 +23,6 @@ export interface ReadRows {
   readonly ascending: boolean;
   readonly unknownProperties: readonly string[];
 }
-
-const TRIES = 4;
-const FIRST_PAUSE_MS = 500;
 
 /** All rows in one task, into the sinks that the context's pool opens. */
 export async function readWhole(planned: PlannedTable, context: ReadContext): Promise<ReadRows> {
@@ -108,20 +106,27 @@ export async function readLimited(
   context: ReadContext,
   open: () => Promise<LimitedSink>,
 ): Promise<ReadRows & { readonly parts: readonly LocalPart[] }> {
-  for (let tried = 1; ; tried++) {
-    const limited = await open();
-    try {
-      const { rows, requests } = await readFirst(choice, plan, limit, context, limited);
-      const parts = await limited.sink.finish();
-      return { rows: Math.min(rows, limit), requests, proofs: [], ascending: true, unknownProperties: [], parts };
-    } catch (thrown) {
-      limited.sink.abort();
-      context.signal.throwIfAborted();
-      if (!isRetryable(thrown) || tried >= TRIES) throw thrown;
-      context.emit({ type: 'warning', table: choice.table.name, message: `${thrown.message}; reading it again` });
-      await context.clock.sleep(FIRST_PAUSE_MS * 2 ** (tried - 1), context.signal);
-    }
-  }
+  const { clock, signal, emit } = context;
+  const table = choice.table.name;
+  return withRetries(
+    READ_RETRIES,
+    {
+      clock,
+      signal,
+      onRetry: ({ message }) => emit({ type: 'warning', table, message: `${message}; reading it again` }),
+    },
+    async () => {
+      const limited = await open();
+      try {
+        const { rows, requests } = await readFirst(choice, plan, limit, context, limited);
+        const parts = await limited.sink.finish();
+        return { rows: Math.min(rows, limit), requests, proofs: [], ascending: true, unknownProperties: [], parts };
+      } catch (thrown) {
+        limited.sink.abort();
+        throw thrown;
+      }
+    },
+  );
 }
 
 async function readFirst(

@@ -3,6 +3,7 @@ import { sha256Hex } from '../../core/digest.ts';
 import { hasCode, TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { canonicalBytes } from '../../core/json.ts';
+import type { RetryPolicy } from '../../core/retry.ts';
 import { putIfAbsent } from '../../storage/conditional.ts';
 import type { Manifest, ManifestDraft, ParentLink } from '../chain/manifest.ts';
 import { manifestProblems, parseManifest, placeManifest } from '../chain/manifest.ts';
@@ -10,7 +11,6 @@ import { readTombstone } from '../chain/tombstones.ts';
 import { doneKey, LATEST_KEY, outcomeKey, snapshotKey, tombstoneKey } from '../layout.ts';
 import type { Vault } from '../vault.ts';
 import { readChain, readStoredManifest } from '../vault.ts';
-import type { Persistence } from './confirm.ts';
 import { putConfirmed } from './confirm.ts';
 import type { Outcome } from './run.ts';
 import { readOutcome } from './run.ts';
@@ -23,7 +23,7 @@ import { readOutcome } from './run.ts';
 export interface CommitDeps {
   readonly clock: Clock;
   readonly emit?: Emit;
-  readonly persistence?: Persistence;
+  readonly persistence?: RetryPolicy;
   /** Heeded until the outcome is sent; a commit that was begun is finished. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,15 +1,10 @@
 import type { Clock } from '../../core/clock.ts';
 import { asTablevaultError, TablevaultError } from '../../core/errors.ts';
+import { pauseMs, type RetryPolicy } from '../../core/retry.ts';
 import type { Store } from '../../storage/store.ts';
 
-/** How long to go on when answers stay away: tries, and pauses between them, doubling from the first to the last. */
-export interface Persistence {
-  readonly attempts: number;
-  readonly firstPauseMs: number;
-  readonly lastPauseMs: number;
-}
-
-export const COMMIT_PERSISTENCE: Persistence = { attempts: 8, firstPauseMs: 200, lastPauseMs: 8_000 };
+/** How long to go on when answers stay away. */
+export const COMMIT_PERSISTENCE: RetryPolicy = { attempts: 8, firstPauseMs: 200, lastPauseMs: 8_000 };
 
 /** What is known of a create-only object after trying to put it. */
 export type Confirmed =
@@ -24,7 +19,7 @@ export type Confirmed =
 
 export interface ConfirmOptions {
   readonly clock: Clock;
-  readonly persistence?: Persistence;
+  readonly persistence?: RetryPolicy;
   /** Whether stored bytes are our own work (by their nonce). */
   readonly isMine: (bytes: Uint8Array) => boolean;
 }
@@ -52,7 +47,6 @@ export async function putConfirmed(
 ): Promise<Confirmed> {
   const { clock, isMine, persistence = COMMIT_PERSISTENCE } = options;
   let unanswered = false;
-  let pauseMs = persistence.firstPauseMs;
   for (let attempt = 1; ; attempt += 1) {
     const fault = await faultOf(store.putNew(key, bytes, { retries: false }));
     const found = await readBack(store, key);
@@ -72,8 +66,7 @@ export async function putConfirmed(
       const error = fault ?? (found instanceof TablevaultError ? found : undefined) ?? vanished(store, key);
       return { state: 'unknown', error };
     }
-    await clock.sleep(pauseMs);
-    pauseMs = Math.min(pauseMs * 2, persistence.lastPauseMs);
+    await clock.sleep(pauseMs(persistence, attempt));
   }
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import { sha256Hex } from '../../core/digest.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import { canonicalBytes, canonicalJson } from '../../core/json.ts';
+import type { RetryPolicy } from '../../core/retry.ts';
 import { getIfPresent, putSame } from '../../storage/conditional.ts';
 import { objectExists } from '../../storage/faults.ts';
 import type { CallOptions } from '../../storage/store.ts';
@@ -11,7 +12,7 @@ import { parseObject } from '../chain/parse.ts';
 import { parseSealed, sealedBytes } from '../chain/seal.ts';
 import { outcomeKey, planKey, RUN_ID, RUNS } from '../layout.ts';
 import type { Vault } from '../vault.ts';
-import type { Confirmed, Persistence } from './confirm.ts';
+import type { Confirmed } from './confirm.ts';
 import { putConfirmed } from './confirm.ts';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -127,7 +128,7 @@ export async function abandonRun(
   vault: Vault,
   run: string,
   reason: string,
-  deps: { readonly clock: Clock; readonly persistence?: Persistence },
+  deps: { readonly clock: Clock; readonly persistence?: RetryPolicy },
 ): Promise<Outcome['outcome']> {
   const at = new Date(deps.clock.now()).toISOString();
   const outcome: Outcome = { formatVersion: 1, outcome: 'abandoned', run, reason, at };
