@@ -1,3 +1,4 @@
+import type { Environment } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
 import type { Limits } from '../core/pipeline.ts';
@@ -30,7 +31,7 @@ export interface TransportTuning {
   /** Multi-language texts come in a language that the server chooses by this; one fixed value makes runs comparable. */
   readonly acceptLanguage: string;
   /** HTTPS_PROXY and NO_PROXY come from here. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
 }
 
 export const TRANSPORT_DEFAULTS: TransportTuning = {

@@ -1,12 +1,10 @@
 /** The addresses of a pipeline: instance, endpoints, destination. Nothing here opens a connection. */
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isGlobalIdentity, parseAddress } from '../core/address.ts';
 
 /** Either the normalised value or what is wrong with it. */
 export type Checked = { readonly value: string } | { readonly wrong: string; readonly secret?: true };
-
-/** Signs people in and never issues tokens for an instance's APIs. */
-const GLOBAL_IDENTITY = 'id.erp.net';
 
 /** `https://host[:port][/path]` without a trailing slash; plain http only for loopback. */
 export function checkInstance(text: string): Checked {
@@ -20,29 +18,15 @@ export function checkInstance(text: string): Checked {
 
 /** Like an instance's address; a path is usual. */
 export function checkHttpAddress(text: string): Checked {
-  if (!URL.canParse(text) || !/^https?:\/\//i.test(text)) {
-    return { wrong: 'must be an address that begins with https://, such as https://demodb.my.erp.net' };
-  }
-  const url = new URL(text);
-  if (url.username !== '' || url.password !== '') {
-    return { wrong: 'holds a user name or password; the credential belongs under auth, as a reference', secret: true };
-  }
-  if (url.search !== '' || url.hash !== '') return { wrong: 'must not hold a query or fragment' };
-  if (url.hostname.replace(/\.$/, '') === GLOBAL_IDENTITY) {
+  const parsed = parseAddress(text);
+  if ('wrong' in parsed) return parsed;
+  const { hostname, origin, pathname } = parsed.url;
+  if (isGlobalIdentity(hostname)) {
     return {
-      wrong: `names ${GLOBAL_IDENTITY}, the global identity, which issues no tokens for an instance's APIs; name the instance itself`,
+      wrong: `names ${hostname}, the global identity, which issues no tokens for an instance's APIs; name the instance itself`,
     };
   }
-  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
-    return {
-      wrong: 'must be https; plain http is for loopback only, since credentials would cross the network in clear',
-    };
-  }
-  return { value: `${url.origin}${url.pathname.replace(/\/+$/, '')}` };
-}
-
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+  return { value: `${origin}${pathname.replace(/\/+$/, '')}` };
 }
 
 /** `s3://bucket[/prefix]` without a trailing slash, or an absolute folder; relative folders count from `folder`. */

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Environment, withoutUser } from '../core/address.ts';
 import { TablevaultError } from '../core/errors.ts';
 import type { FileSystem } from './filesystem.ts';
 import { createFolderStore } from './folder.ts';
@@ -7,7 +8,7 @@ import type { CallOptions, Store } from './store.ts';
 
 export interface OpenStoreOptions extends CallOptions {
   /** Default `process.env`; the S3 store reads its endpoint and path style from it. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: Environment;
   readonly fileSystem?: FileSystem;
 }
 
@@ -41,9 +42,7 @@ function pathOfFileUrl(uri: string): string {
 }
 
 function unusable(uri: string, why: string): TablevaultError {
-  // What stands before an @ may be a password.
-  const shown = uri.replace(/\/\/[^/@]*@/, '//…@');
-  return new TablevaultError('USAGE', `${JSON.stringify(shown)} is no address of a vault: ${why}`, {
+  return new TablevaultError('USAGE', `${JSON.stringify(withoutUser(uri))} is no address of a vault: ${why}`, {
     hint: 'Give a folder, or s3://bucket/prefix.',
   });
 }

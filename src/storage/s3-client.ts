@@ -1,6 +1,6 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { HttpsProxyAgent } from 'https-proxy-agent';
-import { getProxyForUrl } from 'proxy-from-env';
+import { type Environment, proxyFor, withoutUser } from '../core/address.ts';
 import { TablevaultError } from '../core/errors.ts';
 import { keyProblem } from './key.ts';
 
@@ -19,10 +19,9 @@ export function parseS3Uri(uri: string): S3Address {
   const prefix = (match?.[2] ?? '').replace(/\/+$/, '');
   const problem = prefix === '' ? undefined : keyProblem(prefix);
   if (match?.[1] === undefined || problem !== undefined) {
-    const shown = uri.replace(/\/\/[^/@]*@/, '//…@');
     throw new TablevaultError(
       'USAGE',
-      `${JSON.stringify(shown)} is no address of a bucket${problem ? `: of the prefix, ${problem}` : ''}`,
+      `${JSON.stringify(withoutUser(uri))} is no address of a bucket${problem ? `: of the prefix, ${problem}` : ''}`,
       {
         hint: 'Write s3://bucket/prefix; credentials belong into the AWS variables.',
       },
@@ -30,8 +29,6 @@ export function parseS3Uri(uri: string): S3Address {
   }
   return { bucket: match[1], prefix: prefix === '' ? '' : `${prefix}/` };
 }
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Connections at once at most. */
 const SOCKETS = { maxSockets: 50, keepAlive: true };
@@ -41,7 +38,7 @@ process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 
 /**
  * The SDK's client, without retries of its own (the store retries what it may). Checksums beyond the signed payload hash only
- * where S3 requires them: other servers refuse the trailers. HTTPS_PROXY and NO_PROXY of the process are honoured.
+ * where S3 requires them: other servers refuse the trailers. HTTPS_PROXY and NO_PROXY are honoured.
  */
 export function createS3Client(env: Environment): S3Client {
   const endpoint = env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'];
@@ -54,7 +51,7 @@ export function createS3Client(env: Environment): S3Client {
     requestHandler: {
       connectionTimeout: 10_000,
       socketTimeout: 60_000,
-      httpsAgent: proxyAgent(endpoint || `https://s3.${region ?? 'us-east-1'}.amazonaws.com`) ?? SOCKETS,
+      httpsAgent: proxyAgent(endpoint || `https://s3.${region ?? 'us-east-1'}.amazonaws.com`, env) ?? SOCKETS,
       httpAgent: SOCKETS,
     },
   };
@@ -65,21 +62,11 @@ export function createS3Client(env: Environment): S3Client {
   return new S3Client(config);
 }
 
-/** A way through the proxy that the environment names for this address; undefined where there is none, or for this machine. */
-function proxyAgent(endpoint: string): HttpsProxyAgent<string> | undefined {
-  if (!URL.canParse(endpoint)) return undefined;
-  const { protocol, hostname } = new URL(endpoint);
-  if (protocol !== 'https:' || LOOPBACK.test(hostname)) return undefined;
-  const proxy = getProxyForUrl(endpoint);
-  if (proxy === '') return undefined;
-  if (URL.canParse(proxy) && /^https?:$/.test(new URL(proxy).protocol)) return new HttpsProxyAgent(proxy, SOCKETS);
-  throw new TablevaultError('CONFIG_INVALID', 'HTTPS_PROXY is not an http(s) address', {
-    hint: 'Write it as http://host:port or http://user:password@host:port.',
-  });
+/** A way through the proxy of this address; undefined where it is asked directly. */
+function proxyAgent(endpoint: string, env: Environment): HttpsProxyAgent<string> | undefined {
+  const proxy = URL.canParse(endpoint) ? proxyFor(new URL(endpoint), env) : undefined;
+  return proxy && new HttpsProxyAgent(proxy.href, SOCKETS);
 }
-
-/** Names of this machine, never asked through a proxy. */
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** For an environment that is not the process's own the SDK's chain would look in the wrong place. */
 function explicitCredentials(env: Environment) {

@@ -1,3 +1,4 @@
+import type { Environment } from '../core/address.ts';
 import { TablevaultError } from '../core/errors.ts';
 import type { S3Place } from './s3-faults.ts';
 
@@ -6,8 +7,6 @@ export interface S3Encryption {
   readonly ServerSideEncryption: 'AES256' | 'aws:kms';
   readonly SSEKMSKeyId?: string;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * `TABLEVAULT_S3_SSE`: `AES256` (SSE-S3) or `aws:kms` (SSE-KMS), with `TABLEVAULT_S3_KMS_KEY_ID` for a key that is not the bucket's own.

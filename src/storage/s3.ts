@@ -5,6 +5,7 @@ import {
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
 } from '@aws-sdk/client-s3';
+import type { Environment } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import { sha256Hex } from '../core/digest.ts';
@@ -12,7 +13,7 @@ import { hasCode, isRetryable } from '../core/errors.ts';
 import { DEFAULT_RETRIES, type RetryPolicy, withRetries } from '../core/retry.ts';
 import { corrupt, objectExists } from './faults.ts';
 import { checkedKey, checkedPrefix } from './key.ts';
-import { createS3Client, type Environment, type S3Address } from './s3-client.ts';
+import { createS3Client, type S3Address } from './s3-client.ts';
 import { parseEncryption } from './s3-encryption.ts';
 import { endedEarly, s3Fault } from './s3-faults.ts';
 import { putBytes, putLargeFile, putSmallFile, SINGLE_PUT_MAX_BYTES } from './s3-upload.ts';

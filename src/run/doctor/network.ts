@@ -2,13 +2,13 @@
 import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { getProxyForUrl } from 'proxy-from-env';
+import { bare, proxyFor } from '../../core/address.ts';
 import type { Clock } from '../../core/clock.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
 import { plural } from '../../core/words.ts';
 import { networkError } from '../../instance/errors.ts';
-import { isLoopback } from '../../instance/origins.ts';
+import { TRANSPORT_DEFAULTS } from '../../instance/transport-options.ts';
 import type { StepFinding } from './steps.ts';
 
 const CONNECT_MS = 10_000;
@@ -22,18 +22,11 @@ function originsOf({ instance, endpoints }: Pipeline): readonly URL[] {
   return [...new Map(named.map((text) => [new URL(text).origin, new URL(text)])).values()];
 }
 
-/** The proxy that requests to this address go through; undefined when there is none. */
-function proxyOf({ href, hostname, protocol }: URL): URL | undefined {
-  if (isLoopback(hostname) || protocol !== 'https:') return undefined;
-  const proxy = getProxyForUrl(href);
-  return proxy !== '' && URL.canParse(proxy) ? new URL(proxy) : undefined;
-}
-
 /** Looks the hosts up, or those of their proxies. */
 export async function lookUpNames(pipeline: Pipeline): Promise<StepFinding> {
   const details: string[] = [];
   for (const origin of originsOf(pipeline)) {
-    const proxy = proxyOf(origin);
+    const proxy = proxyFor(origin, TRANSPORT_DEFAULTS.env);
     const host = bare((proxy ?? origin).hostname);
     const by = proxy === undefined ? '' : ` (the proxy for ${origin.hostname})`;
     if (isIP(host) !== 0) {
@@ -55,7 +48,7 @@ export async function tryConnections(pipeline: Pipeline, clock: Clock, signal: A
   const details: string[] = [];
   let fix: string | undefined;
   for (const origin of originsOf(pipeline)) {
-    const proxy = proxyOf(origin);
+    const proxy = proxyFor(origin, TRANSPORT_DEFAULTS.env);
     const target = proxy ?? origin;
     try {
       if (target.protocol === 'https:') {
@@ -136,9 +129,4 @@ function silent(url: URL): TablevaultError {
 
 function placeOf({ hostname, port, protocol }: URL): { readonly host: string; readonly port: number } {
   return { host: bare(hostname), port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port) };
-}
-
-/** An IPv6 address without its brackets. */
-function bare(hostname: string): string {
-  return hostname.replace(/^\[(.*)\]$/, '$1');
 }
