@@ -1,6 +1,7 @@
 /** From settings to an instance that can be read: discovery, identity, `$metadata`. */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
+import { type Closers, createClosers } from '../core/closers.ts';
 import { hasCode, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { Auth, Pipeline } from '../core/pipeline.ts';
@@ -11,7 +12,6 @@ import { type Credential, createReferenceCredential, createServiceCredential, fi
 import { type ChosenEndpoints, chooseEndpoints, type Discovery, discover, readVersion } from './discovery.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { refuseGlobalIdentity, usableUrl } from './origins.ts';
-import { createTokenClient } from './token-client.ts';
 import { lockToken } from './token-lock.ts';
 import { createTransport, type Transport } from './transport.ts';
 import { TRANSPORT_DEFAULTS, type TransportDeps, type TransportTuning } from './transport-options.ts';
@@ -65,24 +65,22 @@ export async function openInstance(settings: InstanceSettings, deps: InstanceDep
   refuseGlobalIdentity(url, 'instance');
   if (endpoints.identity !== undefined)
     refuseGlobalIdentity(usableUrl(endpoints.identity, 'endpoints.identity'), 'endpoints.identity');
-  const closers: (() => void | Promise<void>)[] = [];
-  const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
+  const closers = createClosers();
+  const { close } = closers;
   const transportDeps: TransportDeps = { ...deps, random: deps.random ?? Math.random };
   try {
     if (auth.kind === 'reference-token') {
       const lock = lockToken({ fingerprint: fingerprint(auth.token), now: deps.clock.now(), folder: deps.lockFolder });
-      closers.push(() => lock.release());
+      closers.add(() => lock.release());
     }
     const found = await look(settings, url, transportDeps, deps.tuning);
     for (const message of found.warnings) deps.emit({ type: 'warning', message });
-    const credential = createCredential(settings, found.authority, transportDeps, deps.tuning, closers);
+    const credential = await createCredential(settings, found.authority, transportDeps, deps.tuning, closers);
     const transport = createTransport(
       { origins: new Set([new URL(found.tableApi).origin]), credential, limits: settings.limits, tuning: deps.tuning },
       transportDeps,
     );
-    closers.push(() => transport.close());
+    closers.add(() => transport.close());
     const { model, sha256 } = await readModel(transport, found, transportDeps);
     for (const message of model.warnings) deps.emit({ type: 'warning', message });
     return {
@@ -127,17 +125,19 @@ async function look(
   }
 }
 
-function createCredential(
+/** OAuth's library is loaded after discovery was asked, and only for whom needs it. */
+async function createCredential(
   { auth }: InstanceSettings,
   authority: string,
   deps: TransportDeps,
   tuning: Partial<TransportTuning> | undefined,
-  closers: (() => void | Promise<void>)[],
-): Credential {
+  closers: Closers,
+): Promise<Credential> {
   if (auth.kind === 'reference-token') return createReferenceCredential(auth);
   const { connectTimeoutMs, env } = { ...TRANSPORT_DEFAULTS, ...tuning };
   const dispatcher = createDispatcher({ connections: 1, connectTimeoutMs, env });
-  closers.push(() => dispatcher.destroy());
+  closers.add(() => dispatcher.destroy());
+  const { createTokenClient } = await import('./token-client.ts');
   const requestToken = createTokenClient({
     authority,
     auth,
