@@ -15,8 +15,13 @@ fetch() {
   [[ -x $cache/tree/usr/bin/radosgw ]] && return
   rm -rf "$cache/tree" "$cache/unpacking"
   mkdir -p "$cache/packages/partial" "$cache/unpacking"
-  apt-get -qq update >/dev/null 2>&1 || true
-  apt-get -qq -y --no-install-recommends --download-only -o Dir::Cache::archives="$cache/packages" \
+  # Only root may bring the lists up to date and take the system's locks; a mere download needs neither.
+  local unlocked=true
+  if [[ $EUID -eq 0 ]]; then
+    unlocked=false
+    apt-get -qq update >/dev/null 2>&1 || true
+  fi
+  apt-get -qq -y --no-install-recommends --download-only -o Debug::NoLocking=$unlocked -o Dir::Cache::archives="$cache/packages" \
     install radosgw ceph-mon ceph-osd >/dev/null
   local package
   for package in "$cache"/packages/*.deb; do dpkg-deb --extract "$package" "$cache/unpacking"; done

@@ -8,7 +8,7 @@ import { type Closers, createClosers } from '../../core/closers.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { maxRowBytesOf, type Pipeline } from '../../core/pipeline.ts';
-import { type Instance, openInstance } from '../../instance/open.ts';
+import { type Instance, type InstanceDeps, openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { userAgent } from '../../instance/user-agent.ts';
 import { WriterPool } from '../../parquet/pool.ts';
@@ -52,6 +52,9 @@ export interface SnapshotDeps {
   readonly signal?: AbortSignal;
 }
 
+/** How long the instance is waited for, and where tokens are locked: set by tests. */
+type Patience = Pick<InstanceDeps, 'tuning' | 'lockFolder'>;
+
 /** Times the schema may change under a run before it is given up. */
 const MAX_SCHEMA_ROUNDS = 3;
 
@@ -62,18 +65,28 @@ const MAX_SCHEMA_ROUNDS = 3;
 export async function runSnapshot(
   pipeline: Pipeline,
   options: SnapshotOptions = {},
-  deps: SnapshotDeps = {},
+  { clock = systemClock, emit = () => {}, signal: outer, ...patience }: SnapshotDeps & Patience = {},
 ): Promise<SnapshotOutcome> {
-  const { clock = systemClock, emit = () => {} } = deps;
   const startedMs = clock.now();
   const deadline = startDeadline(pipeline.limits.deadlineMs, clock);
-  const signal = deps.signal === undefined ? deadline.signal : AbortSignal.any([deps.signal, deadline.signal]);
+  const signal = outer === undefined ? deadline.signal : AbortSignal.any([outer, deadline.signal]);
   const closers = createClosers();
   const state: RunState = { results: new TableResults(), resumed: false, instance: undefined };
   let error: unknown = null;
   let manifest: Manifest | null = null;
   try {
-    manifest = await readAndCommit({ pipeline, options, clock, emit, signal, startedMs, deadline, closers, state });
+    manifest = await readAndCommit({
+      pipeline,
+      options,
+      patience,
+      clock,
+      emit,
+      signal,
+      startedMs,
+      deadline,
+      closers,
+      state,
+    });
     if (!manifest.complete) error = state.results.error();
   } catch (thrown) {
     error = signal.aborted && !outweighsInterrupt(thrown) ? interrupted(signal.reason) : thrown;
@@ -101,6 +114,7 @@ interface RunState {
 interface SnapshotRun {
   readonly pipeline: Pipeline;
   readonly options: SnapshotOptions;
+  readonly patience: Patience;
   readonly clock: Clock;
   readonly emit: Emit;
   readonly signal: AbortSignal;
@@ -156,8 +170,9 @@ interface Opened {
 }
 
 /** Opens the instance and the vault, chooses the tables, and takes the lease, so that no other run writes for this pipeline. */
-async function open({ pipeline, options, clock, emit, signal: outer, closers, state }: SnapshotRun): Promise<Opened> {
-  const instance = await openInstance(pipeline, { clock, emit, signal: outer });
+async function open(run: SnapshotRun): Promise<Opened> {
+  const { pipeline, options, patience, clock, emit, signal: outer, closers, state } = run;
+  const instance = await openInstance(pipeline, { ...patience, clock, emit, signal: outer });
   closers.add(() => instance.close());
   state.instance = instance;
   state.results.chosen = chooseTables(instance.model, pipeline, options.tables, readSensitiveColumns(), emit);
