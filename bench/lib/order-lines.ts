@@ -184,7 +184,7 @@ function pad(n: number): string {
 }
 
 /** A small seeded generator (mulberry32). */
-export function mulberry(seed: number): () => number {
+function mulberry(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -116,7 +116,7 @@ function rowJson(rows: QueryRows): (row: readonly PlainValue[]) => string {
 }
 
 /** A JSON text. NaN and the infinities, which JSON does not have, become text, never null. */
-export function jsonOf(value: PlainValue): string {
+function jsonOf(value: PlainValue): string {
   return JSON.stringify(value, (_key, inner: unknown) => {
     if (typeof inner === 'bigint') return Number.isSafeInteger(Number(inner)) ? Number(inner) : String(inner);
     if (typeof inner === 'number' && !Number.isFinite(inner)) return String(inner);

@@ -107,7 +107,7 @@ function reportText({ findings, notices }: VerifyReport): string[] {
 }
 
 /** What was looked at, so that a clean result says how much it is worth. */
-export function verdict({ level, snapshot, checked, sampled }: VerifyReport): string {
+function verdict({ level, snapshot, checked, sampled }: VerifyReport): string {
   const hashed = `${plural(checked.parts, 'part')}, ${bytes(checked.bytes)} hashed`;
   const deeper = [
     sampled === null

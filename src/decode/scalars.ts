@@ -329,7 +329,7 @@ export function numberEnd(buf: Uint8Array, pos: number): number {
   }
 }
 
-export function latin1(buf: Uint8Array, start: number, end: number): string {
+function latin1(buf: Uint8Array, start: number, end: number): string {
   return Buffer.from(buf.buffer, buf.byteOffset + start, end - start).toString('latin1');
 }
 

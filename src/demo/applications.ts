@@ -32,7 +32,7 @@ export interface ReferenceToken {
   readonly expiresAt: number | null;
 }
 
-export function hashSecret(secret: string): string {
+function hashSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('base64');
 }
 

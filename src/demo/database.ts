@@ -151,7 +151,7 @@ function* rowsOf(table: TableData): Iterable<Row> {
 }
 
 /** One row as plain values. */
-export function plainRow(table: TableData, row: RowRef): Row {
+function plainRow(table: TableData, row: RowRef): Row {
   return Object.fromEntries(
     table.columns.flatMap((column, i) => (column.name === '' ? [] : [[column.name, table.value(row, i)]])),
   );

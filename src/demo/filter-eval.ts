@@ -187,7 +187,7 @@ export function scaledDecimal(text: string, scale: number): bigint {
 }
 
 /** A literal as a value of the column's type. Throws a refusal. */
-export function literalValue(literal: Literal, type: SqlType, how: Pick<Names, 'dateLiterals'>): Value {
+function literalValue(literal: Literal, type: SqlType, how: Pick<Names, 'dateLiterals'>): Value {
   const text = literal.kind === 'null' ? '' : literal.text;
   const wrong = () => badRequest(`'${text}' is not a literal of the type ${type.kind}.`, 'InvalidLiteral');
   if ((literal.kind === 'text') !== (type.kind === 'text')) throw wrong();

@@ -33,12 +33,11 @@ import { createTokens } from './tokens.ts';
 import { createWitness } from './witness.ts';
 import { createWriter } from './writer.ts';
 
-export type { DemoInstance, DemoTable, ServiceCredential } from './contract.ts';
-export type { Row, SchemaChange } from './database.ts';
+export type { DemoInstance, DemoTable } from './contract.ts';
+export type { Row } from './database.ts';
 export type { Value } from './model.ts';
-export type { DemoChanges, DemoLimits, DemoOptions, Fault, FaultAction, Personality } from './options.ts';
+export type { DemoChanges, DemoOptions, Fault, FaultAction, Personality } from './options.ts';
 export type { Rights } from './rights.ts';
-export type { Witness } from './witness.ts';
 export type { Change, WriteOrder } from './writer.ts';
 
 const DATABASE = 'DEMO';

@@ -19,7 +19,7 @@ export interface Site {
   readonly page: () => string;
 }
 
-export const VERSION = '26.1.0.0';
+const VERSION = '26.1.0.0';
 
 /** Answers one request; never throws. */
 export async function answerSite(site: Site, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -195,7 +195,7 @@ const ELSEWHERE = Array.from({ length: 1024 }, (_, i) => plainGuid(mix(i, 12345)
 const DATE_CACHE = new Map<number, string>();
 
 /** `YYYY-MM-DD` of a day since 1970. */
-export function dateText(day: number): string {
+function dateText(day: number): string {
   let text = DATE_CACHE.get(day);
   if (text === undefined) {
     text = new Date(day * 86_400_000).toISOString().slice(0, 10);

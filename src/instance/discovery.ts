@@ -100,7 +100,7 @@ function isAbsence({ code, at }: TablevaultError): boolean {
 }
 
 /** Undefined when it is not a discovery document. A site that is not understood is left out: a newer version may add kinds. */
-export function parseDiscovery(text: string, source: string): Discovery | undefined {
+function parseDiscovery(text: string, source: string): Discovery | undefined {
   let json: unknown;
   try {
     json = JSON.parse(text.replace(/^\uFEFF/, ''));

@@ -193,7 +193,7 @@ export function paused(state: GovernorState, until: number, reason: string): Gov
   return until <= state.pausedUntil ? state : { ...state, pausedUntil: until, pauseReason: reason };
 }
 
-export function sentInLastMinute(state: GovernorState, now: number): number {
+function sentInLastMinute(state: GovernorState, now: number): number {
   const oldest = Math.floor(now / 1000) - 60;
   return state.sent.reduce((sum, [second, count]) => (second > oldest ? sum + count : sum), 0);
 }

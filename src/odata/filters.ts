@@ -96,7 +96,7 @@ function literalFor(value: FilterValue | null, column: string, table: TableSchem
  * An OData literal of exactly this value, or undefined when the type does not take it.
  * @see OData ABNF 4.01, rule `primitiveLiteral`; date literals as the vendor documents them, `YYYY-MM-DDThh:mm:ssZ`
  */
-export function compileLiteral(value: FilterValue, type: ColumnType): string | undefined {
+function compileLiteral(value: FilterValue, type: ColumnType): string | undefined {
   switch (type.kind) {
     case 'guid':
       return matching(value, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i)?.toLowerCase();

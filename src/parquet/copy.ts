@@ -29,7 +29,7 @@ export function copyOptions(spec: Pick<TaskSpec, 'columns' | 'compression' | 'me
 }
 
 /** Rows of a row group, from the columns' types alone, so that they do not change with the data. Half of the nullable texts count as null. */
-export function rowGroupRows({ columns, profile }: Pick<TaskSpec, 'columns' | 'profile'>): number {
+function rowGroupRows({ columns, profile }: Pick<TaskSpec, 'columns' | 'profile'>): number {
   const rowBytes = columns.reduce((sum, { type, nullable }) => {
     const isText = widthOf(type) === 0 || (type.kind === 'guid' && profile === 'portable');
     return sum + (isText ? TEXT_BYTES.header + TEXT_BYTES.content / (nullable ? 2 : 1) : widthOf(type));

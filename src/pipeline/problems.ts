@@ -49,7 +49,7 @@ export function pipelineError(
 }
 
 /** `tables.include[0]`; keys that are no plain words are quoted, and long ones cut. */
-export function dotted(path: readonly PropertyKey[]): string {
+function dotted(path: readonly PropertyKey[]): string {
   return path
     .map((step, index) => {
       if (typeof step === 'number') return `[${step}]`;

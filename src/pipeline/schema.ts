@@ -7,7 +7,7 @@ import { DURATION_PATTERN, parseDuration } from '../core/duration.ts';
 import { REFERENCE_PATTERN } from './secret-references.ts';
 
 /** Names the schema; an editor is pointed at the file, e.g. by a first line `# yaml-language-server: $schema=../schemas/pipeline.schema.json`. */
-export const PIPELINE_SCHEMA_ID = 'urn:tablevault:schema:pipeline:1';
+const PIPELINE_SCHEMA_ID = 'urn:tablevault:schema:pipeline:1';
 
 const MAX_TOP = 2_147_483_647;
 

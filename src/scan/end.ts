@@ -135,7 +135,7 @@ function confirmationOf(range: KeyRange, answers: readonly Answer[], holds: Guid
 }
 
 /** The order all answers kept to, as far as they tell. */
-export function orderOf(answers: readonly Pick<Answer, 'ascendingSql' | 'ascendingText'>[]): 'sql' | 'text' | 'none' {
+function orderOf(answers: readonly Pick<Answer, 'ascendingSql' | 'ascendingText'>[]): 'sql' | 'text' | 'none' {
   if (answers.every((answer) => answer.ascendingSql)) return 'sql';
   return answers.every((answer) => answer.ascendingText) ? 'text' : 'none';
 }

@@ -16,7 +16,7 @@ const SEQUENCE_DIGITS = 20;
 const MAX_SEGMENT_BYTES = 150;
 
 /** Sequences are padded so that keys sort as numbers. */
-export const padded = (sequence: number): string => String(sequence).padStart(SEQUENCE_DIGITS, '0');
+const padded = (sequence: number): string => String(sequence).padStart(SEQUENCE_DIGITS, '0');
 
 export const snapshotKey = (sequence: number): string => `${SNAPSHOTS}${padded(sequence)}.json`;
 export const tombstoneKey = (sequence: number): string => `${TOMBSTONES}${padded(sequence)}.json`;

@@ -45,7 +45,7 @@ export function wrappedStores(open: () => Promise<{ store: Store; end: () => Pro
 }
 
 /** Every third or so put goes wrong, and one read in eight; now and then everything from some call on. */
-export function chaos(inner: Store, rng: Random): Store {
+function chaos(inner: Store, rng: Random): Store {
   const lost = () => new TablevaultError('DESTINATION_UNREACHABLE', 'the connection was reset', { retryable: true });
   let calls = 0;
   const outageAt = rng.chance(0.12) ? 4 + rng.below(20) : Number.POSITIVE_INFINITY;

@@ -8,7 +8,7 @@ import type { Manifest, TableDrift, TableEntry } from '../../vault/chain/manifes
 const NOTABLE_DROP_PERCENT = 50;
 
 /** Rows lost since the last complete snapshot, per cent; 0 when it grew or had none. */
-export function rowDropPercent(before: number, now: number): number {
+function rowDropPercent(before: number, now: number): number {
   return before === 0 || now >= before ? 0 : ((before - now) / before) * 100;
 }
 

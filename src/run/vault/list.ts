@@ -63,7 +63,7 @@ export async function listSnapshots(
   };
 }
 
-export function summarise(manifest: Manifest): SnapshotSummary {
+function summarise(manifest: Manifest): SnapshotSummary {
   return {
     snapshot: manifest.snapshot,
     sequence: manifest.sequence,

@@ -27,9 +27,9 @@ import { readChain, readIfLive } from '../../vault/vault.ts';
 
 const READERS = 4;
 /** Time that readers have to finish with a retired snapshot, and that leftovers stay. */
-export const DEFAULT_GRACE_MS = 24 * 60 * 60 * 1000;
+const DEFAULT_GRACE_MS = 24 * 60 * 60 * 1000;
 /** An undecided run in which nothing was written for so long, and whose pipeline's lease nobody holds, is given up. */
-export const ABANDON_AFTER_MS = 7 * 24 * 60 * 60 * 1000;
+const ABANDON_AFTER_MS = 7 * 24 * 60 * 60 * 1000;
 
 export interface PruneOptions extends CallOptions {
   readonly policy: RetentionPolicy;

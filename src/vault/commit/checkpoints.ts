@@ -14,7 +14,7 @@ const READERS = 8;
 const MAX_TRIES = 1_000;
 
 /** A finished task of a scan: its parts are stored and whole. `proof` and `detail` are the scan's own, any JSON. */
-export const checkpointSchema = z.object({
+const checkpointSchema = z.object({
   formatVersion: z.literal(1),
   table: z.string(),
   /** Names the task within the table's plan. */

@@ -4,7 +4,7 @@ import { pauseMs, type RetryPolicy } from '../../core/retry.ts';
 import type { Store } from '../../storage/store.ts';
 
 /** How long to go on when answers stay away. */
-export const COMMIT_PERSISTENCE: RetryPolicy = { attempts: 8, firstPauseMs: 200, lastPauseMs: 8_000 };
+const COMMIT_PERSISTENCE: RetryPolicy = { attempts: 8, firstPauseMs: 200, lastPauseMs: 8_000 };
 
 /** What is known of a create-only object after trying to put it. */
 export type Confirmed =

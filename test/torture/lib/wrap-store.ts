@@ -8,9 +8,6 @@ export type StoreCall = 'putNew' | 'replace' | 'get' | 'head' | 'list' | 'remove
 
 export type Around = <T>(call: StoreCall, key: string, act: () => Promise<T>) => Promise<T>;
 
-/** Calls that change something. */
-export const WRITES: readonly StoreCall[] = ['putNew', 'replace', 'remove'];
-
 export function wrapStore(inner: Store, around: Around): Store {
   const all = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
     const list: T[] = [];

@@ -147,7 +147,7 @@ export async function startClient(options: DemoOptions = {}): Promise<Client> {
 }
 
 /** A value as this client understood it, in the form of the true rows; `kind` is that of the column's type. */
-export function plainValue(value: Json | undefined, kind: string): Value | undefined {
+function plainValue(value: Json | undefined, kind: string): Value | undefined {
   if (value === undefined || value === null || typeof value === 'boolean') return value;
   if (kind === 'decimal') return value instanceof Num ? value.text : String(value);
   if (kind === 'bigint') return BigInt(value instanceof Num ? value.text : String(value));
