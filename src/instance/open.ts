@@ -52,7 +52,7 @@ const METADATA_RETRIES: RetryPolicy = { attempts: 4, firstPauseMs: 1_000, lastPa
 const TOKEN_TIMEOUT_MS = 30_000;
 const TOKEN_TRIES = 5;
 /** Faults of discovery are retried for this long: whoever starts a run waits for it. */
-const LOOK_BUDGET_MS = 30_000;
+const DISCOVERY_BUDGET_MS = 30_000;
 
 /**
  * Opens the instance. Nothing secret leaves before every address has been judged.
@@ -73,7 +73,7 @@ export async function openInstance(settings: InstanceSettings, deps: InstanceDep
       const lock = lockToken({ fingerprint: fingerprint(auth.token), now: deps.clock.now(), folder: deps.lockFolder });
       closers.add(() => lock.release());
     }
-    const found = await look(settings, url, transportDeps, deps.tuning);
+    const found = await discoverSite(settings, url, transportDeps, deps.tuning);
     for (const message of found.warnings) deps.emit({ type: 'warning', message });
     const credential = await createCredential(settings, found.authority, transportDeps, deps.tuning, closers);
     const transport = createTransport(
@@ -104,14 +104,14 @@ export async function openInstance(settings: InstanceSettings, deps: InstanceDep
 type Found = Discovery & ChosenEndpoints & { readonly version: string | null };
 
 /** Discovery over a transport of its own that has no credential to lose. */
-async function look(
+async function discoverSite(
   { instance, auth, endpoints, limits }: InstanceSettings,
   url: URL,
   deps: TransportDeps,
   tuning: Partial<TransportTuning> | undefined,
 ): Promise<Found> {
   const { retry } = { ...TRANSPORT_DEFAULTS, ...tuning };
-  const patience = { ...retry, faultBudgetMs: Math.min(retry.faultBudgetMs, LOOK_BUDGET_MS) };
+  const patience = { ...retry, faultBudgetMs: Math.min(retry.faultBudgetMs, DISCOVERY_BUDGET_MS) };
   const transport = createTransport(
     { origins: new Set([url.origin]), limits: { ...limits, concurrency: 1 }, tuning: { ...tuning, retry: patience } },
     deps,

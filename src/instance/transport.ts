@@ -5,6 +5,7 @@
  * iterator as a retryable error, and whoever reads it must redo the whole task: a part that was already handed on cannot be taken back.
  */
 import { setMaxListeners } from 'node:events';
+import { deadlinePassed } from '../core/deadline.ts';
 import { isRetryable, TablevaultError } from '../core/errors.ts';
 import { withRetries } from '../core/retry.ts';
 import { attempt, type Outcome } from './attempt.ts';
@@ -134,7 +135,7 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
   /** One try, which holds a slot: until the reply's body has ended, or until it is known what to do next. */
   async function tryOnce(ask: Ask): Promise<{ readonly reply: Reply } | Failed> {
     const { place, origin, request, lifetime, history, tried } = ask;
-    if (clock.now() >= deadlineAt) throw deadlinePassed(place);
+    if (clock.now() >= deadlineAt) throw deadlinePassed(placeOf(place));
     const slot = await governor.acquire({ signal: lifetime.signal, first: tried > 0 });
     let sent: Readonly<Record<string, string>> = {};
     try {
@@ -300,13 +301,6 @@ function checkOrigin(place: RequestPlace, origins: ReadonlySet<string>): string 
       hint: `If ${origin} serves this instance, name it in the pipeline: endpoints: { tableApi: ${origin}${pathname.replace(/odata\/.*$/, 'odata/')} }.`,
     },
   );
-}
-
-function deadlinePassed(place: RequestPlace): TablevaultError {
-  return new TablevaultError('DEADLINE', 'the run has lasted longer than limits.deadline', {
-    at: placeOf(place),
-    hint: 'Raise limits.deadline, or run again: an unfinished run is continued.',
-  });
 }
 
 interface LinkedSignal {

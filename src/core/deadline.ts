@@ -1,6 +1,6 @@
 /** The end of a run by `limits.deadline`. */
-import type { Clock } from '../../core/clock.ts';
-import { TablevaultError } from '../../core/errors.ts';
+import type { Clock } from './clock.ts';
+import { type ErrorDetails, TablevaultError } from './errors.ts';
 
 export interface Deadline {
   /** Aborts with DEADLINE when the time is up. */
@@ -12,7 +12,7 @@ export interface Deadline {
 /** A timer of Node waits no longer than 2^31 ms. */
 const LONGEST_SLEEP_MS = 24 * 3600_000;
 
-/** The end of a run by `limits.deadline`, wherever it is: waiting, asking, or in the middle of a body. */
+/** Ends a run wherever it is: waiting, asking, or in the middle of a body. */
 export function startDeadline(ms: number, clock: Clock): Deadline {
   const passed = new AbortController();
   const stopped = new AbortController();
@@ -23,13 +23,17 @@ export function startDeadline(ms: number, clock: Clock): Deadline {
       if (left <= 0) break;
       await clock.sleep(Math.min(left, LONGEST_SLEEP_MS), stopped.signal);
     }
-    passed.abort(
-      new TablevaultError('DEADLINE', 'the run has lasted longer than limits.deadline', {
-        hint: 'Raise limits.deadline, or run again: an unfinished run is continued.',
-      }),
-    );
+    passed.abort(deadlinePassed());
   };
   // A sleep that is broken off is the deadline being stopped.
   wait().catch(() => undefined);
   return { signal: passed.signal, stop: () => stopped.abort() };
+}
+
+/** @param at where the run was, if that is known */
+export function deadlinePassed(at: ErrorDetails['at'] = {}): TablevaultError {
+  return new TablevaultError('DEADLINE', 'the run has lasted longer than limits.deadline', {
+    at,
+    hint: 'Raise limits.deadline, or run again: an unfinished run is continued.',
+  });
 }

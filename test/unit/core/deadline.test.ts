@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { systemClock } from '../../../../src/core/clock.ts';
-import { startDeadline } from '../../../../src/run/snapshot/deadline.ts';
+import { systemClock } from '../../../src/core/clock.ts';
+import { startDeadline } from '../../../src/core/deadline.ts';
 
 test('a deadline aborts with DEADLINE when its time is up, and not before', async () => {
   const deadline = startDeadline(30, systemClock);
