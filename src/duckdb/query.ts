@@ -12,7 +12,7 @@ import {
 import { TablevaultError } from '../core/errors.ts';
 import { nearNames } from '../core/near-names.ts';
 import { openDuckDb } from './open.ts';
-import { parquetRows } from './sql.ts';
+import { exactPath, parquetRows } from './sql.ts';
 import { type PlainValue, plainValue } from './values.ts';
 
 export interface QueryTable {
@@ -59,7 +59,8 @@ async function prepareTables(connection: DuckDBConnection, tables: readonly Quer
   for (const { name, files } of tables) {
     await connection.run(`CREATE VIEW ${quotedIdentifier(name)} AS SELECT * FROM ${parquetRows(files)}`);
   }
-  const allowed = tables.flatMap(({ files }) => files.map(quotedString));
+  // Both are asked for: the path as it is named in the view, and the file that it leads to.
+  const allowed = tables.flatMap(({ files }) => files.flatMap((file) => [file, exactPath(file)]).map(quotedString));
   await connection.run(`SET allowed_paths=[${allowed.join(', ')}]`);
   await connection.run('SET enable_external_access=false');
   await connection.run('SET lock_configuration=true');

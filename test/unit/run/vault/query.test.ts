@@ -27,7 +27,7 @@ let remote: Store;
 let tables: readonly QueriedTable[];
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tablevault-query-test-'));
+  folder = await mkdtemp(join(tmpdir(), 'tablevaults [query] year=2024-'));
   local = createFolderStore(join(folder, "it's a vault"));
   remote = createMemoryStore();
   const instance = await DuckDBInstance.create(':memory:');
