@@ -1,3 +1,4 @@
+/** SHA-256 of bytes, streams and files. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 

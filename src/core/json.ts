@@ -1,3 +1,4 @@
+/** Canonical JSON: one text for one value, so that hashes can be compared. */
 import { TablevaultError } from './errors.ts';
 
 /**

@@ -1,3 +1,4 @@
+/** Names that somebody may have meant. */
 import { distance } from 'fastest-levenshtein';
 
 /** The name nearest to `wanted` of at least one, where case, `_` and `-` do not count: for short lists, such as the keys of a block. */

@@ -1,3 +1,4 @@
+/** The pipeline, as the program sees it. */
 import type { TypeProfile } from './schema.ts';
 import type { Secret } from './secret.ts';
 

@@ -1,3 +1,4 @@
+/** The one loop around tries, and the one rule for the pauses between. */
 import type { Clock } from './clock.ts';
 import { isRetryable, type TablevaultError } from './errors.ts';
 

@@ -1,3 +1,4 @@
+/** Typed column buffers: what rows are decoded into. */
 import type { Column, ColumnType } from '../core/schema.ts';
 
 /** Rows of a batch at most: DuckDB's vector size, so that a batch fills one output chunk. */

@@ -1,3 +1,4 @@
+/** Decimals as whole numbers at a scale. */
 const NUMBER = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d{1,5}))?$/;
 
 /**

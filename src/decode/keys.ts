@@ -1,3 +1,4 @@
+/** Keys in column buffers: their order, and comparisons without making text. */
 import type { Guid } from '../core/guid.ts';
 import type { ColumnBuffer } from './columns.ts';
 

@@ -1,3 +1,4 @@
+/** Decodes a response: the envelope around the rows, and each row into columns, from bytes that come in chunks. */
 import { TablevaultError } from '../core/errors.ts';
 import type { Batch } from './columns.ts';
 import { PADDING, RowDecoder, type RowDecoderOptions } from './row.ts';

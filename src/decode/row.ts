@@ -1,3 +1,4 @@
+/** Decodes one row into column buffers. */
 import { type Batch, CODE, type ColumnBuffer } from './columns.ts';
 import { NO, readBoolean, readDate, readFloat, readGuid, readNumber, readTime, readTimestamp } from './scalars.ts';
 import { skipSpace, skipString, skipValue, UNDERRUN } from './skip.ts';

@@ -1,3 +1,4 @@
+/** Values of column buffers, for formats and messages. */
 import { CODE, type ColumnBuffer } from './columns.ts';
 import { decimalToText, load128 } from './decimals.ts';
 import { guidAt } from './keys.ts';

@@ -1,3 +1,4 @@
+/** Latencies of requests, against what their kind usually takes. */
 import type { LatencyRatio } from './governor-state.ts';
 
 /** Compares a first-byte latency with what requests of its kind usually take. */

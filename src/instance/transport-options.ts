@@ -1,3 +1,4 @@
+/** Options of the transport, with their defaults. */
 import type { Environment } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';

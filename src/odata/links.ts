@@ -1,3 +1,4 @@
+/** Next links, resolved within the Table API alone. */
 import { TablevaultError } from '../core/errors.ts';
 
 /**

@@ -1,3 +1,4 @@
+/** References between tables, as navigation properties tell them. */
 import type { TableSchema } from '../core/schema.ts';
 
 /** A column that holds the key of a row of another table. */

@@ -1,3 +1,4 @@
+/** Rows that came twice: found in the files of a task, and left out where their version tells which is the later one. */
 import { rename } from 'node:fs/promises';
 import { type DuckDBConnection, quotedIdentifier, quotedString } from '@duckdb/node-api';
 import { digestFile } from '../core/digest.ts';

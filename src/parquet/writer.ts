@@ -1,3 +1,4 @@
+/** Writes the rows of a task to Parquet files with DuckDB. */
 import { rm } from 'node:fs/promises';
 import { DuckDBTableFunction, quotedIdentifier, quotedString } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';

@@ -1,3 +1,4 @@
+/** Reads one task of a table to its proven end, into local Parquet files. */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';

@@ -1,3 +1,4 @@
+/** The rule of `exact` and `best-effort`. */
 import type { Proof } from './end.ts';
 
 /** What a manifest, a plan and an extract say of a table. */

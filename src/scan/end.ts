@@ -1,3 +1,4 @@
+/** What proves the end of a scan. Pure. */
 import { compareGuidsAsSqlServer, type Guid } from '../core/guid.ts';
 import { isInRange, type KeyRange } from './ranges.ts';
 

@@ -1,3 +1,4 @@
+/** Plans how a table is read. Pure. */
 import type { Column, TableSchema } from '../core/schema.ts';
 import type { Filter } from '../odata/filters.ts';
 import { ALL_KEYS, type KeyRange, type PlacedKey, pickBoundaries, splitAt } from './ranges.ts';

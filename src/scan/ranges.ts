@@ -1,3 +1,4 @@
+/** Ranges of keys: how they cover a table, and where it is cut. Pure. */
 import { compareGuidsAsSqlServer, type Guid } from '../core/guid.ts';
 import type { Filter } from '../odata/filters.ts';
 import { allOf } from '../odata/filters.ts';

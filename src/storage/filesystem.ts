@@ -1,3 +1,4 @@
+/** The system calls of the folder store. */
 import { constants } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { errnoOf } from './faults.ts';

@@ -1,3 +1,4 @@
+/** A folder as a store. */
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';

@@ -1,3 +1,4 @@
+/** Keys of objects: which are allowed, and their order. */
 import { TablevaultError } from '../core/errors.ts';
 
 /** S3 takes 1,024 bytes; a prefix must fit too. */

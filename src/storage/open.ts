@@ -1,3 +1,4 @@
+/** Opens the store that an address names. */
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Environment, withoutUser } from '../core/address.ts';

@@ -1,3 +1,4 @@
+/** The client of S3: region, credentials, endpoint and proxy from the environment. */
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { type Environment, proxyFor, withoutUser } from '../core/address.ts';

@@ -1,3 +1,4 @@
+/** Server-side encryption of S3 objects. */
 import type { Environment } from '../core/address.ts';
 import { TablevaultError } from '../core/errors.ts';
 import type { S3Place } from './s3-faults.ts';

@@ -1,3 +1,4 @@
+/** Errors of S3 as errors of a store, each with what to do next. */
 import { TablevaultError } from '../core/errors.ts';
 import { corrupt, objectExists, objectMissing } from './faults.ts';
 

@@ -1,3 +1,4 @@
+/** Uploads of files to S3, in pieces where they are large. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';

@@ -1,3 +1,4 @@
+/** Tries whether a store creates objects without replacing one. */
 import { randomUUID } from 'node:crypto';
 import { TablevaultError } from '../core/errors.ts';
 import { putIfAbsent } from './conditional.ts';

@@ -1,3 +1,4 @@
+/** Checks the chain: every manifest and tombstone, and that each names the hash of the one before. */
 import type { KeyObject } from 'node:crypto';
 import pLimit from 'p-limit';
 import * as z from 'zod';

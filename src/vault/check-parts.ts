@@ -1,3 +1,4 @@
+/** Checks the parts of a table: each is there, with the bytes of the manifest. */
 import { join } from 'node:path';
 import { asTablevaultError } from '../core/errors.ts';
 import type { CallOptions } from '../storage/store.ts';

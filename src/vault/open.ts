@@ -1,3 +1,4 @@
+/** Opens a vault, and creates one where a run may write. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';

@@ -1,3 +1,4 @@
+/** Stores finished Parquet files as parts. */
 import { digestStream } from '../core/digest.ts';
 import { hasCode, TablevaultError } from '../core/errors.ts';
 import type { CallOptions } from '../storage/store.ts';

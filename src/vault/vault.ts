@@ -1,3 +1,4 @@
+/** An opened vault, and how snapshots are found in it. */
 import * as z from 'zod';
 import { sha256Hex } from '../core/digest.ts';
 import { hasCode, TablevaultError } from '../core/errors.ts';

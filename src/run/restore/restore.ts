@@ -1,3 +1,4 @@
+/** Restores a snapshot: checks the manifest, copies and checks every part, fills the target, counts its rows. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

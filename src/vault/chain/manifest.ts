@@ -1,3 +1,4 @@
+/** The manifest: the object that is a snapshot. Its schema, its bytes, and what it may not contradict in itself. */
 import * as z from 'zod';
 import { sha256Hex } from '../../core/digest.ts';
 import { canonicalBytes } from '../../core/json.ts';

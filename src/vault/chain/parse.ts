@@ -1,3 +1,4 @@
+/** Objects of a vault from their bytes: what cannot be read is damage, and says so. */
 import type { z } from 'zod';
 import { TablevaultError } from '../../core/errors.ts';
 

@@ -1,3 +1,4 @@
+/** Seals: objects of a vault that carry their own hash. */
 import type { z } from 'zod';
 import { sha256Hex } from '../../core/digest.ts';
 import { TablevaultError } from '../../core/errors.ts';

@@ -1,3 +1,4 @@
+/** Signatures of manifests. */
 import { type KeyObject, sign, verify } from 'node:crypto';
 import { canonicalJson } from '../../core/json.ts';
 import { keyId } from '../../core/signing-key.ts';

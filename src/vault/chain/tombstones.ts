@@ -1,3 +1,4 @@
+/** Tombstones: what stays of a retired snapshot. */
 import * as z from 'zod';
 import { TablevaultError } from '../../core/errors.ts';
 import { getIfPresent, putIfAbsent } from '../../storage/conditional.ts';

@@ -1,3 +1,4 @@
+/** Checkpoints: the finished tasks of a run, which a continued run does not read again. */
 import pLimit from 'p-limit';
 import * as z from 'zod';
 import { hasCode, TablevaultError } from '../../core/errors.ts';

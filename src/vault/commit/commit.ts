@@ -1,3 +1,4 @@
+/** The commit: where a run becomes a snapshot. */
 import type { Clock } from '../../core/clock.ts';
 import { sha256Hex } from '../../core/digest.ts';
 import { hasCode, TablevaultError } from '../../core/errors.ts';

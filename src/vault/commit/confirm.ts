@@ -1,3 +1,4 @@
+/** Create-only puts whose answer may be lost: what became of them is found out by reading back. */
 import type { Clock } from '../../core/clock.ts';
 import { asTablevaultError, TablevaultError } from '../../core/errors.ts';
 import { pauseMs, type RetryPolicy } from '../../core/retry.ts';

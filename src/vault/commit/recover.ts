@@ -1,3 +1,4 @@
+/** Finishes commits that another process decided and did not publish. */
 import pLimit from 'p-limit';
 import { TablevaultError } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';

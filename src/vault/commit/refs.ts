@@ -1,3 +1,4 @@
+/** References of a run to parts of earlier snapshots. */
 import * as z from 'zod';
 import { putSame } from '../../storage/conditional.ts';
 import type { CallOptions } from '../../storage/store.ts';

@@ -1,3 +1,4 @@
+/** Finds the unfinished run that a new one may continue. */
 import { hasCode } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';
 import type { Vault } from '../vault.ts';

@@ -1,3 +1,4 @@
+/** Runs: their plan, and their outcome, which decides whether they are published. */
 import * as z from 'zod';
 import type { Clock } from '../../core/clock.ts';
 import { sha256Hex } from '../../core/digest.ts';

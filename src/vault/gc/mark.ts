@@ -1,3 +1,4 @@
+/** Marks: what a vault needs, and what became of its runs. Reads, and removes nothing. */
 import pLimit from 'p-limit';
 import { hasCode, TablevaultError } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';

@@ -1,3 +1,4 @@
+/** Pins: snapshots that no retention retires. */
 import * as z from 'zod';
 import { putIfAbsent } from '../../storage/conditional.ts';
 import type { CallOptions } from '../../storage/store.ts';

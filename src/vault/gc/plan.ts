@@ -1,3 +1,4 @@
+/** Plans what garbage collection removes. Pure. */
 import type { ListedObject } from '../../storage/store.ts';
 import type { Tombstone } from '../chain/tombstones.ts';
 import { PROBES, RUN_ID, RUNS, runOfPart } from '../layout.ts';

@@ -1,3 +1,4 @@
+/** Retention: which snapshots a policy keeps. Pure. */
 import { TablevaultError } from '../../core/errors.ts';
 
 /** What to keep. Counts are of complete snapshots of one pipeline; several rules keep what any of them keeps. */

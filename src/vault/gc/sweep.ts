@@ -1,3 +1,4 @@
+/** Removes what a plan says, in an order that never leaves a live snapshot without its parts. */
 import { hasCode } from '../../core/errors.ts';
 import { canonicalBytes } from '../../core/json.ts';
 import { putIfAbsent } from '../../storage/conditional.ts';

@@ -1,3 +1,4 @@
+/** Who holds a lease, and whether it still lives. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import * as z from 'zod';

@@ -1,3 +1,4 @@
+/** The lease of a pipeline: one run at a time. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import { asTablevaultError, TablevaultError } from '../../core/errors.ts';
