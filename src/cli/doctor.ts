@@ -27,7 +27,7 @@ export function addDoctor(program: Command, context: CliContext): void {
     .command('doctor')
     .summary('check everything a snapshot needs')
     .description(
-      'Goes every step from the configuration to a first row and a first object, and says of each what was found, how long it took, and what to do. Reads a row of up to 50 tables; writes nothing to the destination but a probe object, which it removes.',
+      'Checks every step from the configuration to a first row and a first object. For each step it shows the result, the time it took, and what to do if it failed. Reads one row of up to 50 tables. Writes only a probe object to the destination, and removes it.',
     )
     .argument('<pipeline>', 'pipeline file (YAML)')
     .addOption(jsonOption())

@@ -14,8 +14,8 @@ export function addInit(program: Command, context: CliContext): void {
   const command = program
     .command('init')
     .summary('write a commented starter pipeline')
-    .description('Writes backup.yaml, .env.example and .gitignore into a folder. Files that exist are never touched.')
-    .argument('[dir]', 'the folder', '.')
+    .description('Writes backup.yaml, .env.example and .gitignore into a folder. Never changes a file that exists.')
+    .argument('[dir]', 'folder to write into; created if it does not exist', '.')
     .addOption(
       new Option('--auth <kind>', 'kind of credential').choices(['service', 'reference-token']).default('service'),
     )
