@@ -66,7 +66,7 @@ async function demo(context: CliContext, options: Options): Promise<void> {
       );
     }
     screen.line(`The demo instance serves at ${instance.url}; stop it with Ctrl-C.`);
-    screen.line(`Its switches, faults and witness are at ${instance.controlUrl}.`);
+    screen.line(`Its switches, faults and record of requests are at ${instance.controlUrl}.`);
     screen.line('Set the variables above and run: tablevault snapshot pipelines/demo.yaml --destination ./demo-vault');
     if (!signal.aborted) await once(signal, 'abort');
   } finally {

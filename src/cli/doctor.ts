@@ -1,7 +1,7 @@
 /** `tablevault doctor`: every step to a first row and a first object, each failure with its fix. */
 import type { Command } from 'commander';
 import type { ExitCode } from '../core/errors.ts';
-import { shareOf } from '../core/words.ts';
+import { plural, shareOf } from '../core/words.ts';
 import type { StepReport } from '../run/doctor/steps.ts';
 import { hanging } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
@@ -63,7 +63,7 @@ async function doctor(context: CliContext, file: string, options: Options): Prom
   if (options.json) await output.json(report);
   const failed = report.steps.filter(({ status }) => status === 'failed').length;
   const warned = report.steps.filter(({ status }) => status === 'warning').length;
-  const rest = warned === 0 ? '' : `, ${warned} to look at`;
+  const rest = warned === 0 ? '' : `, ${plural(warned, 'warning')} to look at`;
   screen.line(
     report.ok
       ? `everything a snapshot needs is there${rest}`

@@ -68,7 +68,7 @@ async function extract(context: CliContext, file: string, table: string, options
   const path = options.output === undefined || options.output === '-' ? undefined : options.output;
   const format = options.format ?? formatFor(path);
   if (path === undefined && format !== 'csv' && format !== 'ndjson' && stdout.isTerminal) {
-    throw new TablevaultError('USAGE', `${format} is not for a terminal`, { hint: 'Give a file: -o FILE.' });
+    throw new TablevaultError('USAGE', `${format} cannot be shown at a terminal`, { hint: 'Give a file: -o FILE.' });
   }
   if (path === undefined && options.json) {
     throw new TablevaultError('USAGE', '--json and the rows would both go to standard output', {
@@ -116,7 +116,7 @@ function formatFor(path: string | undefined): ExtractFormat {
   if (path === undefined) return 'csv';
   const format = formatOfName(path);
   if (format !== undefined) return format;
-  throw new TablevaultError('USAGE', `the name ${path} does not tell a format`, {
+  throw new TablevaultError('USAGE', `the name ${path} does not name a format`, {
     hint: 'Give --format, or a name that ends in .parquet, .csv, .ndjson or .arrow.',
   });
 }

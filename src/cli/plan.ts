@@ -137,7 +137,7 @@ function totalLines({ totals, rates, destination }: PlanReport): string[] {
   const { durationMs, parquetBytes, bytesReceived, seatMinutes } = totals;
   const unmeasured = durationMs === null || parquetBytes === null || bytesReceived === null || seatMinutes === null;
   if (rates === null || unmeasured) {
-    return [work, 'How long it takes is unknown until a first snapshot was measured.'];
+    return [work, 'The time is unknown until a first snapshot has been measured.'];
   }
   const left =
     totals.tablesNotEstimated === 0

@@ -95,7 +95,7 @@ function summary({ dryRun, retired, kept, swept, waiting, later, abandoned }: Pr
   ];
   if (waiting.snapshots > 0)
     parts.push(
-      `${plural(waiting.snapshots, 'retired snapshot')} with ${plural(waiting.parts, 'part')} still in the grace or in use: a later prune frees them`,
+      `${plural(waiting.snapshots, 'retired snapshot')} with ${plural(waiting.parts, 'part')} still within the grace time or in use: a later prune frees them`,
     );
   if (abandoned.length > 0) parts.push(`${plural(abandoned.length, 'dead run')} ${would}given up`);
   if (later.length > 0)

@@ -48,11 +48,11 @@ async function repair(context: CliContext, uri: string, options: Options): Promi
   if (beyond.length > 0 || (broken.length > 0 && dryRun)) {
     throw new TablevaultError(
       'VERIFY_FAILED',
-      `${plural(broken.length, 'file')} and ${plural(beyond.length, 'other object')} damaged in ${uri}`,
+      `found ${plural(broken.length, 'damaged file')} and ${plural(beyond.length, 'other damaged object')} in ${uri}`,
       {
         hint:
           beyond.length > 0
-            ? 'Restore the manifests and other objects named from a copy of the vault; files can be mended by --apply.'
+            ? 'Restore the manifests and other objects that are listed from a copy of the vault; --apply takes care of the files.'
             : 'Run again with --apply, then take a snapshot.',
       },
     );
@@ -66,7 +66,7 @@ function reportText({ broken, beyond, dryRun }: RepairReport): string[] {
       const what = !present ? 'missing' : dryRun ? 'would be put into quarantine' : 'put into quarantine';
       return `${finding.code} ${finding.object}: ${finding.message}; needed by snapshots ${snapshots.join(', ')}; ${what}`;
     }),
-    ...beyond.map(({ code, object, message }) => `${code} ${object}: ${message}; cannot be mended here`),
+    ...beyond.map(({ code, object, message }) => `${code} ${object}: ${message}; cannot be repaired by this command`),
   ];
   return lines.map(plainText);
 }

@@ -75,7 +75,7 @@ async function verify(context: CliContext, uri: string, options: Options): Promi
     'VERIFY_FAILED',
     `verification found ${plural(report.findings.length, 'problem')} in ${uri}`,
     {
-      hint: 'Take a new snapshot; `tablevault repair` says what else is damaged, and docs/reliability.md which object is found at which level.',
+      hint: 'Take a new snapshot. `tablevault repair` lists what else is damaged; docs/reliability.md says which level finds which damage.',
     },
   );
 }
