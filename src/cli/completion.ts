@@ -14,9 +14,9 @@ import { withHelp } from './help.ts';
 export function addCompletion(program: Command, context: CliContext): void {
   const command = program
     .command('completion')
-    .summary('completion for a shell')
+    .summary('print a completion script for a shell')
     .description(
-      'Prints a script that completes commands, options and their values. For fish, save it as in the first example; for bash and zsh, put the second one into the start-up file of the shell.',
+      'Prints a script that lets a shell complete commands, options and their values. For fish, save the script as in the first example. For bash and zsh, put the second example into the start-up file of the shell, with the name of the shell.',
     )
     .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
     .action(async (shell: Shell) => {

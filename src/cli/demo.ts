@@ -18,14 +18,19 @@ interface Options {
 export function addDemo(program: Command, context: CliContext): void {
   const command = program
     .command('demo')
-    .summary('the embedded demo instance, until stopped')
+    .summary('serve the embedded demo instance until stopped')
     .description(
-      'Serves a made-up ERP.net instance on 127.0.0.1: discovery, identity and Table API with 40 tables. The credentials it prints are worth nothing elsewhere. Ends with Ctrl-C.',
+      'Serves a made-up ERP.net instance on 127.0.0.1, with discovery, identity and a Table API with 40 tables, until you press Ctrl-C. The credentials that it prints work only there.',
     )
     .option('--port <n>', 'port to serve on; 0 takes a free one', port, 0)
-    .option('--control-port <n>', 'port of its switches, faults and witness; 0 takes a free one', port, 0)
-    .option('--rows <factor>', 'factor on the rows of every table, such as 0.1 or 10', factor, 1)
-    .option('--model <file>', 'table model (JSON, or JSON lines) in place of the 40 tables')
+    .option(
+      '--control-port <n>',
+      'port that controls its switches and faults and shows its record of requests; 0 takes a free one',
+      port,
+      0,
+    )
+    .option('--rows <factor>', 'multiply the rows of every table by this, such as 0.1 or 10', factor, 1)
+    .option('--model <file>', 'file with other tables to serve in place of the 40 (JSON, or JSON lines)')
     .addOption(jsonOption())
     .action(async (options: Options) => {
       await demo(context, options);
@@ -61,7 +66,7 @@ async function demo(context: CliContext, options: Options): Promise<void> {
       );
     }
     screen.line(`The demo instance serves at ${instance.url}; stop it with Ctrl-C.`);
-    screen.line(`Its switches, faults and witness are at ${instance.controlUrl}.`);
+    screen.line(`Its switches, faults and record of requests are at ${instance.controlUrl}.`);
     screen.line('Set the variables above and run: tablevault snapshot pipelines/demo.yaml --destination ./demo-vault');
     if (!signal.aborted) await once(signal, 'abort');
   } finally {

@@ -1,7 +1,7 @@
 /** `tablevault doctor`: every step to a first row and a first object, each failure with its fix. */
 import type { Command } from 'commander';
 import type { ExitCode } from '../core/errors.ts';
-import { shareOf } from '../core/words.ts';
+import { plural, shareOf } from '../core/words.ts';
 import type { StepReport } from '../run/doctor/steps.ts';
 import { hanging } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
@@ -27,7 +27,7 @@ export function addDoctor(program: Command, context: CliContext): void {
     .command('doctor')
     .summary('check everything a snapshot needs')
     .description(
-      'Goes every step from the configuration to a first row and a first object, and says of each what was found, how long it took, and what to do. Reads a row of up to 50 tables; writes nothing to the destination but a probe object, which it removes.',
+      'Checks every step from the configuration to a first row and a first object. For each step it shows the result, the time it took, and what to do if it failed. Reads one row of up to 50 tables. Writes only a probe object to the destination, and removes it.',
     )
     .argument('<pipeline>', 'pipeline file (YAML)')
     .addOption(jsonOption())
@@ -63,7 +63,7 @@ async function doctor(context: CliContext, file: string, options: Options): Prom
   if (options.json) await output.json(report);
   const failed = report.steps.filter(({ status }) => status === 'failed').length;
   const warned = report.steps.filter(({ status }) => status === 'warning').length;
-  const rest = warned === 0 ? '' : `, ${warned} to look at`;
+  const rest = warned === 0 ? '' : `, ${plural(warned, 'warning')} to look at`;
   screen.line(
     report.ok
       ? `everything a snapshot needs is there${rest}`

@@ -23,15 +23,19 @@ const MAX_LIMIT = 2 ** 31 - 1;
 export function addExtract(program: Command, context: CliContext): void {
   const command = program
     .command('extract')
-    .summary('one table, ad hoc')
+    .summary('read one table into a file or a pipe')
     .description(
-      'Reads one table with the credential of a pipeline and writes it. A file appears when it is whole and the end of the read is proven; on standard output rows come at once. Without --select the columns are those of a snapshot, without the sensitive ones. Values are exact: in CSV decimals and 64-bit numbers as they are, in NDJSON as strings (most readers make floats of numbers), bytes in base64, in CSV null as an empty field and empty text as "". Arrow is the IPC file format in files, the stream format on standard output and in *.arrows.',
+      'Reads one table with the credential of a pipeline and writes it to a file or to standard output. A file appears only when it is whole and the end of the read is proven; on standard output, rows appear as they come. Without --select, the columns are those of a snapshot, so sensitive columns are left out. Values are exact. CSV writes decimals and 64-bit numbers as they are, null as an empty field, and empty text as "". NDJSON writes decimals and 64-bit numbers as strings, because most readers turn numbers into floats. Both write bytes in base64. Arrow uses the IPC file format in files, and the stream format on standard output and in *.arrows files.',
     )
     .argument('<pipeline>', 'pipeline file (YAML)')
-    .argument('<table>', "a table of the instance; it need not be among the pipeline's")
+    .argument('<table>', 'any table of the instance, also one that the pipeline does not select')
     .option('--select <columns>', 'columns, separated by commas, in the order of the output', columnList)
-    .option('--limit <n>', 'rows at most; the instance is asked for no more', rowLimit)
-    .addOption(new Option('--format <format>', 'default: by the ending of the file, else csv').choices(EXTRACT_FORMATS))
+    .option('--limit <n>', 'read at most this many rows', rowLimit)
+    .addOption(
+      new Option('--format <format>', 'format of the output (default: by the ending of the file, else csv)').choices(
+        EXTRACT_FORMATS,
+      ),
+    )
     .option('-o, --output <file>', 'file to write; - is standard output (default: -)')
     .addOption(jsonOption())
     .action(async (pipeline: string, table: string, options: Options) => {
@@ -39,7 +43,7 @@ export function addExtract(program: Command, context: CliContext): void {
     });
   withHelp(command, {
     exits: [3, 4, 5, 7, 9],
-    meanings: { 5: 'the table failed; a file is not written' },
+    meanings: { 5: 'the table failed; no file is written' },
     examples: [
       'tablevault extract backup.yaml Crm_Customers -o customers.parquet',
       'tablevault extract backup.yaml Gen_Documents --select Id,Document_Date --limit 100 | head',
@@ -64,7 +68,7 @@ async function extract(context: CliContext, file: string, table: string, options
   const path = options.output === undefined || options.output === '-' ? undefined : options.output;
   const format = options.format ?? formatFor(path);
   if (path === undefined && format !== 'csv' && format !== 'ndjson' && stdout.isTerminal) {
-    throw new TablevaultError('USAGE', `${format} is not for a terminal`, { hint: 'Give a file: -o FILE.' });
+    throw new TablevaultError('USAGE', `${format} cannot be shown at a terminal`, { hint: 'Give a file: -o FILE.' });
   }
   if (path === undefined && options.json) {
     throw new TablevaultError('USAGE', '--json and the rows would both go to standard output', {
@@ -112,7 +116,7 @@ function formatFor(path: string | undefined): ExtractFormat {
   if (path === undefined) return 'csv';
   const format = formatOfName(path);
   if (format !== undefined) return format;
-  throw new TablevaultError('USAGE', `the name ${path} does not tell a format`, {
+  throw new TablevaultError('USAGE', `the name ${path} does not name a format`, {
     hint: 'Give --format, or a name that ends in .parquet, .csv, .ndjson or .arrow.',
   });
 }

@@ -64,8 +64,8 @@ export function jsonOption(): Option {
 export function addHelp(program: Command): void {
   const command = program
     .command('help')
-    .summary('what a command does and takes')
-    .description('Prints the help of a command, as its --help does; without a command, the list of commands.')
+    .summary('print the help of a command')
+    .description('Prints the help of a command, as its --help does. Without a command, prints the list of commands.')
     .argument('[command]', 'name of the command')
     .action((name: string | undefined) => {
       const found = name === undefined ? program : program.commands.find((each) => each.name() === name);

@@ -14,8 +14,8 @@ export function addInit(program: Command, context: CliContext): void {
   const command = program
     .command('init')
     .summary('write a commented starter pipeline')
-    .description('Writes backup.yaml, .env.example and .gitignore into a folder. Files that exist are never touched.')
-    .argument('[dir]', 'the folder', '.')
+    .description('Writes backup.yaml, .env.example and .gitignore into a folder. Never changes a file that exists.')
+    .argument('[dir]', 'folder to write into; created if it does not exist', '.')
     .addOption(
       new Option('--auth <kind>', 'kind of credential').choices(['service', 'reference-token']).default('service'),
     )
@@ -53,7 +53,7 @@ function setupText(kind: AuthKind, { secretHash }: InitReport): string[] {
       '  Scope contains read',
       '  AccessTokens = AuthenticatedUsers or AdministratorsOnly',
       '  for a token of the application itself (SAT): SystemUserAllowed = true, and a SystemUser who may read the tables',
-      'The types for signing people in (web, native, single page) do not fit: nobody sits in front of a nightly backup.',
+      'Types of application that sign people in (web, native, single page) do not work: nobody sits in front of a nightly backup.',
     ];
   }
   return [
@@ -64,14 +64,14 @@ function setupText(kind: AuthKind, { secretHash }: InitReport): string[] {
     '  SystemUserAllowed = true, and a SystemUser who may read the tables',
     '  Scope contains read (nothing else is needed)',
     `  ApplicationSecretHash = ${secretHash ?? 'base64(sha256(secret)); `tablevault init --generate-secret` makes both'}`,
-    'The types for signing people in (web, native, single page) do not fit: nobody sits in front of a nightly backup.',
+    'Types of application that sign people in (web, native, single page) do not work: nobody sits in front of a nightly backup.',
   ];
 }
 
 function nextText({ folder, created }: InitReport): string[] {
   const steps = [
-    `Next, in ${folder}: correct what is marked in backup.yaml,`,
-    created.includes('.env') ? 'then:' : 'copy .env.example to .env and put the credential in, then:',
+    `Next, in ${folder}: change the marked lines of backup.yaml,`,
+    created.includes('.env') ? 'then:' : 'copy .env.example to .env and write the credential into it, then:',
     '  set -a; . ./.env; set +a',
     '  tablevault tables backup.yaml',
     '  tablevault snapshot backup.yaml',

@@ -17,7 +17,7 @@ export function logLevelOf(env: Readonly<Record<string, string | undefined>>): L
   if (asked === '') return 'silent';
   const level = LEVELS.find((name) => name === asked);
   if (level !== undefined) return level;
-  throw new TablevaultError('USAGE', `TABLEVAULT_LOG=${asked} is no log level`, {
+  throw new TablevaultError('USAGE', `TABLEVAULT_LOG=${asked} is not a log level`, {
     hint: `Use one of ${LEVELS.join(', ')}, or unset it.`,
   });
 }

@@ -18,10 +18,10 @@ interface Options {
 export function addLs(program: Command, context: CliContext): void {
   const command = program
     .command('ls')
-    .summary('the snapshots of a vault')
+    .summary('list the snapshots of a vault')
     .description('Lists the snapshots of a vault, oldest first.')
     .argument('<vault>', VAULT_ARGUMENT)
-    .option('--max-age <age>', 'exit 6 when the newest complete snapshot is older, e.g. 26h', durationMs)
+    .option('--max-age <age>', 'exit with 6 if the newest complete snapshot is older, e.g. 26h', durationMs)
     .addOption(jsonOption())
     .action(async (vault: string, options: Options) => {
       await ls(context, vault, options);

@@ -48,6 +48,8 @@ export interface Acting {
 export function actingOptions(command: Command, usual: keyof Acting): Command {
   const text = (what: string, own: keyof Acting) => (own === usual ? `${what} (default)` : what);
   return command
-    .addOption(new Option('--dry-run', text('show what would be done; change nothing', 'dryRun')).conflicts('apply'))
-    .addOption(new Option('--apply', text('do it', 'apply')));
+    .addOption(
+      new Option('--dry-run', text('show what would be done, and change nothing', 'dryRun')).conflicts('apply'),
+    )
+    .addOption(new Option('--apply', text('make the changes', 'apply')));
 }

@@ -13,12 +13,12 @@ interface Options {
 export function addPaths(program: Command, context: CliContext): void {
   const command = program
     .command('paths')
-    .summary('the Parquet files of tables, one a line')
+    .summary('print the paths of the Parquet files of tables')
     .description(
-      'Prints the Parquet files of a table of a snapshot, one a line: absolute paths, or s3:// addresses. A glob prints the files of every table that it matches.',
+      'Prints the Parquet files of a table of a snapshot, one file per line, as absolute paths or s3:// addresses. A glob prints the files of every table that it matches.',
     )
     .argument('<vault>', VAULT_ARGUMENT)
-    .argument('<table>', 'name or glob of the table; several are separated by commas', globList)
+    .argument('<table>', 'name or glob of the table; separate several with commas', globList)
     .option(...SNAPSHOT_OPTION)
     .addOption(jsonOption())
     .action(async (vault: string, tables: string[], options: Options) => {

@@ -15,12 +15,12 @@ export function addPin(program: Command, context: CliContext): void {
   const command = program
     .command('pin')
     .summary('keep a snapshot from being pruned')
-    .description('Pins a snapshot: prune never retires it, whatever the retention says, until the pin is removed.')
+    .description('Pins a snapshot. Until the pin is removed, prune never retires that snapshot.')
     .argument('<vault>', VAULT_ARGUMENT)
     .argument('[id]', 'the same as --snapshot')
     .option(SNAPSHOT_OPTION[0], SNAPSHOT_OPTION[1])
-    .option('--reason <text>', 'why, for others', '')
-    .option('--remove', 'remove the pin')
+    .option('--reason <text>', 'why the snapshot is pinned, for other people', '')
+    .option('--remove', 'remove the pin of the snapshot')
     .addOption(jsonOption())
     .action(async (uri: string, id: string | undefined, options: Options, command: Command) => {
       const wanted = snapshotOf(id, command);

@@ -28,14 +28,18 @@ const TERMINAL_ROWS = 40;
 export function addPlan(program: Command, context: CliContext): void {
   const command = program
     .command('plan')
-    .summary('what a snapshot would do')
+    .summary('show what a snapshot would do')
     .description(
-      'Says of each table how it would be read, in how many tasks and requests, and, where a snapshot of the destination was measured, how many bytes and how much time it would take. Seat-minutes count the twenty minutes after which an idle session is closed. Reads little, writes nothing; the keys of large tables are not read, so boundaries, and with them the number of tasks, are estimates.',
+      'Shows how each table would be read, and in how many tasks and requests. If the destination holds a snapshot with measurements, it also estimates bytes and time. Seat-minutes include the twenty minutes after which the instance closes an idle session. Reads little and writes nothing. The number of tasks is an estimate, because the keys of large tables are not read.',
     )
     .argument('<pipeline>', 'pipeline file (YAML)')
-    .option('--tables <globs>', 'tables to plan, of those the pipeline selects; separated by commas', globList)
+    .option('--tables <globs>', 'plan only these tables of the pipeline; names or globs, separated by commas', globList)
     .addOption(new Option('--sort <by>', 'order of the list').choices(SORTS).default('rows'))
-    .option('--top <n>', `tables to list (default: ${TERMINAL_ROWS} at a terminal, else all)`, wholeNumber)
+    .option(
+      '--top <n>',
+      `list only the first n tables (default: ${TERMINAL_ROWS} at a terminal, else all)`,
+      wholeNumber,
+    )
     .addOption(jsonOption())
     .action(async (pipeline: string, options: Options) => {
       await plan(context, pipeline, options);
@@ -133,7 +137,7 @@ function totalLines({ totals, rates, destination }: PlanReport): string[] {
   const { durationMs, parquetBytes, bytesReceived, seatMinutes } = totals;
   const unmeasured = durationMs === null || parquetBytes === null || bytesReceived === null || seatMinutes === null;
   if (rates === null || unmeasured) {
-    return [work, 'How long it takes is unknown until a first snapshot was measured.'];
+    return [work, 'The time is unknown until a first snapshot has been measured.'];
   }
   const left =
     totals.tablesNotEstimated === 0

@@ -89,6 +89,6 @@ export function usageError(error: CommanderError, command: string | undefined): 
   const known = command !== undefined && /^[a-z]+$/.test(command) && error.code !== 'commander.unknownCommand';
   const message = error.message.replace(/^error: /, '').replaceAll(/\s+/g, ' ');
   return new TablevaultError('USAGE', message, {
-    hint: `\`tablevault ${known ? `${command} ` : ''}--help\` shows what can be given.`,
+    hint: `\`tablevault ${known ? `${command} ` : ''}--help\` shows how to use it.`,
   });
 }

@@ -33,7 +33,7 @@ export function progressModeOf(
     case 'plain':
       return asked;
     default:
-      throw new TablevaultError('USAGE', `TABLEVAULT_PROGRESS=${asked} is no way to show progress`, {
+      throw new TablevaultError('USAGE', `TABLEVAULT_PROGRESS=${asked} is not a way to show progress`, {
         hint: 'Use auto, off or plain, or unset it.',
       });
   }

@@ -27,15 +27,15 @@ export function addPrune(program: Command, context: CliContext): void {
     .command('prune')
     .summary('retire old snapshots and free their space')
     .description(
-      'Retires the complete snapshots of each pipeline that no --keep option covers, and removes what nothing needs any more. The newest complete snapshot of a pipeline and pinned ones always stay. A retired snapshot keeps its files for the grace, so that readers can finish; the next prune frees them. Days, weeks, months and years are those of UTC.',
+      'Retires the complete snapshots of each pipeline that no --keep option covers, and removes files that nothing needs any more. The newest complete snapshot of each pipeline and pinned snapshots always stay. The files of a retired snapshot stay for the time of --grace, so that readers can finish; a later prune removes them. Days, weeks, months and years are counted in UTC.',
     )
     .argument('<vault>', VAULT_ARGUMENT)
-    .option('--keep-last <n>', 'the newest n', keep)
-    .option('--keep-daily <n>', 'the newest of each of the last n days that have one', keep)
-    .option('--keep-weekly <n>', 'the same of weeks (Monday to Sunday)', keep)
-    .option('--keep-monthly <n>', 'the same of months', keep)
-    .option('--keep-yearly <n>', 'the same of years', keep)
-    .option('--keep-within <age>', 'all that are not older than this against the newest, e.g. 30d', durationMs)
+    .option('--keep-last <n>', 'keep the newest n snapshots', keep)
+    .option('--keep-daily <n>', 'keep the newest snapshot of each of the last n days that have one', keep)
+    .option('--keep-weekly <n>', 'the same for weeks (Monday to Sunday)', keep)
+    .option('--keep-monthly <n>', 'the same for months', keep)
+    .option('--keep-yearly <n>', 'the same for years', keep)
+    .option('--keep-within <age>', 'keep all snapshots taken within this time before the newest, e.g. 30d', durationMs)
     .option('--grace <age>', 'how long the files of a retired snapshot stay (default: 24h)', graceMs)
     .addOption(jsonOption())
     .action(async (vault: string, options: Options) => {
@@ -95,7 +95,7 @@ function summary({ dryRun, retired, kept, swept, waiting, later, abandoned }: Pr
   ];
   if (waiting.snapshots > 0)
     parts.push(
-      `${plural(waiting.snapshots, 'retired snapshot')} with ${plural(waiting.parts, 'part')} still in the grace or in use: a later prune frees them`,
+      `${plural(waiting.snapshots, 'retired snapshot')} with ${plural(waiting.parts, 'part')} still within the grace time or in use: a later prune frees them`,
     );
   if (abandoned.length > 0) parts.push(`${plural(abandoned.length, 'dead run')} ${would}given up`);
   if (later.length > 0)

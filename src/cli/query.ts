@@ -16,17 +16,17 @@ interface Options {
 export function addQuery(program: Command, context: CliContext): void {
   const command = program
     .command('query')
-    .summary("SQL over a snapshot's tables")
+    .summary('run SQL over the tables of a snapshot')
     .description(
-      'Runs one SQL statement (DuckDB) over the tables of a snapshot. Nothing is written, nothing is downloaded. Values are exact: decimals, and whole numbers beyond 2^53, are text in JSON.',
+      'Runs one SQL statement in DuckDB over the tables of a snapshot. It writes nothing and reads the files where they are. Values are exact: in JSON, decimals and whole numbers beyond 2^53 are text.',
     )
     .argument('<vault>', VAULT_ARGUMENT)
-    .argument('<sql>', 'one statement that reads')
+    .argument('<sql>', 'one statement that reads, such as SELECT or DESCRIBE')
     .option(...SNAPSHOT_OPTION)
     .addOption(
       new Option(
         '--format <format>',
-        'form of the rows (default: table; at a terminal where the columns do not fit, expanded: a block for each row)',
+        'format of the rows (default: table; expanded, which prints a block for each row, if the columns do not fit the terminal)',
       ).choices(QUERY_FORMATS),
     )
     .addOption(jsonOption().default(undefined).implies({ format: 'json' }))

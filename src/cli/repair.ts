@@ -17,9 +17,9 @@ interface Options extends Acting {
 export function addRepair(program: Command, context: CliContext): void {
   const command = program
     .command('repair')
-    .summary('put damaged files of a vault into quarantine')
+    .summary('find damaged files of a vault and put them into quarantine')
     .description(
-      'Checks every file of every snapshot and says which are damaged and who needs them. With --apply it moves the damaged ones below quarantine/ in the vault; then `tablevault snapshot` reads the tables again. Damaged manifests need a copy of the vault.',
+      'Checks every file of every snapshot, and lists the damaged files and the snapshots that need them. With --apply, it moves damaged files below quarantine/ in the vault; the next `tablevault snapshot` reads their tables again. It cannot repair damaged manifests: restore those from a copy of the vault.',
     )
     .argument('<vault>', VAULT_ARGUMENT)
     .addOption(jsonOption())
@@ -28,7 +28,7 @@ export function addRepair(program: Command, context: CliContext): void {
     });
   withHelp(actingOptions(command, 'dryRun'), {
     exits: [6, 7],
-    meanings: { 6: 'something is damaged (without --apply), or cannot be mended' },
+    meanings: { 6: 'something is damaged (without --apply), or cannot be repaired' },
     examples: ['tablevault repair ./vault', 'tablevault repair ./vault --apply'],
   });
 }
@@ -48,11 +48,11 @@ async function repair(context: CliContext, uri: string, options: Options): Promi
   if (beyond.length > 0 || (broken.length > 0 && dryRun)) {
     throw new TablevaultError(
       'VERIFY_FAILED',
-      `${plural(broken.length, 'file')} and ${plural(beyond.length, 'other object')} damaged in ${uri}`,
+      `found ${plural(broken.length, 'damaged file')} and ${plural(beyond.length, 'other damaged object')} in ${uri}`,
       {
         hint:
           beyond.length > 0
-            ? 'Restore the manifests and other objects named from a copy of the vault; files can be mended by --apply.'
+            ? 'Restore the manifests and other objects that are listed from a copy of the vault; --apply takes care of the files.'
             : 'Run again with --apply, then take a snapshot.',
       },
     );
@@ -66,7 +66,7 @@ function reportText({ broken, beyond, dryRun }: RepairReport): string[] {
       const what = !present ? 'missing' : dryRun ? 'would be put into quarantine' : 'put into quarantine';
       return `${finding.code} ${finding.object}: ${finding.message}; needed by snapshots ${snapshots.join(', ')}; ${what}`;
     }),
-    ...beyond.map(({ code, object, message }) => `${code} ${object}: ${message}; cannot be mended here`),
+    ...beyond.map(({ code, object, message }) => `${code} ${object}: ${message}; cannot be repaired by this command`),
   ];
   return lines.map(plainText);
 }

@@ -23,7 +23,7 @@ export function addRestore(program: Command, context: CliContext): void {
     .command('restore')
     .summary('write a snapshot to a folder, a DuckDB file, or PostgreSQL')
     .description(
-      'Writes the tables of a snapshot into an empty target; every file is verified before it is used, and nothing can be seen of the target before all of it is there. Never to the instance: that is read-only.',
+      'Writes the tables of a snapshot into an empty target. Every file is verified before it is used, and the target appears only when it is complete. A snapshot cannot be restored to the instance, which is read-only.',
     )
     .argument('<vault>', VAULT_ARGUMENT)
     .option(...SNAPSHOT_OPTION)
@@ -31,9 +31,15 @@ export function addRestore(program: Command, context: CliContext): void {
       '--to <target>',
       'a folder, a file that ends in .duckdb, or postgres://user@host/database[?schema=name]',
     )
-    .option('--tables <globs>', 'tables to restore, separated by commas; default all', globList)
-    .addOption(new Option('--format <format>', 'of a folder (default: parquet)').choices(['parquet', 'csv', 'ndjson']))
-    .option('--replace-nul', 'for PostgreSQL: write U+2400 for NUL characters in text, which it cannot hold')
+    .option('--tables <globs>', 'tables to restore, separated by commas (default: all)', globList)
+    .addOption(
+      new Option('--format <format>', 'format of the files in a folder (default: parquet)').choices([
+        'parquet',
+        'csv',
+        'ndjson',
+      ]),
+    )
+    .option('--replace-nul', 'for PostgreSQL, which cannot store NUL characters in text: write U+2400 in their place')
     .addOption(jsonOption())
     .action(async (vault: string, options: Options) => {
       await restore(context, vault, options);

@@ -18,8 +18,10 @@ interface Options {
 export function addShow(program: Command, context: CliContext): void {
   const command = program
     .command('show')
-    .summary('one snapshot: where it comes from, its tables, what was left out')
-    .description('Shows one snapshot: where it comes from, its tables, how each was read, and what was left out.')
+    .summary('show one snapshot and its tables')
+    .description(
+      'Shows one snapshot: where it comes from, its tables, how each was read, and which columns were left out.',
+    )
     .argument('<vault>', VAULT_ARGUMENT)
     .argument('[id]', 'the same as --snapshot')
     .option(...SNAPSHOT_OPTION)

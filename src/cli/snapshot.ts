@@ -29,13 +29,16 @@ export function addSnapshot(program: Command, context: CliContext): void {
     .command('snapshot')
     .summary('take and commit a snapshot')
     .description(
-      'Reads the tables of the pipeline through the Table API, writes them as Parquet and commits them as one snapshot. An unfinished run of the same plan is continued while it is younger than limits.resumeWithin.',
+      'Reads the tables of the pipeline through the Table API, writes them as Parquet and commits them as one snapshot. If an unfinished run of the same plan is younger than limits.resumeWithin, it is continued.',
     )
     .argument('<pipeline>', 'pipeline file (YAML)')
-    .option('--destination <uri>', "folder or s3://bucket/prefix, in place of the pipeline's")
-    .option('--tables <globs>', 'tables to read, of those the pipeline selects; separated by commas', globList)
-    .option('--allow-partial', 'publish a snapshot marked incomplete when tables fail (still exits 5)')
-    .option('--fresh', 'do not continue an unfinished run')
+    .option('--destination <uri>', 'folder or s3://bucket/prefix to use instead of the destination in the pipeline')
+    .option('--tables <globs>', 'read only these tables of the pipeline; names or globs, separated by commas', globList)
+    .option(
+      '--allow-partial',
+      'if tables fail, publish the others as a snapshot marked incomplete (still exits with 5)',
+    )
+    .option('--fresh', 'begin a new run, even if an unfinished one could be continued')
     .addOption(jsonOption())
     .action(async (pipeline: string, options: Options) => {
       context.exitCode = await snapshot(context, pipeline, options);

@@ -22,12 +22,12 @@ interface Options {
 export function addTables(program: Command, context: CliContext): void {
   const command = program
     .command('tables')
-    .summary('tables, columns, types and keys of the instance')
+    .summary('list tables, columns, types and keys of the instance')
     .description(
-      'Lists what the instance offers to the identity of the pipeline, and what the pipeline reads of it. Rows and sizes are those of Dmv_Table_Info, where it can be read. With --columns also what one can filter on: "documented" by the vendor for columns of that name, "probed" or "refused" by the instance (the keys are tried), or unknown (not shown): then only a try tells.',
+      'Lists the tables that the instance offers to the identity of the pipeline, and marks those that the pipeline reads. Rows and sizes come from Dmv_Table_Info, if the identity can read it. With --columns, it also shows which columns can be filtered: "documented" means that the vendor documents filters for columns of that name; "probed" or "refused" means that the instance accepted or refused a filter on the key; where nothing is shown, it is unknown.',
     )
     .argument('<pipeline>', 'pipeline file (YAML)')
-    .option('--columns <globs>', 'list the columns of these tables, separated by commas', globList)
+    .option('--columns <globs>', 'list the columns of these tables; names or globs, separated by commas', globList)
     .addOption(new Option('--sort <by>', 'order of the list (default: that of the instance)').choices(SORTS))
     .addOption(jsonOption())
     .action(async (pipeline: string, options: Options) => {

@@ -28,17 +28,17 @@ export function addVerify(program: Command, context: CliContext): void {
     .command('verify')
     .summary('check a vault and a snapshot')
     .description(
-      'Checks the chain of all manifests; at level files, size and SHA-256 of every part of the snapshot too; at level rows, every part as Parquet: row and null counts, keys, least and greatest values. Changes nothing.',
+      'Checks a vault and changes nothing. Level manifest checks the chain of all manifests. Level files also checks size and SHA-256 of every part of the snapshot. Level rows also reads every part as Parquet and checks row and null counts, keys, and the least and greatest values.',
     )
     .argument('<vault>', VAULT_ARGUMENT)
     .option(...SNAPSHOT_OPTION)
     .addOption(
-      new Option('--level <level>', 'how deep to look').choices(['manifest', 'files', 'rows']).default('files'),
+      new Option('--level <level>', 'how thoroughly to check').choices(['manifest', 'files', 'rows']).default('files'),
     )
-    .option('--sample <percent>', 'at level files: check this share of the parts, drawn at random', percentage)
+    .option('--sample <percent>', 'at level files: check only this share of the parts, drawn at random', percentage)
     .option(
       '--within <time>',
-      'at level files: check parts drawn at random until this time is over, e.g. 10m',
+      'at level files: check parts, drawn at random, until this time is over, e.g. 10m',
       durationMs,
     )
     .option(
@@ -75,7 +75,7 @@ async function verify(context: CliContext, uri: string, options: Options): Promi
     'VERIFY_FAILED',
     `verification found ${plural(report.findings.length, 'problem')} in ${uri}`,
     {
-      hint: 'Take a new snapshot; `tablevault repair` says what else is damaged, and docs/reliability.md which object is found at which level.',
+      hint: 'Take a new snapshot. `tablevault repair` lists what else is damaged; docs/reliability.md says which level finds which damage.',
     },
   );
 }

@@ -18,7 +18,7 @@ const DEVICE = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$
 export function tableNameProblem(name: string): string | undefined {
   const problem = columnNameProblem(name);
   if (problem !== undefined) return problem;
-  if (DEVICE.test(name)) return 'is the name of a device on Windows, where no file can be called so';
+  if (DEVICE.test(name)) return 'is the name of a device on Windows, where no file can have that name';
   if (Buffer.byteLength(name) > MAX_BYTES) return `is longer than ${MAX_BYTES} bytes, more than file systems allow`;
   return undefined;
 }

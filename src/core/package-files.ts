@@ -21,7 +21,7 @@ function packageRoot(): string {
     if (existsSync(join(folder, 'package.json'))) return folder;
     if (folder === dirname(folder)) {
       throw new TablevaultError('BUG', 'the files of the package tablevault cannot be found', {
-        hint: 'Install it anew; when it is bundled into another program, keep its folder as it is.',
+        hint: 'Install it again. If it is bundled into another program, keep its folder as it is.',
       });
     }
   }

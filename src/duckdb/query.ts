@@ -71,7 +71,7 @@ async function start(connection: DuckDBConnection, sql: string): Promise<DuckDBR
   const statements = await connection.extractStatements(sql);
   if (statements.count !== 1) {
     throw new TablevaultError('USAGE', `query takes one SQL statement, not ${statements.count}`, {
-      hint: 'Run the command once for each.',
+      hint: 'Run the command once for each statement.',
     });
   }
   const prepared = await statements.prepare(0);
@@ -117,7 +117,7 @@ async function guarded<T>(options: SqlOptions, work: () => Promise<T>): Promise<
 
 function hintFor(message: string, known: readonly string[]): string {
   const missing = /Table with name "?([^\s"]+)"? does not exist/.exec(message)?.[1];
-  if (missing === undefined) return 'Correct the SQL; `SHOW TABLES` and `DESCRIBE <Table>` tell names and types.';
+  if (missing === undefined) return 'Correct the SQL; `SHOW TABLES` and `DESCRIBE <Table>` list names and types.';
   const near = nearNames(missing, known);
   return near.length === 0
     ? '`SHOW TABLES` lists the tables of the snapshot.'

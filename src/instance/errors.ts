@@ -18,7 +18,7 @@ interface Explanation {
 const TLS_TRUST =
   'NODE_EXTRA_CA_CERTS=/path/to/ca.pem names the certificate authority of your network, if it has one of its own.';
 const IF_IT_STAYS =
-  'It is tried again by itself; if it stays so, check network, VPN, firewall and proxy (HTTPS_PROXY, NO_PROXY).';
+  'tablevault tries again by itself; if that does not help, check network, VPN, firewall and proxy (HTTPS_PROXY, NO_PROXY).';
 
 const tls = (what: string, hint: string): Explanation => ({ code: 'INSTANCE_TLS', what, hint, retryable: false });
 const unreachable = (what: string, hint = IF_IT_STAYS, retryable = true): Explanation => ({
@@ -45,15 +45,15 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   EHOSTUNREACH: unreachable('its host cannot be reached from here'),
   ENETUNREACH: unreachable('its network cannot be reached from here'),
   UND_ERR_SOCKET: unreachable('the other side closed the connection'),
-  UND_ERR_CONNECT_TIMEOUT: unreachable('no connection came about in time'),
+  UND_ERR_CONNECT_TIMEOUT: unreachable('no connection was made in time'),
   UND_ERR_HEADERS_TIMEOUT: unreachable(
     'no answer began in time',
     `The instance may be busy with a long query. ${IF_IT_STAYS}`,
   ),
-  UND_ERR_BODY_TIMEOUT: unreachable('the answer stopped in its middle'),
+  UND_ERR_BODY_TIMEOUT: unreachable('the answer stopped in the middle'),
   UND_ERR_HEADERS_OVERFLOW: {
     code: 'INSTANCE_ANSWER',
-    what: 'the head of its answer is larger than any honest one',
+    what: 'the headers of its answer are too large',
     hint: 'Check the address in the pipeline: this does not look like an ERP.net instance.',
     retryable: false,
   },
@@ -128,7 +128,7 @@ function explain(thrown: unknown): Explanation | undefined {
   if (proxy !== undefined) {
     const hint =
       proxy === '407'
-        ? 'The proxy wants a user: HTTPS_PROXY=http://user:password@host:port.'
+        ? 'The proxy requires a user: write HTTPS_PROXY=http://user:password@host:port.'
         : 'Check HTTPS_PROXY and NO_PROXY.';
     return unreachable(`the proxy answered ${proxy}`, hint, Number(proxy) >= 500);
   }

@@ -178,7 +178,7 @@ export function onRefused(state: GovernorState, now: number, refusal: Refusal): 
     return paused(
       { ...counted, perMinute },
       now + (refusal.retryAfterMs ?? own),
-      'the instance refused a request (429: too many a minute)',
+      'the instance refused a request (429: too many per minute)',
     );
   }
   // What was in flight beside the refused one was taken: half of that.

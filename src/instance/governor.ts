@@ -86,7 +86,7 @@ export function createGovernor(
       emit({
         type: 'log',
         level: 'info',
-        message: `requests are spaced: the instance takes ${state.perMinute} a minute`,
+        message: `requests are spaced out: the instance accepts ${state.perMinute} per minute`,
       });
     }
     if (state.pausedUntil > now && state.pausedUntil !== told.pausedUntil) {

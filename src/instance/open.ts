@@ -170,7 +170,7 @@ async function serviceWarnings(transport: Transport, tableApi: string, model: Mo
   } catch (thrown) {
     const minor = hasCode(thrown, 'REQUEST_REFUSED', 'INSTANCE_ANSWER', 'AUTH_FORBIDDEN');
     if (!minor) throw thrown;
-    return [`the service document cannot be read, so $metadata alone tells which tables there are: ${thrown.message}`];
+    return [`the service document cannot be read, so only $metadata lists the tables: ${thrown.message}`];
   }
 }
 
@@ -218,7 +218,7 @@ function noMetadata(cause: TablevaultError, tableApi: string, from: ChosenEndpoi
     at: cause.at,
     cause,
     hint: absent
-      ? 'Check that the instance has a Table API site, and name it in the pipeline where it is elsewhere: endpoints: { tableApi: https://… }.'
+      ? 'Check that the instance has a Table API site. If it has another address, name it in the pipeline: endpoints: { tableApi: https://… }.'
       : 'Ask the administrator of the instance: its log tells more than its answer.',
   });
 }

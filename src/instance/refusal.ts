@@ -103,7 +103,7 @@ export function judge(answer: HttpAnswer, place: RequestPlace, now: number): Ver
     const error = new TablevaultError('INSTANCE_ANSWER', `the instance answers ${status} to ${place.purpose}${said}`, {
       at,
       retryable: true,
-      hint: 'It is tried again by itself; if it stays so, the instance or a proxy before it is down: try later.',
+      hint: 'tablevault tries again by itself; if that does not help, the instance or a proxy before it is down: try later.',
     });
     return { kind: 'again', afterMs, tries: status === 501 || status === 505 ? 1 : null, error };
   }

@@ -238,7 +238,7 @@ function unusable(why: string, more: { readonly cause?: unknown; readonly retrya
 function truncated(cause: unknown): TablevaultError {
   return new TablevaultError('BODY_TRUNCATED', '$metadata of the instance ends before its last element', {
     retryable: true,
-    hint: 'Run it again; if it stays so, a proxy between here and the instance may cut long answers.',
+    hint: 'Run again; if that does not help, a proxy between here and the instance may cut long answers.',
     cause,
   });
 }

@@ -22,9 +22,13 @@ export interface ServiceEntry {
 export function parseServiceDocument(text: string): readonly ServiceEntry[] {
   const parsed = documentSchema.safeParse(jsonOf(text));
   if (!parsed.success) {
-    throw new TablevaultError('INSTANCE_ANSWER', 'the service document of the Table API is not one of OData', {
-      hint: 'Check that endpoints.tableApi (or what discovery found) is the Table API; `tablevault doctor` shows the address.',
-    });
+    throw new TablevaultError(
+      'INSTANCE_ANSWER',
+      'the service document of the Table API is not an OData service document',
+      {
+        hint: 'Check that endpoints.tableApi (or what discovery found) is the Table API; `tablevault doctor` shows the address.',
+      },
+    );
   }
   return parsed.data.value
     .filter(({ kind }) => kind === undefined || kind === 'EntitySet')

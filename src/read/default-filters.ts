@@ -92,8 +92,8 @@ export async function findHiddenRows(
     groups.push({ column: column.name, values: await valuesThatBringAll(table, column, key, ask) });
     warnings.push(
       judged === null
-        ? `whether an unfiltered read leaves out rows with ${column.name} ${hidden} cannot be told, so they are asked for by name`
-        : `an unfiltered read leaves out rows with ${column.name} ${hidden}, so they are asked for by name`,
+        ? `it is unknown whether an unfiltered read leaves out rows with ${column.name} ${hidden}, so every read asks for them by name`
+        : `an unfiltered read leaves out rows with ${column.name} ${hidden}, so every read asks for them by name`,
     );
   }
   return { groups, warnings, requests };
@@ -152,7 +152,7 @@ async function valuesThatBringAll(
     `an unfiltered read of ${table.name} leaves out rows, and no filter on ${column.name} brings them all`,
     {
       at: { table: table.name, column: column.name },
-      hint: `Write a filter for ${table.name} into the pipeline that names ${column.name}, and take the rest as a second table of another pipeline.`,
+      hint: `In tables.overrides of the pipeline, write a filter for ${table.name} that names ${column.name}, and read the other rows with a second pipeline.`,
     },
   );
 }

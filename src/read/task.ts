@@ -6,6 +6,7 @@ import { TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { ParquetSettings } from '../core/pipeline.ts';
 import { type RetryPolicy, withRetries } from '../core/retry.ts';
+import { plural } from '../core/words.ts';
 import type { Instance } from '../instance/open.ts';
 import { allOf } from '../odata/filters.ts';
 import { compileQuery } from '../odata/query.ts';
@@ -131,7 +132,7 @@ async function settle(
   const settled = await settleDuplicates(parts, specOf(task, context, ''), context.signal);
   // A proof that counts rows with rows proves nothing once some of them were the same.
   if (!settled.ok || (settled.dropped > 0 && proof === 'split-count')) {
-    throw new TablevaultError('DUPLICATE_KEY', `${table.name} came with the same key twice`, {
+    throw new TablevaultError('DUPLICATE_KEY', `the instance sent two rows of ${table.name} with the same key`, {
       at: { table: table.name, ...(settled.ok ? {} : { key: settled.key }) },
       retryable: true,
       hint: 'Rows may have moved between pages while they were read: run again, at a quieter time.',
@@ -141,7 +142,7 @@ async function settle(
   if (settled.dropped === 0) return { parts, rows, proof, evidence };
   const verdict = judgeByCount({ rows, ...read.counts });
   if (!verdict.ok) throw unproven(task.plan, verdict.why);
-  const note = `${settled.dropped} earlier versions of rows that came twice were dropped`;
+  const note = `dropped ${plural(settled.dropped, 'earlier version')} of rows that came twice`;
   return { parts: settled.parts, rows, proof: verdict.proof, evidence: `${verdict.why}; ${note}` };
 }
 
@@ -221,7 +222,8 @@ async function holdAgainstCount(
   const rows = answers.reduce((sum, answer) => sum + answer.rows, 0);
   if (rows > 1 || range.ge !== null || range.le !== null) return;
   const count = await countRows(plan, context);
-  if (count !== null && count > rows) throw unproven(plan, `${rows} rows came, but the instance counts ${count}`);
+  if (count !== null && count > rows)
+    throw unproven(plan, `${plural(rows, 'row')} came, but the instance counts ${count}`);
 }
 
 /** Without a key to close with: one answer, whole, held against what the instance counts. */
@@ -276,7 +278,7 @@ async function proveBySplit(plan: TablePlan, context: ReadContext, read: ReadToE
   const middle = whole.sample[Math.floor(whole.sample.length / 2)];
   if (middle === undefined) {
     if (read.rows === 0) return { ...read, requests: read.requests + 1 };
-    throw unproven(plan, `${read.rows} rows came, but a second read of the keys found none`);
+    throw unproven(plan, `${plural(read.rows, 'row')} came, but a second read of the keys found none`);
   }
   const part = (range: KeyRange) =>
     scanKeys(instance, plan.table, key, allOf(plan.filter, rangeFilter(key, range)), signal);
@@ -287,7 +289,7 @@ async function proveBySplit(plan: TablePlan, context: ReadContext, read: ReadToE
   if (rows === read.rows && whole.rows === read.rows) {
     return { ...read, requests, evidence: `${why}; its keys up to and from ${middle} are as many as its rows` };
   }
-  throw unproven(plan, `${why}, and ${read.rows} rows came where its keys, read in two halves, are ${rows}`);
+  throw unproven(plan, `${why}, and ${plural(read.rows, 'row')} came, but its keys, read in two halves, are ${rows}`);
 }
 
 function queryOf(plan: TablePlan, range: KeyRange): string {

@@ -1,5 +1,6 @@
 /** What proves the end of a scan. Pure. */
 import { compareGuidsAsSqlServer, type Guid } from '../core/guid.ts';
+import { plural } from '../core/words.ts';
 import { isInRange, type KeyRange } from './ranges.ts';
 
 /**
@@ -113,7 +114,7 @@ function judgeEmpty(answers: readonly Answer[], last: Answer, again: KeyRange): 
   const twice = before !== undefined && before.rows === 0 && before.excluded === 0;
   if (!twice) return { do: 'read', range: again };
   if (answers.every(({ rows, excluded }) => rows === 0 && excluded === 0)) return { do: 'proven', by: 'empty' };
-  return { do: 'unproven', why: 'a read from the greatest key on brought not even the row with that key' };
+  return { do: 'unproven', why: 'a read from the greatest key on did not even bring the row with that key' };
 }
 
 /**
@@ -166,21 +167,25 @@ export function judgeByCount({ rows, before, after }: CountEvidence): {
       return {
         ok: false,
         proof: 'none',
-        why: `${rows} rows came, but the instance counts ${describeCount(least, most)} before and after: some came twice`,
+        why: `${plural(rows, 'row')} came, but the instance counts ${describeCount(least, most)} before and after the read: some rows came twice`,
       };
     if (rows > most)
-      return { ok: true, proof: 'none', why: `${rows} rows came, the instance counts ${describeCount(least, most)}` };
+      return {
+        ok: true,
+        proof: 'none',
+        why: `${plural(rows, 'row')} came, the instance counts ${describeCount(least, most)}`,
+      };
     return {
       ok: false,
       proof: 'none',
-      why: `${rows} rows came, but the instance counts ${describeCount(least, most)}`,
+      why: `${plural(rows, 'row')} came, but the instance counts ${describeCount(least, most)}`,
     };
   }
   if (ROW_CAPS.includes(rows)) {
     return {
       ok: false,
       proof: 'none',
-      why: `exactly ${rows} rows came, which is a limit that the rights of an identity may set`,
+      why: `exactly ${plural(rows, 'row')} came, which is a limit that the rights of an identity may set`,
     };
   }
   return { ok: true, proof: 'none', why: 'the response was complete; the instance offers no count to compare' };

@@ -24,7 +24,7 @@ export function corrupt(place: Place, what: string, cause?: unknown): Tablevault
   return new TablevaultError('VAULT_CORRUPT', `${place.object}: ${what}`, {
     at: place,
     cause,
-    hint: 'Run `tablevault verify` on the vault; the disk or the way to the store may be faulty.',
+    hint: 'Run `tablevault verify` on the vault; the disk or the connection to the store may be faulty.',
   });
 }
 
@@ -58,7 +58,7 @@ export function fileFault(error: unknown, doing: string, place: Place): unknown 
       hint: 'Check `destination:`; a file may stand where a folder is needed, or the volume is not mounted.',
     });
   }
-  return new TablevaultError('DESTINATION_UNREACHABLE', `${message}: the file system answered with a fault`, {
+  return new TablevaultError('DESTINATION_UNREACHABLE', `${message}: the file system reported an error`, {
     at: place,
     cause: error,
     retryable: true,

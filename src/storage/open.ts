@@ -43,7 +43,7 @@ function pathOfFileUrl(uri: string): string {
 }
 
 function unusable(uri: string, why: string): TablevaultError {
-  return new TablevaultError('USAGE', `${JSON.stringify(withoutUser(uri))} is no address of a vault: ${why}`, {
+  return new TablevaultError('USAGE', `${JSON.stringify(withoutUser(uri))} is not the address of a vault: ${why}`, {
     hint: 'Give a folder, or s3://bucket/prefix.',
   });
 }

@@ -22,9 +22,9 @@ export function parseS3Uri(uri: string): S3Address {
   if (match?.[1] === undefined || problem !== undefined) {
     throw new TablevaultError(
       'USAGE',
-      `${JSON.stringify(withoutUser(uri))} is no address of a bucket${problem ? `: of the prefix, ${problem}` : ''}`,
+      `${JSON.stringify(withoutUser(uri))} is not the address of a bucket${problem ? `: of the prefix, ${problem}` : ''}`,
       {
-        hint: 'Write s3://bucket/prefix; credentials belong into the AWS variables.',
+        hint: 'Write s3://bucket/prefix; credentials belong in the AWS variables.',
       },
     );
   }
@@ -83,6 +83,6 @@ function checkedEndpoint(endpoint: string): string {
   if (url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '')
     return endpoint;
   throw new TablevaultError('CONFIG_INVALID', 'AWS_ENDPOINT_URL_S3 is not an http(s) address without credentials', {
-    hint: 'Write it as https://host:port; credentials belong into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+    hint: 'Write it as https://host:port; credentials belong in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
   });
 }

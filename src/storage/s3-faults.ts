@@ -54,7 +54,7 @@ function mapped(answer: Answer, doing: string, place: S3Place, cause: unknown): 
     return fault(
       'DESTINATION_MISSING',
       `there is no bucket ${place.bucket}`,
-      'Create the bucket (in this region), or mend the name in `destination:`.',
+      'Create the bucket (in this region), or correct the name in `destination:`.',
     );
   }
   if (name === 'NoSuchKey' || name === 'NotFound' || (status === 404 && name !== 'NoSuchUpload'))
@@ -67,7 +67,11 @@ function mapped(answer: Answer, doing: string, place: S3Place, cause: unknown): 
     );
   }
   if (name === 'RequestTimeTooSkewed') {
-    return fault('DESTINATION_DENIED', said, "Set this host's clock right (NTP): signed requests hold for 15 minutes.");
+    return fault(
+      'DESTINATION_DENIED',
+      said,
+      'Correct the clock of this host (NTP): a signed request is valid for 15 minutes.',
+    );
   }
   if (name === 'ExpiredToken' || name === 'TokenRefreshRequired' || name === 'ExpiredTokenException') {
     return fault(
@@ -97,7 +101,7 @@ function mapped(answer: Answer, doing: string, place: S3Place, cause: unknown): 
     return fault(
       'DESTINATION_UNREACHABLE',
       `${said}: the bytes changed on their way`,
-      'Run again; if it stays so, look for a faulty proxy or network card.',
+      'Run again; if it happens again, look for a faulty proxy or network card.',
       true,
     );
   if (status === 401 || status === 403) {
@@ -140,7 +144,7 @@ function mapped(answer: Answer, doing: string, place: S3Place, cause: unknown): 
   if (status === 407) {
     return fault(
       'DESTINATION_UNREACHABLE',
-      'the proxy wants a user (407)',
+      'the proxy requires a user (407)',
       'Write HTTPS_PROXY=http://user:password@host:port, or name the store in NO_PROXY.',
     );
   }

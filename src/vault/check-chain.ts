@@ -133,7 +133,7 @@ async function checkLiveManifest(
   if (found === undefined || found === 'retired') return found;
   const { manifest, sha256 } = found;
   if (sha256Hex(manifestBytes(manifest)) !== sha256)
-    findings.add('MANIFEST_CONTRADICTION', key, 'its bytes are not as tablevault writes a manifest of this content');
+    findings.add('MANIFEST_CONTRADICTION', key, 'its bytes differ from those that tablevault writes for this content');
   for (const problem of manifestProblems(manifest)) findings.add('MANIFEST_CONTRADICTION', key, problem);
   await checkOutcome(vault, manifest, findings, call);
   const unsigned = call.publicKeys === undefined ? undefined : signatureProblem(manifest, call.publicKeys);
@@ -181,7 +181,11 @@ function checkLinks(
 ): void {
   for (let sequence = 1; sequence <= head; sequence += 1) {
     if (!known.has(sequence)) {
-      findings.add('SEQUENCE_MISSING', snapshotKey(sequence), 'there is neither a manifest nor a tombstone of it');
+      findings.add(
+        'SEQUENCE_MISSING',
+        snapshotKey(sequence),
+        'neither a manifest nor a tombstone exists for this sequence',
+      );
       continue;
     }
     const link = links.get(sequence);
@@ -206,7 +210,7 @@ function checkOrder(links: ReadonlyMap<number, Link>, findings: Findings): void 
       ([at, link]) => at < sequence && link.snapshot === follows.snapshot && link.sha256 === follows.sha256,
     );
     if (!found) {
-      const what = `it was written after snapshot ${follows.snapshot}, which does not stand before it as it stood then`;
+      const what = `it was written after snapshot ${follows.snapshot}, which is missing before it or has changed since`;
       findings.add('SIGNATURE', snapshotKey(sequence), what);
     }
   }
@@ -229,7 +233,7 @@ async function checkRuns(
         const key = doneKey(run);
         if ((await vault.store.head(key, call)) === undefined) return;
         const done = await readHint(vault, key, call);
-        if (done === undefined) findings.notice('HINT_WRONG', key, 'it cannot be read; it only spares a search');
+        if (done === undefined) findings.notice('HINT_WRONG', key, 'it cannot be read; it only saves a search');
         // Listed before: a snapshot that was published since is beyond the head and there.
         else if (done.sequence > head && !(await isKnown(vault, done.sequence, call))) {
           findings.add('SNAPSHOT_MISSING', snapshotKey(done.sequence), `snapshot ${done.snapshot} was published there`);
@@ -276,6 +280,6 @@ async function checkHint(vault: Vault, head: number, findings: Findings, call: C
   findings.notice(
     'HINT_WRONG',
     LATEST_KEY,
-    'it is missing or does not name the newest snapshot; readers do not go by it',
+    'it is missing or does not name the newest snapshot; readers do not depend on it',
   );
 }

@@ -55,7 +55,7 @@ async function verifyPart(vault: Vault, part: PartEntry, findings: Findings, opt
     const { same, bytes } = await readPart(store, part, { to: copy, signal: options.signal });
     findings.checked.bytes += bytes;
     if (!same) {
-      findings.add('PART_HASH', part.key, 'its SHA-256 is not the one of the manifest');
+      findings.add('PART_HASH', part.key, 'its SHA-256 differs from the manifest');
       return undefined;
     }
   } catch (error) {

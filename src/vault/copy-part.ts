@@ -26,7 +26,7 @@ export async function readPart(
 /** @throws TablevaultError VAULT_CORRUPT when the stored bytes are not those of the manifest; as `readPart` */
 export async function copyPart(store: Store, part: KnownPart, to: string, call: CallOptions): Promise<void> {
   const { same } = await readPart(store, part, { ...call, to });
-  if (!same) throw corrupt({ store: store.uri, object: part.key }, 'its SHA-256 is not the one of the manifest');
+  if (!same) throw corrupt({ store: store.uri, object: part.key }, 'its SHA-256 differs from the manifest');
 }
 
 async function digestInto(path: string, chunks: AsyncIterable<Uint8Array>) {

@@ -48,7 +48,7 @@ export async function openVault(store: Store, options: OpenVaultOptions = {}): P
   // Read back: another process may have been first.
   const created = await readInfo(store, call);
   if (created !== undefined) return { store, info: created };
-  throw new TablevaultError('DESTINATION_UNSAFE', `${store.uri} took ${VAULT_KEY} and does not have it`, {
+  throw new TablevaultError('DESTINATION_UNSAFE', `${store.uri} acknowledged ${VAULT_KEY} but does not have it`, {
     at: { vault: store.uri },
     hint: 'The store does not keep what it acknowledges: choose another destination.',
   });
@@ -62,7 +62,7 @@ async function readInfo(store: Store, call: CallOptions): Promise<VaultInfo | un
 /** A vault that lost its `vault.json` is not begun anew on top of its snapshots. */
 async function refuseForeignContent(store: Store, call: CallOptions): Promise<void> {
   for await (const object of store.list('snapshots/', call)) {
-    throw new TablevaultError('VAULT_CORRUPT', `${store.uri} holds ${object.key} and no ${VAULT_KEY}`, {
+    throw new TablevaultError('VAULT_CORRUPT', `${store.uri} holds ${object.key} but no ${VAULT_KEY}`, {
       at: { vault: store.uri },
       hint: `Restore ${VAULT_KEY} from a copy of the vault, or choose an empty destination.`,
     });

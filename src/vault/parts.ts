@@ -28,7 +28,7 @@ export async function putPart(vault: Vault, part: NewPart, call: CallOptions = {
     if (!hasCode(error, 'OBJECT_EXISTS')) throw error;
     const stored = await digestStream(vault.store.stream(key, call));
     if (stored.bytes !== part.bytes || stored.sha256 !== part.sha256) {
-      throw new TablevaultError('VAULT_CORRUPT', `the stored part ${key} does not have the bytes of its name`, {
+      throw new TablevaultError('VAULT_CORRUPT', `the stored part ${key} does not match the hash in its name`, {
         at: { object: key, table: part.table },
         cause: error,
         hint: 'It was damaged or cut. Remove this object, which no snapshot refers to yet, and run again.',

@@ -279,7 +279,7 @@ describe('the demo command', () => {
       },
     });
     expect(await served, run.stderr).toMatchObject([{ name: 'Only_Table', rows: 100, key: ['Id'] }]);
-    expect(run.stderr).toMatch(/switches, faults and witness are at http:\/\/127\.0\.0\.1:\d+/);
+    expect(run.stderr).toMatch(/switches, faults and record of requests are at http:\/\/127\.0\.0\.1:\d+/);
   });
 
   it('prints what a shell needs as variables, the control address among them', async () => {

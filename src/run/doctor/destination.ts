@@ -27,15 +27,15 @@ export async function tryDestination(destination: string, clock: Clock, signal: 
     const off = (await store.serverNowMs({ signal })) - clock.now();
     if (Math.abs(off) > SKEW_MS) {
       details.push(`its clock differs by ${Math.round(Math.abs(off) / 1000)} s`);
-      fixes.push('Set the clock of this machine right (NTP): S3 refuses requests that are 15 minutes off.');
+      fixes.push('Correct the clock of this machine (NTP): S3 refuses requests that are 15 minutes off.');
     }
     if (store.localPath !== undefined) {
       const free = await freeBytes(destination);
       if (free !== null) details.push(`${(free / 1e9).toFixed(1)} GB free`);
       if (free !== null && free < LITTLE_SPACE)
-        fixes.push('There is little space left for snapshots: free some, or choose another disk.');
+        fixes.push('Little space is left for snapshots: free some space, or choose another disk.');
     }
-    const finding = { found: `${store.uri} takes objects`, details, value: undefined };
+    const finding = { found: `${store.uri} accepts objects`, details, value: undefined };
     return fixes.length === 0 ? finding : { ...finding, fix: fixes.join(' ') };
   } finally {
     await store.close();
@@ -51,7 +51,7 @@ async function whatIsThere(store: Store, clock: Clock, signal: AbortSignal): Pro
     const hours = Math.round((clock.now() - Date.parse(newest.manifest.finishedAt)) / 360_000) / 10;
     return `a vault with ${plural(live.length, 'snapshot')}, the newest complete one ${hours} h old`;
   } catch (thrown) {
-    if (hasCode(thrown, 'VAULT_NOT_FOUND')) return 'no vault yet; the first snapshot makes it';
+    if (hasCode(thrown, 'VAULT_NOT_FOUND')) return 'no vault yet; the first snapshot creates it';
     throw thrown;
   }
 }

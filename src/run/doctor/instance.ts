@@ -58,7 +58,7 @@ export async function findSites(pipeline: Pipeline, deps: DoctorDeps): Promise<S
       ...chosen.warnings,
     ];
     const base = {
-      found: `${from}, ${discovery.sites.length} sites listed`,
+      found: `${from}, ${plural(discovery.sites.length, 'site')} listed`,
       details,
       value: { ...discovery, ...chosen },
     };
@@ -77,7 +77,7 @@ export async function askForToken(
 ): Promise<StepFinding<TokenGrant | null>> {
   if (auth.kind === 'reference-token') {
     const sent = auth.header === 'authorization' ? 'Authorization' : 'X-Api-Key';
-    return { found: `a reference token, sent in ${sent}; the Table API will tell whether it holds`, value: null };
+    return { found: `a reference token, sent in ${sent}; the Table API will show whether it is valid`, value: null };
   }
   const { connectTimeoutMs, env } = TRANSPORT_DEFAULTS;
   const dispatcher = createDispatcher({ connections: 1, connectTimeoutMs, env });
@@ -103,7 +103,7 @@ export async function askForToken(
 
 export function judgeScope(grant: TokenGrant | null): StepFinding {
   if (grant === null) return { found: 'a reference token has the scope that it was issued with', value: undefined };
-  const found = `granted: ${grant.scopes.join(' ') || '(not told)'}`;
+  const found = `granted: ${grant.scopes.join(' ') || '(not stated)'}`;
   if (grant.warnings.length === 0) return { found, value: undefined };
   return {
     found,
@@ -119,7 +119,7 @@ export async function openTableApi(pipeline: Pipeline, deps: DoctorDeps): Promis
   const { model, version, tableApi } = instance;
   const columns = model.tables.reduce((sum, table) => sum + table.columns.length, 0);
   const found = `${tableApi}: ${plural(model.tables.length, 'table')} with ${plural(columns, 'column')} in $metadata`;
-  const details = [`version ${version ?? '(not told)'}`, instance.identity.describe(), ...model.warnings];
+  const details = [`version ${version ?? '(not stated)'}`, instance.identity.describe(), ...model.warnings];
   return { found, details, value: instance };
 }
 
@@ -138,7 +138,7 @@ export async function compareClocks(instance: Instance, { clock, signal }: Docto
   const answered = clock.now();
   const theirs = Date.parse(headers['date'] ?? '');
   const value = { headers };
-  if (Number.isNaN(theirs)) return { found: 'the instance does not tell its time', value };
+  if (Number.isNaN(theirs)) return { found: 'the instance does not state its time', value };
   // The header counts whole seconds, and was written at some moment between the two.
   const off = theirs < asked - 1000 ? theirs - asked : theirs > answered ? theirs - answered : 0;
   const seconds = Math.round(Math.abs(off) / 1000);
@@ -146,7 +146,7 @@ export async function compareClocks(instance: Instance, { clock, signal }: Docto
   if (Math.abs(off) <= SKEW_MS) return { found, value };
   return {
     found,
-    fix: 'Set the clock of this machine right (NTP), or ask the administrator to set that of the instance.',
+    fix: 'Correct the clock of this machine (NTP), or ask the administrator to correct the clock of the instance.',
     value,
   };
 }

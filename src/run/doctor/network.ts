@@ -55,15 +55,15 @@ export async function tryConnections(pipeline: Pipeline, clock: Clock, signal: A
         const { text, daysLeft } = await tryTls(target, clock, signal);
         details.push(text);
         if (daysLeft < WARN_DAYS)
-          fix = `The certificate of ${target.hostname} ends in ${plural(daysLeft, 'day')}: renew it.`;
+          fix = `The certificate of ${target.hostname} expires in ${plural(daysLeft, 'day')}: renew it.`;
       } else {
         (await opened(target, () => connectTcp(placeOf(target)), 'connect', signal)).destroy();
-        details.push(`${target.host} takes connections`);
+        details.push(`${target.host} accepts connections`);
       }
     } catch (thrown) {
       throw networkError(thrown, { url: target.href, purpose: 'the connection' });
     }
-    if (proxy !== undefined) details.push(`${origin.host} is asked through the proxy ${proxy.host}`);
+    if (proxy !== undefined) details.push(`${origin.host} is reached through the proxy ${proxy.host}`);
   }
   const finding = { found: details[0] ?? '', details: details.slice(1), value: undefined };
   return fix === undefined ? finding : { ...finding, fix };
@@ -82,7 +82,7 @@ async function tryTls(
   socket.destroy();
   const by = [issuer?.O, issuer?.CN].flat().filter((name) => name !== undefined);
   const daysLeft = Math.floor((Date.parse(validTo) - clock.now()) / DAY_MS);
-  const text = `${url.host} speaks ${protocol}; its certificate is by ${by.join(', ') || 'an authority without a name'} and ends ${new Date(validTo).toISOString().slice(0, 10)}`;
+  const text = `${url.host} speaks ${protocol}; its certificate was issued by ${by.join(', ') || 'an authority without a name'} and expires on ${new Date(validTo).toISOString().slice(0, 10)}`;
   return { text, daysLeft };
 }
 
@@ -119,7 +119,7 @@ function opened<S extends Socket>(
 function silent(url: URL): TablevaultError {
   return new TablevaultError(
     'INSTANCE_UNREACHABLE',
-    `${url.host} does not take a connection within ${CONNECT_MS / 1000} s`,
+    `${url.host} does not accept a connection within ${CONNECT_MS / 1000} s`,
     {
       at: { host: url.host },
       hint: 'Check network, VPN and firewall, and whether a proxy is needed (HTTPS_PROXY, NO_PROXY).',

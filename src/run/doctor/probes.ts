@@ -54,12 +54,12 @@ export async function askProbes(
     defaultFilters: await askDefaultFilters(instance, chosen, probe, signal),
     language: await askLanguage(instance, chosen, probe, signal),
   };
-  const asked = probe.table === null ? 'no table has rows enough to tell' : `asked of ${probe.table}`;
+  const asked = probe.table === null ? 'no table has enough rows to tell' : `asked of ${probe.table}`;
   const finding = { found: asked, details: linesOf(answers), value: { probe, answers } };
   if (keyFilter !== false) return finding;
   return {
     ...finding,
-    fix: 'Without filters on keys large tables are read in one response each, which takes long and cannot be divided: ask the administrator.',
+    fix: 'Without filters on keys, each large table is read in one response, which takes long and cannot be divided: ask the administrator.',
   };
 }
 
@@ -148,7 +148,7 @@ function linesOf(answers: ProbeAnswers): readonly string[] {
         : 'chosen by Accept-Language; en is always asked for';
   return [
     `pages carry a next link: ${word(answers.pageLinks)}`,
-    `$top is kept to: ${word(answers.top)}`,
+    `$top is respected: ${word(answers.top)}`,
     `$count: ${word(answers.count)}`,
     `filters on keys: ${word(answers.keyFilters)}`,
     `Dmv_Table_Info can be read: ${word(answers.tableInfo)}`,

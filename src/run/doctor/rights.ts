@@ -42,8 +42,8 @@ export async function tryLimits(options: RightsOptions): Promise<StepFinding> {
       value: undefined,
     };
   return {
-    found: `of ${plural(concurrency, 'request')} at once ${refused} ${refused === 1 ? 'was' : 'were'} refused for now (429)`,
-    fix: 'The instance serves fewer at once, or others use it too: runs slow down by themselves; a lower limits.concurrency spares the refusals.',
+    found: `${refused} of ${plural(concurrency, 'request')} at once ${refused === 1 ? 'was' : 'were'} refused for now (429)`,
+    fix: 'The instance serves fewer requests at once, or other clients use it too. Runs slow down by themselves; a lower limits.concurrency avoids the refusals.',
     value: undefined,
   };
 }
@@ -73,9 +73,13 @@ export async function tryRights(options: RightsOptions): Promise<StepFinding> {
   const hidden = looked.filter(({ hiddenColumns }) => hiddenColumns.length > 0);
   if (hidden.length > 0) {
     const names = hidden.flatMap(({ name, hiddenColumns }) => hiddenColumns.map((column) => `${name}.${column}`));
-    throw new TablevaultError('BODY_INVALID', `columns are kept from this identity: ${names.slice(0, 10).join(', ')}`, {
-      hint: 'Give the System User the right to read them, or leave them out: tables: overrides: <Table>: columns: ["*", "-<Column>"].',
-    });
+    throw new TablevaultError(
+      'BODY_INVALID',
+      `this identity may not read these columns: ${names.slice(0, 10).join(', ')}`,
+      {
+        hint: 'Give the System User the right to read them, or leave them out: tables: overrides: <Table>: columns: ["*", "-<Column>"].',
+      },
+    );
   }
   return countRows(options, sample.length);
 }
@@ -116,7 +120,7 @@ async function countRows({ instance, chosen, probe, signal }: RightsOptions, tri
   if (tableRows === null)
     return {
       found,
-      details: ['Dmv_Table_Info cannot be read, so whether rows are hidden cannot be told'],
+      details: ['Dmv_Table_Info cannot be read, so it is unknown whether rows are hidden'],
       value: undefined,
     };
   const fit = chosen
@@ -128,17 +132,14 @@ async function countRows({ instance, chosen, probe, signal }: RightsOptions, tri
   const details: string[] = [];
   for (const { table, rows } of fit) {
     const came = (await scanKeys(instance, table, rangeKey(table)!, undefined, signal)).rows;
-    if (came < rows)
-      details.push(
-        `${table.name}: ${plural(came, 'row')} ${came === 1 ? 'comes' : 'come'}, the instance counts ${count(rows)}`,
-      );
+    if (came < rows) details.push(`${table.name}: ${plural(came, 'row')} came, but the instance counts ${count(rows)}`);
   }
-  const counted = `${found}; ${fit.length} were counted`;
+  const counted = `${found}; the rows of ${plural(fit.length, 'table')} were counted`;
   if (details.length === 0) return { found: counted, value: undefined };
   return {
-    found: `${counted}, and ${details.length} have more rows than come`,
+    found: `${counted}, and ${plural(details.length, 'table')} sent fewer rows than the instance counts`,
     details,
-    fix: 'The identity may not see every row (access keys, "Show more than … rows" permissions), or default filters hide some: a snapshot holds what it may see.',
+    fix: 'The identity may not see every row (access keys, "Show more than … rows" permissions), or default filters hide some: a snapshot holds only the rows that it may see.',
     value: undefined,
   };
 }

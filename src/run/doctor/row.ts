@@ -56,7 +56,7 @@ export async function readFirstRow(
       continue;
     }
     if (sink.rows === 1)
-      return { found: `${table.name}: all of ${plural(columns.length, 'column')} decoded`, value: undefined };
+      return { found: `${table.name}: ${plural(columns.length, 'column')} decoded`, value: undefined };
   }
   throw new TablevaultError('AUTH_FORBIDDEN', `none of ${plural(ranked.length, 'table')} gave a row`, {
     hint: 'The System User of the Trusted Application may have no right to read any of them: ask the administrator.',

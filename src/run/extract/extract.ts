@@ -82,7 +82,11 @@ export async function extractTable(
     const choice = chooseExtract(instance.model, pipeline, options.table, options.select, readSensitiveColumns());
     const { name } = choice.table;
     if (choice.filter?.op === 'text')
-      emit({ type: 'warning', table: name, message: `only rows of the pipeline's filter: ${choice.filter.text}` });
+      emit({
+        type: 'warning',
+        table: name,
+        message: `only rows that match the pipeline's filter are read: ${choice.filter.text}`,
+      });
     const run: ExtractRun = { pipeline, options, deps: { clock, signal, emit }, instance, tempDir, choice };
     const { planned, context } = await prepare(run);
     emit({ type: 'tableStarted', table: name, rowsExpected: limit ?? planned.plan.estimate?.rows ?? null });
@@ -256,10 +260,10 @@ function consistencyOfRead({ table }: ExtractChoice, { proofs, ascending }: Read
 function cannotTakeBack(table: string, why: string): TablevaultError {
   return new TablevaultError(
     'BODY_TRUNCATED',
-    `the read of ${table} failed after rows had gone out, which cannot be taken back: ${why}`,
+    `the read of ${table} failed after rows were written, which cannot be taken back: ${why}`,
     {
       at: { table },
-      hint: 'What was written is not the whole table: discard it. With -o FILE the read begins again by itself.',
+      hint: 'The output does not hold the whole table: discard it. With -o FILE, the read begins again by itself.',
     },
   );
 }

@@ -144,7 +144,7 @@ export async function openPostgresWriter(
           {
             at: { target: shown },
             cause: error,
-            hint: 'Look whether the tables are there: they are all there, or none is.',
+            hint: 'Check whether the tables exist: either all of them do, or none.',
           },
         );
       }
@@ -202,7 +202,7 @@ function refuseLongNames({ name, schema }: TableEntry): void {
     (each) => Buffer.byteLength(each) > MAX_NAME_BYTES,
   );
   if (long === undefined) return;
-  throw new TablevaultError('USAGE', `PostgreSQL takes no names longer than ${MAX_NAME_BYTES} bytes: ${long}`, {
+  throw new TablevaultError('USAGE', `PostgreSQL does not accept names longer than ${MAX_NAME_BYTES} bytes: ${long}`, {
     at: { table: name },
     hint: 'Restore this table to a folder or a DuckDB file, and the others with --tables.',
   });
@@ -222,7 +222,7 @@ function postgresFault(error: unknown, doing: string, shown: string): unknown {
   if (state === '22021')
     return fault(
       'USAGE',
-      'PostgreSQL keeps no NUL character in text; restore this table to a folder or a DuckDB file.',
+      'PostgreSQL cannot store NUL characters in text; restore this table to a folder or a DuckDB file.',
     );
   return fault(
     'DESTINATION_UNREACHABLE',

@@ -41,7 +41,9 @@ function countWarnings(entry: TableEntry, counts: TableEntry['counts']): readonl
   const least = Math.min(before, after ?? before);
   return entry.rows >= least
     ? []
-    : [`${plural(entry.rows, 'row')} came, Dmv_Table_Info counts ${least}: the identity may not be allowed to see all`];
+    : [
+        `${plural(entry.rows, 'row')} came, but Dmv_Table_Info counts ${least}: the identity may not be allowed to see all rows`,
+      ];
 }
 
 export interface DraftParts {

@@ -60,7 +60,9 @@ export async function readTable(planned: PlannedTable, context: TableContext): P
     warnings.push(`properties that $metadata does not name were left out: ${[...unknown].join(', ')}`);
   const unseen = context.capabilities.absentIsNull ? nullEverywhere(planned, parts) : [];
   if (unseen.length > 0)
-    warnings.push(`null in every row, or hidden from this identity, which cannot be told apart: ${unseen.join(', ')}`);
+    warnings.push(
+      `these columns are null in every row or hidden from this identity, which looks the same: ${unseen.join(', ')}`,
+    );
   const counts = {
     before: details[0]?.counts.before ?? plan.estimate?.rows ?? null,
     after: details[0]?.counts.after ?? null,

@@ -88,7 +88,7 @@ export function staleness(list: SnapshotList, maxAgeMs: number, vaultUri: string
   const stale = (what: string) =>
     new TablevaultError('VAULT_STALE', what, {
       at: { vault: vaultUri },
-      hint: 'See why the last runs did not finish: run the pipeline by hand, or read its log.',
+      hint: 'Find out why the last runs did not finish: run the pipeline by hand, or read its log.',
     });
   if (list.ageMs === null) return stale('the vault holds no complete snapshot');
   if (list.ageMs < -CLOCK_TOLERANCE_MS) {

@@ -110,7 +110,7 @@ async function refuseDamage(vault: Vault, call: CallOptions): Promise<void> {
     `nothing was pruned, since the vault is damaged: ${first.object}: ${first.message}`,
     {
       at: { vault: vault.store.uri, findings: findings.list.length },
-      hint: 'Run `tablevault verify` and mend what it finds (a copy of the vault, or `tablevault repair`), then prune.',
+      hint: 'Run `tablevault verify` and repair what it finds (a copy of the vault, or `tablevault repair`), then prune.',
     },
   );
 }
@@ -217,10 +217,10 @@ async function readSweepPlan(
   if (marks.live === 0) {
     throw new TablevaultError(
       'VAULT_CORRUPT',
-      `no live snapshot was found in ${vault.store.uri}, so nothing is swept`,
+      `no live snapshot was found in ${vault.store.uri}, so prune removes nothing`,
       {
         at: { vault: vault.store.uri },
-        hint: 'Take a snapshot first; if there should be some, see what the store lists below snapshots/.',
+        hint: 'Take a snapshot first. If the vault should hold snapshots, look at what the store lists below snapshots/.',
       },
     );
   }

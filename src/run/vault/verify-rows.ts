@@ -126,12 +126,16 @@ async function checkColumns(
     const nulls = Number(row?.[`n${index}`]);
     const stated = part.columns[name];
     if (stated !== undefined && nulls !== stated.nulls) {
-      findings.add('NULL_COUNT', part.key, `column ${name} has ${nulls} nulls, the manifest says ${stated.nulls}`);
+      findings.add(
+        'NULL_COUNT',
+        part.key,
+        `column ${name} has ${plural(nulls, 'null')}, the manifest says ${stated.nulls}`,
+      );
     }
     for (const which of ['min', 'max'] as const) {
       if (row?.[`${which}${index}`] === false) {
         const bounds = which === 'min' ? 'least' : 'greatest';
-        findings.add('COLUMN_RANGE', part.key, `the ${bounds} value of column ${name} is not the one of the manifest`);
+        findings.add('COLUMN_RANGE', part.key, `the ${bounds} value of column ${name} differs from the manifest`);
       }
     }
     if (nulls > 0 && table.schema.key.includes(name)) {
@@ -169,7 +173,7 @@ async function checkKeyRange(
   const order = pieces.map(([at, length]) => `substr(${text}, ${at}, ${length})`).join(' || ');
   const [row] = await ask(`SELECT min(k) AS first, max(k) AS last FROM (SELECT ${order} AS k FROM ${source})`);
   if (row?.['first'] === sqlOrderKey(first) && row['last'] === sqlOrderKey(last)) return;
-  findings.add('KEY_RANGE', part.key, 'its first and last key are not the ones of the manifest');
+  findings.add('KEY_RANGE', part.key, 'its first or last key differs from the manifest');
 }
 
 /** Grouping spills to disk where memory is short. */

@@ -23,7 +23,7 @@ const sealOf = (value: object): string => sha256Hex(canonicalJson(value));
 export function parseSealed<T extends object>(schema: z.ZodType<T>, bytes: Uint8Array, key: string): T {
   const { seal, ...value } = parseObject(schema, bytes, key) as T & { readonly seal?: unknown };
   if (seal === sealOf(value) && Buffer.from(sealedBytes(value)).equals(bytes)) return value as unknown as T;
-  throw new TablevaultError('VAULT_CORRUPT', `${key} cannot be read: its content is not what its seal says`, {
+  throw new TablevaultError('VAULT_CORRUPT', `${key} cannot be read: its content does not match its hash`, {
     at: { object: key },
     hint: 'It was damaged or altered. Run `tablevault verify`; restore the object from a copy of the vault if you have one.',
   });

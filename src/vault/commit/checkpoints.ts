@@ -54,7 +54,7 @@ export async function writeCheckpoint(
   }
   throw new TablevaultError('LOCKED', `another process writes checkpoints of ${checkpoint.table} in run ${run}`, {
     at: { run, table: checkpoint.table },
-    hint: 'See that only one host runs the pipeline, then run again.',
+    hint: 'Make sure that only one host runs the pipeline, then run again.',
   });
 }
 

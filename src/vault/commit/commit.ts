@@ -102,14 +102,14 @@ async function refuseIfDone(vault: Vault, draft: ManifestDraft): Promise<void> {
 async function lostRun(vault: Vault, draft: ManifestDraft, key: string): Promise<TablevaultError> {
   const outcome: Outcome | undefined = await readOutcome(vault, draft.run);
   if (outcome?.outcome === 'abandoned') {
-    return new TablevaultError('LOCKED', `the run ${draft.run} was given up by another process: ${outcome.reason}`, {
+    return new TablevaultError('LOCKED', `the run ${draft.run} was abandoned by another process: ${outcome.reason}`, {
       at: { object: key },
-      hint: 'Nothing of it was published. See that only one host runs the pipeline, then run again.',
+      hint: 'Nothing of it was published. Make sure that only one host runs the pipeline, then run again.',
     });
   }
   return new TablevaultError('LOCKED', `the run ${draft.run} was committed by another process`, {
     at: { object: key },
-    hint: 'Look at the newest snapshot with `tablevault ls`; see that only one host runs the pipeline.',
+    hint: 'Look at the newest snapshot with `tablevault ls`; make sure that only one host runs the pipeline.',
   });
 }
 
@@ -233,9 +233,13 @@ async function leaveHints(vault: Vault, { manifest, sha256 }: Committed, deps: C
 
 function commitUnknown(vault: Vault, draft: ManifestDraft, object: string, cause: unknown): TablevaultError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new TablevaultError('COMMIT_UNKNOWN', `whether snapshot ${draft.snapshot} is published is not known: ${why}`, {
-    at: { vault: vault.store.uri, object },
-    cause,
-    hint: 'Nothing was deleted. When the destination answers again, the next `tablevault snapshot` finishes the commit; `tablevault ls` shows it then.',
-  });
+  return new TablevaultError(
+    'COMMIT_UNKNOWN',
+    `it is not known whether snapshot ${draft.snapshot} is published: ${why}`,
+    {
+      at: { vault: vault.store.uri, object },
+      cause,
+      hint: 'Nothing was deleted. When the destination answers again, the next `tablevault snapshot` finishes the commit; `tablevault ls` shows it then.',
+    },
+  );
 }

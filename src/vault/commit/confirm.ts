@@ -90,7 +90,7 @@ async function readBack(store: Store, key: string): Promise<Reading> {
 }
 
 function vanished(store: Store, key: string): TablevaultError {
-  return new TablevaultError('DESTINATION_UNSAFE', `${store.uri} acknowledges ${key} and does not have it`, {
+  return new TablevaultError('DESTINATION_UNSAFE', `${store.uri} acknowledged ${key} but does not have it`, {
     at: { store: store.uri, object: key },
     hint: 'The store does not keep what it acknowledges: check it, or choose another destination.',
   });

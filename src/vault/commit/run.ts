@@ -107,7 +107,7 @@ function parseOutcome(bytes: Uint8Array, key: string): Outcome {
   const agrees =
     outcome.outcome !== 'commit' || (outcome.nonce === outcome.manifest.nonce && outcome.run === outcome.manifest.run);
   if (agrees && Buffer.from(canonicalBytes(outcome)).equals(bytes)) return outcome;
-  throw new TablevaultError('VAULT_CORRUPT', `${key} cannot be read: it is not as it was written`, {
+  throw new TablevaultError('VAULT_CORRUPT', `${key} cannot be read: its content has changed since it was written`, {
     at: { object: key },
     hint: 'It was damaged. Run `tablevault verify`; restore the object from a copy of the vault if you have one.',
   });

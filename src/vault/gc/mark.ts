@@ -183,7 +183,7 @@ async function addOverlooked(
     else if ((await readTombstone(vault.store, sequence, call)) === undefined) {
       throw new TablevaultError('VAULT_CORRUPT', `${snapshotKey(sequence)} is missing, so nothing is pruned`, {
         at: { vault: vault.store.uri, object: snapshotKey(sequence) },
-        hint: 'What it refers to is unknown. Restore the manifest from a copy of the vault.',
+        hint: 'Only the manifest says which parts the snapshot needs. Restore it from a copy of the vault.',
       });
     }
   }
@@ -216,7 +216,7 @@ async function manifestOf(vault: Vault, sequence: number, retired: boolean, call
     throw new TablevaultError('VAULT_CORRUPT', `${snapshotKey(sequence)} cannot be read, so nothing is pruned`, {
       at: { vault: vault.store.uri, object: snapshotKey(sequence) },
       cause: error,
-      hint: 'What it refers to is unknown. Run `tablevault verify`, and restore the manifest from a copy of the vault.',
+      hint: 'Only the manifest says which parts the snapshot needs. Run `tablevault verify`, and restore the manifest from a copy of the vault.',
     });
   }
 }

@@ -167,10 +167,10 @@ export async function isLeased(store: Store, name: string, call: CallOptions = {
 function locked(store: Store, { name, holder }: LeaseRecord): TablevaultError {
   return new TablevaultError(
     'LOCKED',
-    `${name} is being run by process ${holder.pid} on ${holder.host} since ${holder.since}`,
+    `process ${holder.pid} on ${holder.host} has been running ${name} since ${holder.since}`,
     {
       at: { vault: store.uri, host: holder.host, pid: holder.pid, since: holder.since },
-      hint: 'Wait until it has ended. If it was killed, its lock ends by itself within a minute or two.',
+      hint: 'Wait until it has ended. If it was killed, its lock expires within a minute or two.',
     },
   );
 }
@@ -181,6 +181,6 @@ function unrenewed(store: Store, name: string, cause: unknown): TablevaultError 
     at: { vault: store.uri },
     cause,
     retryable: true,
-    hint: 'Another run may have begun meanwhile, so this one stopped. Run again: what is finished is not read again.',
+    hint: 'Another run may have begun meanwhile, so this one stopped. Run again: finished parts are not read again.',
   });
 }

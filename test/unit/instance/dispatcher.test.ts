@@ -50,7 +50,7 @@ describe('a proxy', () => {
     const transport = transportTo('https://tablevault.invalid', { HTTPS_PROXY: proxy.url });
     const error = await transport.get('https://tablevault.invalid/x', anonymous).catch((thrown: unknown) => thrown);
     expect(proxy.asked[0]).toBe('CONNECT tablevault.invalid:443');
-    expect(error).toMatchObject({ code: 'INSTANCE_UNREACHABLE', hint: expect.stringContaining('wants a user') });
+    expect(error).toMatchObject({ code: 'INSTANCE_UNREACHABLE', hint: expect.stringContaining('requires a user') });
     expect(String(error) + JSON.stringify(error)).not.toContain('user:word');
   });
 

@@ -90,7 +90,7 @@ describe('the governor', () => {
     await Promise.all(all);
     expect(at.map((time) => time - (at[0] ?? 0))).toEqual([0, 10_000, 20_000]);
     expect(events).toContainEqual(
-      expect.objectContaining({ type: 'log', message: expect.stringContaining('6 a minute') }),
+      expect.objectContaining({ type: 'log', message: expect.stringContaining('6 per minute') }),
     );
   });
 
