@@ -31,14 +31,38 @@ export async function openDuckDb({ memoryMb, spill, threads, further, signal }: 
   });
   const connection = await instance.connect();
   const interrupt = () => connection.interrupt();
-  signal?.addEventListener('abort', interrupt, { once: true });
-  await connection.run("SET TimeZone='UTC'");
-  return {
-    connection,
-    close: () => {
-      signal?.removeEventListener('abort', interrupt);
-      connection.closeSync();
-      instance.closeSync();
-    },
+  const close = () => {
+    signal?.removeEventListener('abort', interrupt);
+    connection.closeSync();
+    instance.closeSync();
   };
+  signal?.addEventListener('abort', interrupt, { once: true });
+  try {
+    await connection.run("SET TimeZone='UTC'");
+  } catch (error) {
+    close();
+    signal?.throwIfAborted();
+    throw error;
+  }
+  return { connection, close };
+}
+
+/**
+ * Opens a DuckDB, uses it, and closes it.
+ * @throws the signal's reason when it aborts, whatever DuckDB was at
+ */
+export async function withDuckDb<T>(
+  settings: DuckDbSettings,
+  use: (connection: DuckDBConnection) => Promise<T>,
+): Promise<T> {
+  settings.signal?.throwIfAborted();
+  const { connection, close } = await openDuckDb(settings);
+  try {
+    return await use(connection);
+  } catch (error) {
+    settings.signal?.throwIfAborted();
+    throw error;
+  } finally {
+    close();
+  }
 }

@@ -11,7 +11,7 @@ import {
 } from '@duckdb/node-api';
 import { TablevaultError } from '../core/errors.ts';
 import { nearNames } from '../core/near-names.ts';
-import { openDuckDb } from './open.ts';
+import { withDuckDb } from './open.ts';
 import { exactPath, parquetRows } from './sql.ts';
 import { type PlainValue, plainValue } from './values.ts';
 
@@ -43,15 +43,11 @@ export interface SqlOptions {
  */
 export async function withSql<T>(options: SqlOptions, use: (rows: QueryRows) => Promise<T>): Promise<T> {
   const { spill, signal } = options;
-  const { connection, close } = await openDuckDb({ spill, signal });
-  try {
-    signal.throwIfAborted();
+  return withDuckDb({ spill, signal }, async (connection) => {
     await prepareTables(connection, options.tables);
     const result = await guarded(options, () => start(connection, options.sql));
-    return await use(rowsOf(result, options));
-  } finally {
-    close();
-  }
+    return use(rowsOf(result, options));
+  });
 }
 
 /** One view per table; from then on only the tables' files can be opened. */

@@ -3,7 +3,7 @@ import { quotedIdentifier, quotedString } from '@duckdb/node-api';
 import { TablevaultError } from '../core/errors.ts';
 import type { ParquetSettings } from '../core/pipeline.ts';
 import { shortageError } from '../duckdb/faults.ts';
-import { openDuckDb } from '../duckdb/open.ts';
+import { withDuckDb } from '../duckdb/open.ts';
 import { parquetRows } from '../duckdb/sql.ts';
 import type { LocalPart } from './task.ts';
 
@@ -23,23 +23,16 @@ export interface CombineOptions {
 /** Several Parquet files as one, with the columns that are wanted; the rows stay in their order. */
 export async function combineParts(options: CombineOptions): Promise<void> {
   const { parts, output, compression, spill, to, signal } = options;
-  signal.throwIfAborted();
-  const { connection, close } = await openDuckDb({ memoryMb: MEMORY_MB, threads: 2, spill, signal });
-  try {
-    const source = parquetRows(parts.map(({ path }) => path));
-    const rows = `SELECT ${output.map(quotedIdentifier).join(', ')} FROM ${source}`;
-    const result = await connection.runAndReadAll(
-      `COPY (${rows}) TO ${quotedString(to)} (FORMAT parquet, COMPRESSION ${compression})`,
-    );
-    const copied = Number(result.getRowsJson()[0]?.[0]);
-    const expected = parts.reduce((sum, part) => sum + part.rows, 0);
-    if (copied !== expected)
+  const expected = parts.reduce((sum, part) => sum + part.rows, 0);
+  const rows = `SELECT ${output.map(quotedIdentifier).join(', ')} FROM ${parquetRows(parts.map(({ path }) => path))}`;
+  await withDuckDb({ memoryMb: MEMORY_MB, threads: 2, spill, signal }, async (connection) => {
+    try {
+      const sql = `COPY (${rows}) TO ${quotedString(to)} (FORMAT parquet, COMPRESSION ${compression})`;
+      const copied = Number((await connection.runAndReadAll(sql)).getRowsJson()[0]?.[0]);
+      if (copied === expected) return;
       throw new TablevaultError('BUG', `${expected} rows were read, ${copied} came into the Parquet file`);
-  } catch (thrown) {
-    signal.throwIfAborted();
-    if (thrown instanceof TablevaultError) throw thrown;
-    throw shortageError(thrown, 'the Parquet file could not be put together', { path: to }) ?? thrown;
-  } finally {
-    close();
-  }
+    } catch (thrown) {
+      throw shortageError(thrown, 'the Parquet file could not be put together', { path: to }) ?? thrown;
+    }
+  });
 }

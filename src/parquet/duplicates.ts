@@ -3,7 +3,7 @@ import { rename } from 'node:fs/promises';
 import { type DuckDBConnection, quotedIdentifier, quotedString } from '@duckdb/node-api';
 import { digestFile } from '../core/digest.ts';
 import { ROW_VERSION } from '../core/schema.ts';
-import { openDuckDb } from '../duckdb/open.ts';
+import { withDuckDb } from '../duckdb/open.ts';
 import { parquetRows } from '../duckdb/sql.ts';
 import { columnStats, copyOptions } from './copy.ts';
 import type { LocalPart, TaskSpec } from './task.ts';
@@ -28,14 +28,8 @@ export async function settleDuplicates(
   spec: Pick<TaskSpec, 'columns' | 'key' | 'profile' | 'compression' | 'metadata'>,
   signal: AbortSignal,
 ): Promise<Settled> {
-  signal.throwIfAborted();
-  const { connection, close } = await openDuckDb({
-    memoryMb: MEMORY_MB,
-    threads: 1,
-    spill: `${parts[0]?.path}.spill`,
-    signal,
-  });
-  try {
+  const settings = { memoryMb: MEMORY_MB, threads: 1, spill: `${parts[0]?.path}.spill`, signal };
+  return withDuckDb(settings, async (connection) => {
     const files = parts.map(({ path }) => path);
     const key = spec.key.map(quotedIdentifier).join(', ');
     const numbered = parquetRows(files, 'filename = true', 'file_row_number = true');
@@ -61,9 +55,7 @@ export async function settleDuplicates(
     }
     const left = settled.reduce((sum, part) => sum + part.rows, 0);
     return { ok: true, parts: settled, dropped: parts.reduce((sum, part) => sum + part.rows, 0) - left };
-  } finally {
-    close();
-  }
+  });
 }
 
 /** The part without the rows that a later version stands for; itself where there are none. */

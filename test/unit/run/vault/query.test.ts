@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { formatRows, type QueryFormat } from '../../../../src/cli/query-format.ts';
 import { NO_VIEW } from '../../../../src/cli/view.ts';
 import { sha256Hex } from '../../../../src/core/digest.ts';
@@ -206,7 +206,9 @@ describe('query', () => {
   });
 
   it('ends when it is interrupted, and leaves no temporary files', async () => {
-    const before = (await readdir(tmpdir())).filter((name) => name.startsWith('tablevault-query-')).length;
+    // A folder of its own: other processes put their copies into the system's.
+    const temporary = await mkdtemp(join(folder, 'tmp-'));
+    vi.stubEnv('TMPDIR', temporary);
     const controller = new AbortController();
     const reason = new TablevaultError('INTERRUPTED', 'stop');
     setTimeout(() => controller.abort(reason), 100);
@@ -215,7 +217,7 @@ describe('query', () => {
       for await (const _ of formatRows('csv', rows, NO_VIEW));
     });
     await expect(asked).rejects.toBe(reason);
-    const after = (await readdir(tmpdir())).filter((name) => name.startsWith('tablevault-query-')).length;
-    expect(after).toBe(before);
+    expect(await readdir(temporary)).toEqual([]);
+    vi.unstubAllEnvs();
   });
 });
