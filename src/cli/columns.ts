@@ -55,7 +55,10 @@ export function planWidths(columns: readonly Column[], rows: Rows, limit: number
     drop === undefined ? [] : [{ drop, index, width: natural[index] ?? 0 }],
   );
   for (const { index } of spare) widths[index] = null;
-  for (const { index, width } of spare.toSorted((a, b) => a.drop - b.drop)) {
+  // A column in which nothing is known comes last.
+  const isEmpty = (index: number) => rows.every((cells) => /^\??$/.test(cells[index] ?? ''));
+  const order = spare.toSorted((a, b) => Number(isEmpty(a.index)) - Number(isEmpty(b.index)) || a.drop - b.drop);
+  for (const { index, width } of order) {
     widths[index] = width;
     if (leastTotal() > limit) widths[index] = null;
   }

@@ -7,10 +7,10 @@ import { spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { duration } from '../core/duration.ts';
 import { packageFile } from '../core/package-files.ts';
 import { plural } from '../core/words.ts';
 import { startDemo } from '../demo/instance.ts';
-import { duration } from './format.ts';
 import { factor } from './options.ts';
 
 const root = packageFile('.');

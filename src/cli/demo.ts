@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
+import { packageFile } from '../core/package-files.ts';
 import type { DemoInstance } from '../demo/instance.ts';
 import type { CliContext } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
@@ -67,7 +68,10 @@ async function demo(context: CliContext, options: Options): Promise<void> {
     }
     screen.line(`The demo instance serves at ${instance.url}; stop it with Ctrl-C.`);
     screen.line(`Its switches, faults and record of requests are at ${instance.controlUrl}.`);
-    screen.line('Set the variables above and run: tablevault snapshot pipelines/demo.yaml --destination ./demo-vault');
+    screen.line(
+      'To use it from another shell, start it as `tablevault demo >demo.env` and read the variables there with `set -a; . ./demo.env; set +a`.',
+    );
+    screen.line(`Then run: tablevault snapshot ${packageFile('pipelines/demo.yaml')} --destination ./demo-vault`);
     if (!signal.aborted) await once(signal, 'abort');
   } finally {
     await instance.close();

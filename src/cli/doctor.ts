@@ -1,14 +1,13 @@
 /** `tablevault doctor`: every step to a first row and a first object, each failure with its fix. */
 import type { Command } from 'commander';
+import { duration } from '../core/duration.ts';
 import type { ExitCode } from '../core/errors.ts';
 import { plural, shareOf } from '../core/words.ts';
 import type { StepReport } from '../run/doctor/steps.ts';
 import { hanging } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
-import { duration } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
-import { logEvent } from './log.ts';
-import { plainText } from './text.ts';
+import { tellEvents } from './notes.ts';
 import type { Style, View } from './view.ts';
 
 interface Options {
@@ -42,17 +41,14 @@ export function addDoctor(program: Command, context: CliContext): void {
 }
 
 async function doctor(context: CliContext, file: string, options: Options): Promise<ExitCode> {
-  const { clock, signal, output, screen, log } = context;
+  const { clock, signal, output, screen } = context;
   const { runDoctor } = await import('../run/doctor/doctor.ts');
   const report = await runDoctor(
     () => loadPipeline(context, file),
     {
       clock,
       signal,
-      emit: (event) => {
-        logEvent(log, event);
-        if (event.type === 'wait') screen.line(plainText(`waiting: ${event.reason}`));
-      },
+      emit: tellEvents(context),
     },
     (step) => {
       if (options.json) return;

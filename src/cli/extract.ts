@@ -1,10 +1,11 @@
 /** `tablevault extract`: one table, ad hoc. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { duration } from '../core/duration.ts';
 import { TablevaultError } from '../core/errors.ts';
 import { plural } from '../core/words.ts';
 import { EXTRACT_FORMATS, type ExtractFormat, formatOfName } from '../run/extract/format.ts';
 import { type CliContext, loadPipeline } from './context.ts';
-import { bytes, duration } from './format.ts';
+import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { progressModeOf, startProgress } from './progress.ts';
@@ -99,7 +100,7 @@ async function extract(context: CliContext, file: string, table: string, options
     if (options.json) return await stdout.json(report);
     const kind =
       report.consistency === 'best-effort'
-        ? '; best effort: without a key, or without an order of its rows, no read is sure to be exact'
+        ? '; best-effort: without a key, or without an order of its rows, no read is sure to be exact'
         : '';
     screen.line(
       `${plural(report.rows, 'row')} of ${plural(report.columns, 'column')}, ${bytes(report.bytes)} of ${format} to ${report.output}, ${plural(report.requests, 'request')}, ${duration(report.durationMs)}${kind}`,

@@ -1,10 +1,11 @@
 /** `tablevault ls`: the snapshots of a vault. */
 import type { Command } from 'commander';
+import { duration } from '../core/duration.ts';
 import { count } from '../core/words.ts';
 import type { SnapshotList } from '../run/vault/list.ts';
 import { type Column, table } from './columns.ts';
 import type { CliContext } from './context.ts';
-import { bytes, duration } from './format.ts';
+import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { durationMs } from './options.ts';
 import { VAULT_ARGUMENT, withVault } from './vault.ts';

@@ -1,12 +1,13 @@
 /** `tablevault plan`: what a snapshot would do. */
 import { type Command, Option } from 'commander';
+import { duration } from '../core/duration.ts';
 import { count, plural } from '../core/words.ts';
 import type { PlanLine, PlanReport } from '../run/plan/report.ts';
 import { type Column, table } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
-import { bytes, duration } from './format.ts';
+import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
-import { logEvent } from './log.ts';
+import { tellEvents } from './notes.ts';
 import { globList, wholeNumber } from './options.ts';
 import { plainText } from './text.ts';
 import type { View } from './view.ts';
@@ -57,10 +58,7 @@ async function plan(context: CliContext, file: string, options: Options): Promis
   const report = await reportPlan(pipeline, options.tables === undefined ? {} : { tables: options.tables }, {
     clock,
     signal,
-    emit: (event) => {
-      logEvent(context.log, event);
-      if (event.type === 'warning') screen.line(plainText(`warning: ${event.message}`));
-    },
+    emit: tellEvents(context),
   });
   const tables = sorted(report.tables, options.sort);
   if (options.json) return output.json({ ...report, tables });
@@ -118,7 +116,7 @@ function tableLines(tables: readonly PlanLine[], view: View): string[] {
     unknown(line.databaseBytes, bytes),
     unknown(line.parquetBytes, bytes),
     unknown(line.durationMs, duration),
-    line.refusal !== null ? WILL_FAIL : line.consistency === 'exact' ? '' : 'best effort',
+    line.refusal !== null ? WILL_FAIL : line.consistency === 'exact' ? '' : 'best-effort',
   ]);
   return table(COLUMNS, rows, view);
 }

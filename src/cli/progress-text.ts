@@ -1,8 +1,9 @@
 /** Progress as text: bars for a terminal, one line for a log. Pure. */
 
+import { duration } from '../core/duration.ts';
 import { count, plural, shareOf } from '../core/words.ts';
 import { type Column, planWidths, rowLine } from './columns.ts';
-import { bytes, duration } from './format.ts';
+import { bytes } from './format.ts';
 import { type ProgressState, ratesOf, type TableProgress } from './progress-state.ts';
 import { widthOf, wrap } from './text.ts';
 import { NO_VIEW } from './view.ts';

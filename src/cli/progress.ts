@@ -2,10 +2,10 @@
 import type { Clock } from '../core/clock.ts';
 import { TablevaultError } from '../core/errors.ts';
 import type { RunEvent } from '../core/events.ts';
+import { createNotes } from './notes.ts';
 import { advance, initialProgress } from './progress-state.ts';
 import { progressBlock, progressLine } from './progress-text.ts';
 import type { Screen } from './screen.ts';
-import { plainText } from './text.ts';
 
 export type ProgressMode = 'off' | 'bars' | 'plain';
 
@@ -41,6 +41,7 @@ export function progressModeOf(
 
 export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Clock, 'now'>): Progress {
   let state = initialProgress(clock.now());
+  const noteOf = createNotes(clock);
   const draw = () => {
     const now = clock.now();
     if (mode === 'bars') screen.live(progressBlock(state, now, screen.width() ?? 80));
@@ -59,15 +60,4 @@ export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Cl
       screen.clear();
     },
   };
-}
-
-/** What must be read even if nobody watches the bars; told in every mode. */
-function noteOf(event: RunEvent): string | undefined {
-  if (event.type === 'warning') return warningText(event);
-  if (event.type === 'tableFailed') return plainText(`failed: ${event.table}: ${event.message}`);
-  return undefined;
-}
-
-function warningText({ message, table }: { readonly message: string; readonly table?: string }): string {
-  return plainText(`warning: ${table === undefined ? '' : `${table}: `}${message}`);
 }

@@ -1,10 +1,11 @@
 /** `tablevault show`: one snapshot. */
 import type { Command } from 'commander';
+import { duration } from '../core/duration.ts';
 import { count, plural } from '../core/words.ts';
 import type { SnapshotDetails } from '../run/vault/show.ts';
 import { type Column, pairs, table } from './columns.ts';
 import type { CliContext } from './context.ts';
-import { bytes, duration } from './format.ts';
+import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { plainText } from './text.ts';
 import { SNAPSHOT_OPTION, snapshotOf, VAULT_ARGUMENT, withVault } from './vault.ts';

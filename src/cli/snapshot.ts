@@ -1,12 +1,13 @@
 /** `tablevault snapshot`: takes and commits a snapshot. */
 import type { Command } from 'commander';
+import { duration } from '../core/duration.ts';
 import type { ExitCode } from '../core/errors.ts';
 import { count, plural } from '../core/words.ts';
 import type { SnapshotOutcome, SnapshotReport } from '../run/snapshot/snapshot.ts';
 import { type Column, table } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { errorParagraph } from './errors.ts';
-import { bytes, duration } from './format.ts';
+import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { globList } from './options.ts';

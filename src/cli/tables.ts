@@ -6,7 +6,7 @@ import { type Column, table as layOut, untitled } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
-import { logEvent } from './log.ts';
+import { tellEvents } from './notes.ts';
 import { globList } from './options.ts';
 import { plainText } from './text.ts';
 import type { View } from './view.ts';
@@ -46,10 +46,7 @@ async function tables(context: CliContext, file: string, options: Options): Prom
   const report = await listTables(pipeline, options.columns === undefined ? {} : { only: options.columns }, {
     clock,
     signal,
-    emit: (event) => {
-      logEvent(context.log, event);
-      if (event.type === 'warning') screen.line(plainText(`warning: ${event.message}`));
-    },
+    emit: tellEvents(context),
   });
   const shown = sorted(report.tables, options.sort);
   if (options.json) return output.json({ ...report, tables: shown });

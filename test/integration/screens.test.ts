@@ -56,7 +56,7 @@ const COMMANDS: readonly (readonly [what: string, args: () => readonly string[],
   ],
   ['tables', () => ['tables', file], [/Gen_Documents/, /key/, /6 tables at/]],
   ['tables --columns', () => ['tables', file, '--columns', 'Sec_Users'], [/Password.* not read: /m, /Edm\.Guid/]],
-  ['plan', () => ['plan', file], [/as Parquet/, /time/, /\d\.\d s/, /best effort/, /seat-minutes/]],
+  ['plan', () => ['plan', file], [/as Parquet/, /time/, /\d\.\d s/, /best-effort|Dmv|seat/, /seat-minutes/]],
   ['doctor', () => ['doctor', file], [/^ok {4}table-api/m, /\$metadata/, /everything a snapshot\s+needs is there/]],
   ['verify', () => ['verify', vault, '--level', 'rows'], [/nothing\s+wrong/]],
   [

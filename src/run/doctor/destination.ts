@@ -1,6 +1,7 @@
 /** The destination: reached, tried out with a probe object of our own, and what is there. Nothing of a vault is touched. */
 import { statfs } from 'node:fs/promises';
 import type { Clock } from '../../core/clock.ts';
+import { duration } from '../../core/duration.ts';
 import { hasCode } from '../../core/errors.ts';
 import { plural } from '../../core/words.ts';
 import { openStore } from '../../storage/open.ts';
@@ -48,8 +49,8 @@ async function whatIsThere(store: Store, clock: Clock, signal: AbortSignal): Pro
     const { live } = await readChain(vault, { signal });
     const newest = await latestSnapshot(vault, { complete: true, signal });
     if (newest === undefined) return `a vault with ${plural(live.length, 'snapshot')}, none of them complete`;
-    const hours = Math.round((clock.now() - Date.parse(newest.manifest.finishedAt)) / 360_000) / 10;
-    return `a vault with ${plural(live.length, 'snapshot')}, the newest complete one ${hours} h old`;
+    const age = duration(clock.now() - Date.parse(newest.manifest.finishedAt));
+    return `a vault with ${plural(live.length, 'snapshot')}, the newest complete one ${age} old`;
   } catch (thrown) {
     if (hasCode(thrown, 'VAULT_NOT_FOUND')) return 'no vault yet; the first snapshot creates it';
     throw thrown;

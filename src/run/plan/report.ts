@@ -169,7 +169,7 @@ function lineOf(planned: PlannedTable, context: LineContext): PlanLine {
     databaseBytes: sizes?.get(table.name) ?? null,
     consistency: consistencyOf({
       keyed: table.key.length > 0,
-      proofs: [plan.strategy === 'chain' ? 'short-page' : 'closing-read'],
+      proofs: [plan.keyColumn !== null ? 'closing-read' : countable ? 'count' : 'none'],
     }),
     reason: plan.reason,
     refusal: planned.refusal?.message ?? null,

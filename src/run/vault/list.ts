@@ -1,5 +1,6 @@
 /** `ls`: the snapshots of a vault, and whether the newest complete one is young enough. */
 import pLimit from 'p-limit';
+import { duration } from '../../core/duration.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';
 import type { Manifest } from '../../vault/chain/manifest.ts';
@@ -98,9 +99,6 @@ export function staleness(list: SnapshotList, maxAgeMs: number, vaultUri: string
   }
   if (list.ageMs <= maxAgeMs) return undefined;
   return stale(
-    `the newest complete snapshot ${list.newestComplete} is ${hours(list.ageMs)} old, more than ${hours(maxAgeMs)}`,
+    `the newest complete snapshot ${list.newestComplete} is ${duration(list.ageMs)} old; at most ${duration(maxAgeMs)} is allowed`,
   );
 }
-
-/** Rounded up to a tenth of an hour, so that what is over a limit is not shown as the limit. */
-const hours = (ms: number): string => `${Math.ceil(ms / 360_000) / 10} h`;

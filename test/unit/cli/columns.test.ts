@@ -75,6 +75,25 @@ describe('a table', () => {
     ).toEqual(['<heading>a     b</>', '<error>bad</>   1', 'fine  2']);
   });
 
+  it('leaves out a column in which nothing is known before any other', () => {
+    const columns: readonly Column[] = [
+      { title: 'table' },
+      { title: 'estimate', drop: 1 },
+      { title: 'tasks', align: 'right', drop: 2 },
+    ];
+    const rows = [
+      ['A', '?', '1'],
+      ['B', '', '20'],
+    ];
+    expect(table(columns, rows, at(14))).toEqual([
+      'table  tasks',
+      'A          1',
+      'B         20',
+      'no room for:',
+      'estimate',
+    ]);
+  });
+
   it('fits as long as its cells can be read', () => {
     const columns: readonly Column[] = [
       { title: 'a', cut: 'end' },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, duration } from '../../../src/cli/format.ts';
+import { bytes } from '../../../src/cli/format.ts';
+import { duration } from '../../../src/core/duration.ts';
 
 describe('numbers for people', () => {
   it.each([

@@ -1,0 +1,43 @@
+/** What a person must be told while a command works, whatever else it shows: warnings, tables that failed, and why it waits. */
+import type { Clock } from '../core/clock.ts';
+import type { Emit, RunEvent } from '../core/events.ts';
+import type { CliContext } from './context.ts';
+import { logEvent } from './log.ts';
+import { plainText } from './text.ts';
+
+/** A shorter pause is not worth a line, ms. */
+const NOTABLE_MS = 2_000;
+/** A wait that goes on is told again after this time, ms. */
+const AGAIN_MS = 60_000;
+
+/** The line for an event; undefined for an event without one. A wait is told once, and again each minute while it goes on. */
+export function createNotes(clock: Pick<Clock, 'now'>): (event: RunEvent) => string | undefined {
+  const told = new Map<string, number>();
+  return (event) => {
+    switch (event.type) {
+      case 'warning':
+        return plainText(`warning: ${event.table === undefined ? '' : `${event.table}: `}${event.message}`);
+      case 'tableFailed':
+        return plainText(`failed: ${event.table}: ${event.message}`);
+      case 'wait': {
+        const now = clock.now();
+        if (event.ms < NOTABLE_MS || now - (told.get(event.reason) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS)
+          return undefined;
+        told.set(event.reason, now);
+        return plainText(`waiting: ${event.reason}`);
+      }
+      default:
+        return undefined;
+    }
+  };
+}
+
+/** Events of a command that shows no progress: to the log, and what must be told to the screen. */
+export function tellEvents({ clock, log, screen }: CliContext): Emit {
+  const noteOf = createNotes(clock);
+  return (event) => {
+    logEvent(log, event);
+    const note = noteOf(event);
+    if (note !== undefined) screen.line(note);
+  };
+}
