@@ -1,5 +1,5 @@
 /**
- * Lists the snapshots of a vault, and fails when the newest complete one is older than some hours: a check for a monitor.
+ * Lists the snapshots of a vault, and fails when the newest complete one is older than the given hours. A monitor can run it.
  *
  *   node examples/check-age.mjs ./vault 26
  *   node examples/check-age.mjs s3://my-bucket/erp 26
@@ -24,7 +24,7 @@ try {
   await checkAge();
 } catch (error) {
   if (!(error instanceof TablevaultError)) throw error;
-  // VAULT_STALE, and whatever else keeps the check from being made: a monitor must not take silence for health.
+  // VAULT_STALE, or another error that stopped the check: a monitor must never take a missing answer for a good one.
   process.stderr.write(`${error.message}\n`);
   process.exitCode = error.exitCode;
 }

@@ -33,7 +33,7 @@ async function takeSnapshot() {
   try {
     return (await runSnapshot(await readPipeline(file))).error;
   } catch (error) {
-    // What is wrong with the pipeline file comes as an exception; anything else would be a bug.
+    // readPipeline throws when the pipeline file is wrong; any other exception is a bug.
     if (error instanceof TablevaultError) return error;
     throw error;
   }

@@ -1,6 +1,6 @@
 /**
  * Prints what another tool needs to read a table of the newest snapshot: its columns with their Parquet types on standard error, its
- * Parquet files on standard output, one a line.
+ * Parquet files on standard output, one file per line.
  *
  *   node examples/table-files.mjs ./vault Gen_Documents | xargs parquet-tools row-count
  */
@@ -11,7 +11,7 @@ const [address = './vault', table = 'Gen_Documents'] = process.argv.slice(2);
 const vault = await openVault(address);
 try {
   const { snapshot, paths } = await vault.listPaths(table);
-  // Of the very same snapshot: a newer one may have come since.
+  // Ask for the same snapshot by its id, because a newer one may exist by now.
   const { tables } = await vault.readManifest(snapshot);
   const columns = tables.find(({ name }) => name === table)?.schema.columns ?? [];
   for (const { name, parquetType } of columns) process.stderr.write(`${name}: ${parquetType}\n`);

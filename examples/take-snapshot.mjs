@@ -3,7 +3,8 @@
  *
  *   node examples/take-snapshot.mjs backup.yaml
  *
- * Ctrl-C ends the run; what was read is kept, and the next run goes on from there. The process exits as `tablevault snapshot` does.
+ * Ctrl-C ends the run. Finished parts are kept, and the next run continues from there. The process exits with the same code as
+ * `tablevault snapshot`.
  */
 import { readPipeline, runSnapshot } from 'tablevault';
 

@@ -53,19 +53,21 @@ const override = z.strictObject({
     .array(text)
     .min(1, 'must name at least one column')
     .optional()
-    .describe('Column globs in order; a leading - takes away. The key and Row_Version are always read.'),
+    .describe(
+      'Globs of columns, applied in order; a leading - removes columns. The key and Row_Version are always read.',
+    ),
   filter: text.optional().describe('An OData $filter, sent to the instance as it is.'),
 });
 
 const tables = z.strictObject({
   include: globs.min(1, 'must hold at least one pattern').default(['*']),
   exclude: globs.default([]),
-  overrides: z.record(z.string(), override).default({}).describe('Per table name: columns and filter.'),
+  overrides: z.record(z.string(), override).default({}).describe('Columns and filter for each table, by its name.'),
 });
 
 const limits = z.strictObject({
-  concurrency: z.int().min(1).max(10).default(4).describe('Requests in flight at most, over all tables.'),
-  pageRows: z.int().min(1).max(MAX_TOP).default(1000).describe('Rows asked for with one page request.'),
+  concurrency: z.int().min(1).max(10).default(4).describe('The most requests in flight at one time, over all tables.'),
+  pageRows: z.int().min(1).max(MAX_TOP).default(1000).describe('Rows that one page request asks for.'),
   memoryMb: z.int().min(64).default(512).describe('Memory to plan for, in megabytes.'),
   resumeWithin: duration.default('6h').describe('An unfinished run younger than this is continued.'),
   deadline: duration.default('8h').describe('A run that takes longer than this fails.'),
@@ -75,9 +77,9 @@ const parquet = z.strictObject({
   types: z
     .enum(['portable', 'native'])
     .default('portable')
-    .describe('portable: types every warehouse and Delta read; native: UUID, TIME and UINT8 as such.'),
+    .describe('portable: types that every warehouse and Delta can read; native: also UUID, TIME and UINT8.'),
   compression: z.enum(['zstd', 'snappy', 'gzip', 'uncompressed']).default('zstd'),
-  partRows: z.int().min(1).max(MAX_TOP).default(500_000).describe('Rows of one Parquet file at most.'),
+  partRows: z.int().min(1).max(MAX_TOP).default(500_000).describe('The most rows in one Parquet file.'),
 });
 
 const expect = z.strictObject({
@@ -87,7 +89,10 @@ const expect = z.strictObject({
     .max(100)
     .optional()
     .describe('Fail when a table lost more than this share of its rows since the last complete snapshot.'),
-  minRows: z.record(z.string(), z.int().min(0)).optional().describe('Table name to the rows it must have at least.'),
+  minRows: z
+    .record(z.string(), z.int().min(0))
+    .optional()
+    .describe('The least number of rows for each table, by its name.'),
 });
 
 export const pipelineFileSchema = z.strictObject({
@@ -100,7 +105,7 @@ export const pipelineFileSchema = z.strictObject({
     .strictObject({
       tableApi: text
         .optional()
-        .describe('Site of the Table API, where discovery does not find it or names another origin.'),
+        .describe('Site of the Table API, if discovery does not find it or names another origin.'),
       identity: text.optional().describe('Identity authority of the instance, ending in /id.'),
     })
     .default({}),

@@ -285,7 +285,7 @@ describe('what goes wrong', () => {
     const stream = await run(['Gen_Documents']);
     demo.configure({ faults: [] });
     expect(stream.code).toBe(5);
-    expect(stream.stderr).toMatch(/not the whole table.*\[BODY_TRUNCATED, exit 5\]/);
+    expect(stream.stderr).toMatch(/does not hold the whole table.*\[BODY_TRUNCATED, exit 5\]/);
   });
 
   test('a short answer is noticed: the end is proven as in a snapshot', async () => {

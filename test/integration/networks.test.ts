@@ -103,7 +103,7 @@ describe('a certificate authority of one’s own', () => {
     const examined = await run(['doctor', file, '--json'], { NODE_EXTRA_CA_CERTS: soon.authority });
     expect(stepOf(examined.stdout, 'connection')).toMatchObject({
       status: 'warning',
-      fix: expect.stringMatching(/ends in [23] days/),
+      fix: expect.stringMatching(/expires in [23] days/),
     });
   });
 });
