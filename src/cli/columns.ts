@@ -81,7 +81,7 @@ export function rowLine(cells: readonly string[], columns: readonly Column[], wi
   const shown = columns.flatMap((column, index) => {
     const width = widths[index];
     if (width === null || width === undefined) return [];
-    const cell = cutCell(plainText(cells[index] ?? ''), column, width);
+    const cell = cutCell(view.clean(cells[index] ?? ''), column, width);
     const padding = ' '.repeat(Math.max(0, width - widthOf(cell)));
     const style = column.style?.(cell);
     const painted = style === undefined ? cell : view.paint(style, cell);
@@ -106,9 +106,9 @@ export function pairs(
   view: View,
   options: Wrap = {},
 ): string[] {
-  const width = Math.max(0, ...rows.map(([name]) => widthOf(plainText(name))));
+  const width = Math.max(0, ...rows.map(([name]) => widthOf(view.clean(name))));
   return rows.flatMap(([name, value]) => {
-    const plain = plainText(name);
+    const plain = view.clean(name);
     const label = plain + ' '.repeat(width - widthOf(plain)) + GAP;
     return hanging(label, view.paint('aside', label), value, view, options);
   });
@@ -116,7 +116,7 @@ export function pairs(
 
 /** A label and a text beside it that is wrapped below its own beginning. `painted` is the label as it is shown. */
 export function hanging(label: string, painted: string, text: string, view: View, options: Wrap = {}): string[] {
-  const plain = plainText(text);
+  const plain = view.clean(text);
   const limit = view.width();
   const indent = widthOf(label);
   // A word that finds no room beside the label stands whole below it.

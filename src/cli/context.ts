@@ -36,7 +36,7 @@ export interface Output extends View {
 }
 
 export function createOutput(stream: NodeJS.WriteStream, redactor: Redactor, env: CliContext['env']): Output {
-  const view = viewOf(stream, env, 'data');
+  const view = viewOf(stream, env, 'data', redactor);
   let used = false;
   const data = (chunk: string | Uint8Array) => {
     used = true;

@@ -36,6 +36,9 @@ async function paths(context: CliContext, uri: string, tables: readonly string[]
   const found = await withVault(context, uri, (vault) =>
     tablePaths(vault, tables, { signal, snapshot: options.snapshot }),
   );
-  if (options.json) await output.json(found);
+  // `table`, as it was before one could name several.
+  const [only, ...others] = found.tables;
+  const table = others.length === 0 && only !== undefined ? { table: only.name } : {};
+  if (options.json) await output.json({ ...found, ...table });
   else await output.data(found.paths.map((path) => `${path}\n`).join(''));
 }

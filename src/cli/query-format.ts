@@ -3,6 +3,7 @@ import { csvField } from '../core/csv.ts';
 import type { QueryRows } from '../duckdb/query.ts';
 import type { PlainValue } from '../duckdb/values.ts';
 import { type Column, fits, pairs, planWidths, rowLine, titleLine, type Widths } from './columns.ts';
+import { plainText } from './text.ts';
 import type { View } from './view.ts';
 
 export const QUERY_FORMATS = ['table', 'expanded', 'csv', 'ndjson', 'json'] as const;
@@ -16,7 +17,9 @@ const MEASURED_ROWS = 1_000;
  * The rows as text, in pieces of a batch each. A JSON array is closed only after the last row. Without a format it is a table; at a terminal
  * where the columns do not fit, a block for each row.
  */
-export function formatRows(format: QueryFormat | undefined, rows: QueryRows, view: View): AsyncIterable<string> {
+export function formatRows(format: QueryFormat | undefined, rows: QueryRows, screen: View): AsyncIterable<string> {
+  // Rows are data: what looks like a secret in them stands as it is.
+  const view: View = { width: screen.width, coloured: screen.coloured, paint: screen.paint, clean: plainText };
   switch (format) {
     case undefined:
     case 'table':

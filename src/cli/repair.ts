@@ -39,7 +39,7 @@ async function repair(context: CliContext, uri: string, options: Options): Promi
   const emit = logEvent.bind(undefined, context.log);
   const report = await withVault(context, uri, async (vault): Promise<RepairReport> => {
     const plan = await planRepair(vault, { signal, emit });
-    if (options.apply !== true) return { ...plan, dryRun: true, quarantined: [] };
+    if (options.apply !== true) return { ...plan, dryRun: true, applied: false, quarantined: [] };
     return applyRepair(vault, plan, { signal, emit, clock });
   });
   if (options.json) await output.json(report);

@@ -32,7 +32,7 @@ export function createScreen(
   redactor: Redactor,
   env: Readonly<Record<string, string | undefined>>,
 ): Screen {
-  const view = viewOf(stream, env, 'messages');
+  const view = viewOf(stream, env, 'messages', redactor);
   // A pseudo-terminal may have no size (0 × 0): nothing can be drawn on it.
   const isTerminal = stream.isTTY === true && stream.columns !== 0 && stream.rows !== 0;
   /** The block that stands below all lines. */

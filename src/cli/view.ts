@@ -1,5 +1,7 @@
 /** What a stream shows its reader: how many columns, and whether in colour. The only place that decides on colour. */
 import { styleText } from 'node:util';
+import type { Redactor } from './redact.ts';
+import { plainText } from './text.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -12,28 +14,42 @@ export interface View {
   /** Columns of the terminal; undefined where there is none: nothing is cut or wrapped there. */
   width(): number | undefined;
   readonly coloured: boolean;
+  /** A text as it may be shown: control characters and secrets taken out. Before it is cut or wrapped: half a secret is not known as one. */
+  clean(text: string): string;
   /** The text in colour, or as it is. */
   paint(style: Style, text: string): string;
 }
 
 /** Where nobody looks: whole lines, no colour. */
-export const NO_VIEW: View = { width: () => undefined, coloured: false, paint: (_style, text) => text };
+export const NO_VIEW: View = {
+  width: () => undefined,
+  coloured: false,
+  clean: plainText,
+  paint: (_style, text) => text,
+};
 
 /**
  * Colour is for terminals, unless `NO_COLOR`, `NODE_DISABLE_COLORS` or `TERM=dumb` speak against it (Node's own rules).
  * `FORCE_COLOR` brings it to messages that go elsewhere too, never to data.
  */
-export function viewOf(stream: NodeJS.WriteStream, env: Environment, holds: 'data' | 'messages'): View {
+export function viewOf(
+  stream: NodeJS.WriteStream,
+  env: Environment,
+  holds: 'data' | 'messages',
+  redactor: Redactor,
+): View {
   const coloured =
     stream.isTTY === true ? stream.hasColors?.({ ...env }) === true : holds === 'messages' && forced(env);
   return {
     coloured,
+    clean: (text) => plainText(redactor.redact(text)),
     width: () => (stream.isTTY === true && stream.columns > 0 ? stream.columns : undefined),
     paint: (style, text) =>
       coloured && text !== '' ? styleText(FORMATS[style], text, { validateStream: false }) : text,
   };
 }
 
-function forced({ FORCE_COLOR }: Environment): boolean {
+function forced({ FORCE_COLOR, NO_COLOR }: Environment): boolean {
+  if (NO_COLOR !== undefined && NO_COLOR !== '') return false;
   return FORCE_COLOR !== undefined && FORCE_COLOR !== '0' && FORCE_COLOR !== 'false';
 }

@@ -35,9 +35,9 @@ export function parseAddress(text: string): ParsedAddress {
   return { url };
 }
 
-/** An address for people: a user name and password before an `@` are left out. */
+/** An address for people, without a user name; with a password, all before the last `@` is left out, for it may hold an `@` or a `/` itself. */
 export function withoutUser(address: string): string {
-  return address.replace(/\/\/[^/@]*@/, '//…@');
+  return address.replace(/\/\/[^@:]*:.*@/s, '//…@').replace(/\/\/[^/@]*@/, '//…@');
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -55,10 +55,20 @@ export function proxyFor(url: URL, env: Environment): URL | undefined {
   const text = variable(env, 'HTTPS_PROXY');
   if (text === '' || url.protocol !== 'https:' || isThisMachine(url.hostname) || isExempt(url, env)) return undefined;
   const address = text.includes('://') ? text : `http://${text}`;
-  if (URL.canParse(address) && /^https?:\/\//i.test(address)) return new URL(address);
+  const proxy = URL.canParse(address) && /^https?:\/\//i.test(address) ? new URL(address) : undefined;
+  if (proxy !== undefined && isDecodable(proxy.username) && isDecodable(proxy.password)) return proxy;
   throw new TablevaultError('CONFIG_INVALID', 'HTTPS_PROXY is not an http(s) address', {
-    hint: 'Write it as http://host:port or http://user:password@host:port.',
+    hint: 'Write it as http://host:port or http://user:password@host:port; a % in a password is written %25.',
   });
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isExempt({ hostname, port }: URL, env: Environment): boolean {

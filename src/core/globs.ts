@@ -10,6 +10,7 @@ import { TablevaultError } from './errors.ts';
 import { nearNames } from './near-names.ts';
 
 export function globMatcher(glob: string): (name: string) => boolean {
+  if (glob === '') return () => false;
   const matches = picomatch(glob, { dot: true, nonegate: true });
   return (name) => name === glob || matches(name);
 }

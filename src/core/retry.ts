@@ -24,7 +24,7 @@ export interface RetryDeps {
 /**
  * Runs a step until it succeeds, fails for good (an error that is not `retryable`), or was tried often enough.
  * @param step gets the number of the try, from 1
- * @throws the signal's reason when it aborts, whatever the step threw
+ * @throws the signal's reason when it aborts between tries; what the step threw for good is never hidden by it
  */
 export async function withRetries<T>(
   policy: RetryPolicy,
@@ -36,8 +36,8 @@ export async function withRetries<T>(
     try {
       return await step(attempt);
     } catch (error) {
-      signal?.throwIfAborted();
       if (!isRetryable(error) || attempt >= policy.attempts) throw error;
+      signal?.throwIfAborted();
       onRetry?.(error, attempt + 1);
       await clock.sleep(pauseMs(policy, attempt, random?.()), signal);
     }

@@ -17,7 +17,8 @@ export function duckDbMessage(thrown: unknown): string {
 }
 
 export function shortageOf(thrown: unknown): Shortage | undefined {
-  const message = duckDbMessage(thrown);
+  // A path in the message may hold any words.
+  const message = duckDbMessage(thrown).replaceAll(/"[^"]*"|'[^']*'/g, '');
   return SHORTAGES.find(([, pattern]) => pattern.test(message))?.[0];
 }
 

@@ -10,6 +10,8 @@ import type { SinkHooks, TaskSink, TaskSpec } from './task.ts';
 
 /** The decoder makes next to no garbage: a small nursery spares memory in each thread. */
 const NURSERY_MB = 4;
+/** Threads of libuv's pool where nothing else is said. */
+const LIBUV_THREADS = 4;
 /** A writer that was told to give up answers within this time, ms, or not at all. */
 const CLOSE_MS = 20_000;
 
@@ -27,7 +29,7 @@ export class WriterPool {
   private whenQuiet: (() => void) | undefined;
 
   /** @param tasks at once at most; there is never more than one writer beyond the cores, since each holds a row group in memory. */
-  constructor(tasks: number, threadPoolSize = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4)) {
+  constructor(tasks: number, threadPoolSize = Number(process.env['UV_THREADPOOL_SIZE']) || LIBUV_THREADS) {
     this.size = Math.max(1, Math.min(tasks, availableParallelism() + 1, threadPoolSize - 2));
   }
 

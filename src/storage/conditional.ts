@@ -3,7 +3,11 @@ import { hasCode } from '../core/errors.ts';
 import type { CallOptions, PutOptions, Store } from './store.ts';
 
 /** The whole object; undefined when there is none. */
-export async function getIfPresent(store: Store, key: string, call: CallOptions = {}): Promise<Uint8Array | undefined> {
+export async function getIfPresent(
+  store: Store,
+  key: string,
+  call: CallOptions & { readonly maxBytes?: number } = {},
+): Promise<Uint8Array | undefined> {
   try {
     return await store.get(key, call);
   } catch (error) {

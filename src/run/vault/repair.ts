@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import { sha256Hex } from '../../core/digest.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
-import { putSame } from '../../storage/conditional.ts';
+import { getIfPresent, putIfAbsent } from '../../storage/conditional.ts';
 import type { CallOptions } from '../../storage/store.ts';
 import type { PartEntry, TableEntry } from '../../vault/chain/manifest.ts';
 import { verifyChain } from '../../vault/check-chain.ts';
@@ -38,6 +38,8 @@ export interface RepairPlan {
 export interface RepairReport extends RepairPlan {
   /** Nothing was changed. */
   readonly dryRun: boolean;
+  /** The opposite of `dryRun`: its name until 0.1.0. */
+  readonly applied: boolean;
   /** Keys in quarantine. */
   readonly quarantined: readonly string[];
 }
@@ -93,14 +95,17 @@ export async function applyRepair(
     await vault.store.remove(key, { signal });
     quarantined.push(copy);
   }
-  return { ...plan, dryRun: false, quarantined };
+  return { ...plan, dryRun: false, applied: true, quarantined };
 }
 
 async function quarantine(vault: Vault, key: string, call: CallOptions): Promise<string> {
   const bytes = await vault.store.get(key, { ...call, maxBytes: Number.MAX_SAFE_INTEGER });
   // Its own hash in the name: two damaged versions of one part do not meet.
   const to = `${QUARANTINE}${key}.${sha256Hex(bytes).slice(0, 12)}`;
-  if (await putSame(vault.store, to, bytes, call)) return to;
+  await putIfAbsent(vault.store, to, bytes, call);
+  // Whatever the store answered: the original goes only when the copy can be read.
+  const copy = await getIfPresent(vault.store, to, { ...call, maxBytes: Number.MAX_SAFE_INTEGER });
+  if (copy !== undefined && Buffer.from(bytes).equals(copy)) return to;
   throw new TablevaultError('VAULT_CORRUPT', `the copy of ${key} in quarantine does not have its bytes`, {
     at: { object: to },
     hint: 'Nothing was removed. The store or the disk is faulty: look at that first.',

@@ -62,7 +62,7 @@ describe('a table', () => {
       { title: 'a', style: (cell) => (cell === 'bad' ? 'error' : undefined) },
       { title: 'b' },
     ];
-    const view: View = { width: () => 80, coloured: true, paint: (style, text) => `<${style}>${text}</>` };
+    const view: View = { ...NO_VIEW, width: () => 80, coloured: true, paint: (style, text) => `<${style}>${text}</>` };
     expect(
       table(
         columns,
@@ -101,6 +101,32 @@ describe('a table', () => {
     ];
     const rows = [['x'.repeat(100), '123456']];
     expect([fits(columns, rows, 24), fits(columns, rows, 23)]).toEqual([true, false]);
+  });
+});
+
+describe('a secret', () => {
+  const secret = 'canary-of-sixteen-and-more';
+  const view = (width: number): View => ({
+    ...at(width),
+    clean: (text) => text.replaceAll(secret, '[secret]').replaceAll(/(?<=bearer )\S+/g, '[secret]'),
+  });
+
+  it('is masked before a text is cut or wrapped, so that no part of it stays at any width', () => {
+    for (let width = 10; width < 90; width++) {
+      const shown = [
+        ...table(
+          [
+            { title: 'a', cut: 'middle' },
+            { title: 'b', cut: 'end' },
+          ],
+          [[`x${secret}y`, `bearer ${secret}`]],
+          view(width),
+        ),
+        ...pairs([['name', `said bearer ${secret} to us`]], view(width)),
+        ...hanging('step  ', 'step  ', `said bearer ${secret} to ${secret}`, view(width)),
+      ].join('\n');
+      expect(shown, `at ${width}`).not.toMatch(/canar|sixteen|more/);
+    }
   });
 });
 

@@ -16,6 +16,7 @@ function poolSizeOn(platform: string, given?: string): string {
 it('makes the pool of threads large enough for all writers, unless the environment says how large it is', () => {
   expect(poolSizeOn('linux')).toBe('16');
   expect(poolSizeOn('linux', '8')).toBe('8');
+  for (const useless of ['1', '0', 'abc', '']) expect(poolSizeOn('linux', useless)).toBe('16');
 });
 
 it('does not claim a size on Windows, where it could not set one: more writers than threads would wait for ever', () => {

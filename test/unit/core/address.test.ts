@@ -50,9 +50,22 @@ describe('an address that may be sent a credential', () => {
   });
 });
 
-it('an address is shown without its user', () => {
-  expect(withoutUser('s3://key:word@bucket/prefix@2')).toBe('s3://…@bucket/prefix@2');
-  expect(withoutUser('s3://bucket/prefix@2')).toBe('s3://bucket/prefix@2');
+describe('an address for people', () => {
+  it.each([
+    ['s3://bucket/prefix@2', 's3://bucket/prefix@2'],
+    ['s3://AKEY@bucket/prefix', 's3://…@bucket/prefix'],
+    ['https://host:8443/path', 'https://host:8443/path'],
+    ['/a/folder@home', '/a/folder@home'],
+  ])('of %s is %s', (address, shown) => expect(withoutUser(address)).toBe(shown));
+
+  it.each([
+    's3://user:pa55word@bucket/x',
+    's3://AK:pa55@word@b/x',
+    'ftp://u:pa55/word@host',
+    'https://:pa55word@h/a@b',
+  ])('of %s holds no part of the password, whatever it holds', (address) =>
+    expect(withoutUser(address)).not.toMatch(/pa55|word/),
+  );
 });
 
 describe('the proxy of an address', () => {

@@ -32,13 +32,19 @@ describe('a step with retries', () => {
     expect(slept).toHaveLength(3);
   });
 
-  it('ends by the signal, whatever the step throws on the way out', async () => {
+  it('ends by the signal instead of another try, and never hides by it what failed for good', async () => {
     const abort = new AbortController();
     const step = () => {
       abort.abort(new Error('enough'));
       return Promise.reject(passing());
     };
     await expect(withRetries(POLICY, { ...fakeClock(), signal: abort.signal }, step)).rejects.toThrow('enough');
+    const other = new AbortController();
+    const full = () => {
+      other.abort(new Error('enough'));
+      return Promise.reject(new TablevaultError('DESTINATION_FULL', 'no space is left'));
+    };
+    await expect(withRetries(POLICY, { ...fakeClock(), signal: other.signal }, full)).rejects.toThrow('no space');
   });
 });
 

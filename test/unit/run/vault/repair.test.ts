@@ -57,6 +57,17 @@ describe('repair', () => {
     expect(await contentOf(store)).toEqual(before);
   });
 
+  it('removes nothing whose copy a store acknowledges and does not keep', async () => {
+    const { store, vault, a } = await twoSnapshots();
+    await store.replace(a, randomBytes(30));
+    const plan = await planRepair(vault);
+    const putNew: typeof store.putNew = async (key, bytes, options) =>
+      key.startsWith('quarantine/') ? undefined : store.putNew(key, bytes, options);
+    const forgetful = { ...vault, store: { ...store, putNew } };
+    await expect(applyRepair(forgetful, plan, deps)).rejects.toMatchObject({ code: 'VAULT_CORRUPT' });
+    expect(await store.head(a)).toBeDefined();
+  });
+
   it('keeps the damaged bytes in quarantine, touches nothing sound, and then verify names what is missing', async () => {
     const { store, vault, a } = await twoSnapshots();
     const damaged = randomBytes(30);
