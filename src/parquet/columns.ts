@@ -1,48 +1,31 @@
 /** Columns on their way through DuckDB into a file. */
-import {
-  BIGINT,
-  BLOB,
-  BOOLEAN,
-  DATE,
-  DECIMAL,
-  DOUBLE,
-  type DuckDBType,
-  FLOAT,
-  INTEGER,
-  SMALLINT,
-  TIME,
-  TIMESTAMPTZ,
-  TINYINT,
-  UTINYINT,
-  UUID,
-  VARCHAR,
-} from '@duckdb/node-api';
+import * as duckdb from '@duckdb/node-api';
 import { TablevaultError } from '../core/errors.ts';
 import type { ColumnType, TypeProfile } from '../core/schema.ts';
 import { parquetTypeName } from './types.ts';
 
-const TYPES: ReadonlyMap<string, DuckDBType> = new Map(
+const TYPES: ReadonlyMap<string, duckdb.DuckDBType> = new Map(
   [
-    BIGINT,
-    BLOB,
-    BOOLEAN,
-    DATE,
-    DOUBLE,
-    FLOAT,
-    INTEGER,
-    SMALLINT,
-    TIME,
-    TIMESTAMPTZ,
-    TINYINT,
-    UTINYINT,
-    UUID,
-    VARCHAR,
+    duckdb.BIGINT,
+    duckdb.BLOB,
+    duckdb.BOOLEAN,
+    duckdb.DATE,
+    duckdb.DOUBLE,
+    duckdb.FLOAT,
+    duckdb.INTEGER,
+    duckdb.SMALLINT,
+    duckdb.TIME,
+    duckdb.TIMESTAMPTZ,
+    duckdb.TINYINT,
+    duckdb.UTINYINT,
+    duckdb.UUID,
+    duckdb.VARCHAR,
   ].map((type) => [String(type), type]),
 );
 
 /** The type that a column's buffers are handed over in. */
-export function bufferType(type: ColumnType): DuckDBType {
-  if (type.kind === 'decimal') return DECIMAL(type.precision, type.scale);
+export function bufferType(type: ColumnType): duckdb.DuckDBType {
+  if (type.kind === 'decimal') return duckdb.DECIMAL(type.precision, type.scale);
   const name = parquetTypeName(type, 'native');
   const found = TYPES.get(name);
   if (found === undefined) throw new TablevaultError('BUG', `DuckDB has no type ${name}`);
