@@ -98,10 +98,9 @@ async function extract(context: CliContext, file: string, table: string, options
     );
     progress.end();
     if (options.json) return await stdout.json(report);
-    const kind =
-      report.consistency === 'best-effort'
-        ? '; best-effort: without a key, or without an order of its rows, no read is sure to be exact'
-        : '';
+    // Its warnings have said why.
+    const notExact = report.consistency !== null && report.consistency !== 'exact';
+    const kind = notExact ? `; ${report.consistency}, not exact` : '';
     screen.line(
       `${plural(report.rows, 'row')} of ${plural(report.columns, 'column')}, ${bytes(report.bytes)} of ${format} to ${report.output}, ${plural(report.requests, 'request')}, ${duration(report.durationMs)}${kind}`,
     );

@@ -116,7 +116,7 @@ function tableLines(tables: readonly PlanLine[], view: View): string[] {
     unknown(line.databaseBytes, bytes),
     unknown(line.parquetBytes, bytes),
     unknown(line.durationMs, duration),
-    line.refusal !== null ? WILL_FAIL : line.consistency === 'exact' ? '' : 'best-effort',
+    line.refusal !== null ? WILL_FAIL : line.consistency === 'exact' ? '' : line.consistency,
   ]);
   return table(COLUMNS, rows, view);
 }

@@ -50,7 +50,7 @@ const TABLE_COLUMNS: readonly Column[] = [
   { title: 'size', align: 'right', drop: 1 },
   { title: 'parts', align: 'right', drop: 2 },
   { title: 'strategy', drop: 3 },
-  { title: 'consistency', style: (consistency) => (consistency === 'best-effort' ? 'warning' : undefined) },
+  { title: 'consistency', style: (consistency) => (consistency === 'exact' ? undefined : 'warning') },
 ];
 
 function detailsText({ manifest, key, sha256, reusedParts }: SnapshotDetails, view: View): string[] {

@@ -38,6 +38,19 @@ export function sqlOrderKey(guid: string): string {
   );
 }
 
+/** The GUID whose `sqlOrderKey` is `key`. */
+export function guidOfSqlOrderKey(key: string): Guid {
+  const byte = (at: number) => key.slice(at, at + 2);
+  const groups = [
+    byte(30) + byte(28) + byte(26) + byte(24),
+    byte(22) + byte(20),
+    byte(18) + byte(16),
+    key.slice(12, 16),
+    key.slice(0, 12),
+  ];
+  return groups.join('-') as Guid;
+}
+
 /** Negative, zero or positive: `a` before, equal to, after `b` as SQL Server's `ORDER BY` on a `uniqueidentifier` has it. */
 export function compareGuidsAsSqlServer(a: string, b: string): number {
   const left = sqlOrderKey(a);

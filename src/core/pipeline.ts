@@ -44,6 +44,8 @@ export interface TableOverride {
   readonly columns?: readonly string[];
   /** An OData filter, sent as it is. */
   readonly filter?: string;
+  /** Take the table also where it can be neither proven nor counted. */
+  readonly accept?: 'best-effort';
 }
 
 export interface Limits {

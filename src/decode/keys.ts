@@ -1,18 +1,20 @@
-/** Keys in column buffers: their order, and comparisons without making text. */
+/** Keys in column buffers: those of GUID columns, their order, and comparisons without making text. */
 import type { Guid } from '../core/guid.ts';
+import type { Key, KeyOrder } from '../core/key-order.ts';
 import type { ColumnBuffer } from './columns.ts';
 
-/** What was seen of the keys of a response or task, in the order the rows came. */
+/** What was seen of the keys of a response or part, in the order the rows came; of a composite key, its leading column. */
 export interface KeysSeen {
   readonly rows: number;
-  readonly first: Guid | null;
-  readonly last: Guid | null;
-  /** Smallest and greatest in SQL Server's order. */
-  readonly min: Guid | null;
-  readonly max: Guid | null;
-  /** Did every key come after the one before it, in SQL Server's order? In text order? */
-  readonly ascendingSql: boolean;
-  readonly ascendingText: boolean;
+  readonly first: Key | null;
+  readonly last: Key | null;
+  /** In SQL Server's order for GUIDs; of other types, the first and the last. */
+  readonly least: Key | null;
+  readonly greatest: Key | null;
+  /** The orders that every key kept to. A key that came twice keeps to none. */
+  readonly orders: readonly KeyOrder[];
+  /** Rows of the task that are known to have the last key: 1, or more where the key has further columns. */
+  readonly tail: number;
 }
 
 /** A GUID of a GUID column, as text. */
@@ -27,14 +29,14 @@ function guidText(words: Int32Array, at: number): Guid {
 }
 
 /** The four words that a GUID column holds for a GUID. */
-export function guidWords(guid: Guid): Int32Array {
+export function guidWords(guid: Key): Int32Array {
   const hex = guid.replaceAll('-', '');
   const word = (index: number) => Number.parseInt(hex.slice(index * 8, index * 8 + 8), 16) | 0;
   return Int32Array.of(word(3), word(2), word(1), word(0) ^ 0x80000000);
 }
 
-/** Watches the keys of the rows that come: their order, their extremes, and rows to be left out. */
-export class KeyWatch {
+/** Watches the GUIDs of the rows that come: their order and their extremes. */
+export class GuidOrder {
   private rows = 0;
   private readonly firstKey = new Int32Array(4);
   private readonly lastKey = new Int32Array(4);
@@ -69,10 +71,10 @@ export class KeyWatch {
       rows: this.rows,
       first: some ? guidText(this.firstKey, 0) : null,
       last: some ? guidText(this.lastKey, 0) : null,
-      min: some ? guidText(this.minKey, 0) : null,
-      max: some ? guidText(this.maxKey, 0) : null,
-      ascendingSql: this.ascendingSql,
-      ascendingText: this.ascendingText,
+      least: some ? guidText(this.minKey, 0) : null,
+      greatest: some ? guidText(this.maxKey, 0) : null,
+      orders: [...(this.ascendingSql ? (['sql'] as const) : []), ...(this.ascendingText ? (['text'] as const) : [])],
+      tail: some ? 1 : 0,
     };
   }
 

@@ -68,9 +68,22 @@ function asOperand(text: string, foreign: boolean): string {
   return foreign && hasOuterOr(text) ? `(${text})` : text;
 }
 
+/** Does a filter name this column itself, not within a quoted text and not at the end of a path? */
+export function namesColumn(filter: Filter | undefined, column: string): boolean {
+  if (filter === undefined) return false;
+  if (filter.op === 'and') return filter.terms.some((term) => namesColumn(term, column));
+  if (filter.op !== 'text') return filter.column === column;
+  const names: readonly string[] = withoutQuoted(filter.text).match(/[\p{L}\p{N}_/.]+/gu) ?? [];
+  return names.includes(column);
+}
+
+function withoutQuoted(text: string): string {
+  return text.replace(/'(?:[^']|'')*'/g, "''");
+}
+
 /** Is there an `or` outside quotes and parentheses? */
 export function hasOuterOr(text: string): boolean {
-  const outside = text.replace(/'(?:[^']|'')*'/g, "''");
+  const outside = withoutQuoted(text);
   let depth = 0;
   for (const word of outside.match(/[()]|[^\s()]+/g) ?? []) {
     if (word === '(') depth += 1;

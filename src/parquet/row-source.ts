@@ -1,69 +1,48 @@
 /** The rows of a task as a writer thread pulls them: decoded from the bytes in its mailbox. */
-import { isUtf8 } from 'node:buffer';
 import { TablevaultError } from '../core/errors.ts';
-import { BATCH_ROWS, Batch, type ColumnBuffer } from '../decode/columns.ts';
-import { guidAt, guidWords, isKey, KeyWatch } from '../decode/keys.ts';
-import { ResponseDecoder } from '../decode/response.ts';
-import { valueText } from '../decode/values.ts';
+import { BATCH_ROWS, type Batch } from '../decode/columns.ts';
+import type { KeysSeen } from '../decode/keys.ts';
+import { RowReader } from '../decode/reader.ts';
 import { REPORT_SLOTS } from './channel.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { FromWriter, TaskSpec } from './task.ts';
 
-/** Bytes of text and binary a batch may hold before it is handed on, whatever its rows. */
-const MAX_BATCH_BYTES = 8 * 1024 * 1024;
-
 /** Where a source takes its messages from, and the bytes that they tell of. */
 export type Inbox = Pick<Mailbox, 'take' | 'chunk'>;
 
-/** The rows of a task, pulled batch by batch: takes the responses' bytes from the mailbox, decodes them, tells of each response's end. */
+/** The rows of a task, pulled batch by batch: takes the responses' bytes from the mailbox, tells of each response's end. */
 export class RowSource {
-  readonly batch: Batch;
-  readonly partKeys = new KeyWatch();
-  private readonly spec: TaskSpec;
+  private readonly table: string;
   private readonly mailbox: Inbox;
   private readonly send: (message: FromWriter) => void;
-  private readonly decoder: ResponseDecoder;
-  private readonly pageKeys = new KeyWatch();
-  private readonly keyColumns: readonly ColumnBuffer[];
-  /** The key column, when it is a single GUID. */
-  private readonly guidKey: ColumnBuffer | undefined;
-  private readonly keep: (row: number) => boolean;
-  private exclude: Int32Array | undefined;
-  private excluded = 0;
-  private pageRows = 0;
-  private last: string | null = null;
+  private readonly reader: RowReader;
   private inResponse = false;
   /** Since the last report. */
   private freeSlots = 0;
   private newRows = 0;
-  /** Rows of the batch already given to `seeRows`. */
-  private seen = 0;
   /** Does the batch hold rows that were not pulled yet? */
   private ahead = false;
   private finished = false;
 
   constructor(spec: TaskSpec, mailbox: Inbox, send: (message: FromWriter) => void) {
-    this.spec = spec;
+    this.table = spec.table;
     this.mailbox = mailbox;
     this.send = send;
-    this.batch = new Batch(spec.columns);
-    this.keyColumns = spec.key.map(
-      (name) => this.batch.columns[spec.columns.findIndex((column) => column.name === name)]!,
-    );
-    const [only] = this.keyColumns;
-    this.guidKey = this.keyColumns.length === 1 && only?.column.type.kind === 'guid' ? only : undefined;
-    this.keep = (row) => this.keepRow(row);
-    this.decoder = new ResponseDecoder(
-      spec.columns.map((column) => column.name),
-      {
-        table: spec.table,
-        absentIsNull: spec.absentIsNull,
-        maxRowBytes: spec.maxRowBytes,
-        onUnknownProperty: (property) => send({ type: 'unknown', property }),
-        keyOf: (row) => spec.key.map((name) => `${name}=${String(row[name])}`).join(','),
-        lastKey: () => this.keyText(this.batch.rows - 1) ?? this.last ?? undefined,
-      },
-    );
+    this.reader = new RowReader({ ...spec, watchesParts: true }, (property) => send({ type: 'unknown', property }));
+  }
+
+  get batch(): Batch {
+    return this.reader.batch;
+  }
+
+  /** The rows pulled from now on are those of a new part. */
+  beginPart(): void {
+    this.reader.part?.begin(null);
+  }
+
+  /** Keys of the part, where the key is one column that has an order. */
+  partKeys(): KeysSeen | undefined {
+    return this.reader.part?.seen();
   }
 
   /** Has the task a row more? Waits until that is known, and decodes up to `limit` rows for the next `pull`. */
@@ -80,22 +59,23 @@ export class RowSource {
   }
 
   private fill(limit: number): boolean {
-    this.batch.clear();
-    this.batch.limit = Math.min(limit, BATCH_ROWS);
-    this.seen = 0;
+    const { reader } = this;
+    const { batch } = reader;
+    const most = Math.min(limit, BATCH_ROWS);
+    reader.clear();
     for (;;) {
       if (this.inResponse) {
-        const step = this.decoder.step(this.batch, this.keep);
-        this.seeRows();
-        if (step === 'full' || (this.batch.rows > 0 && this.batch.dataBytes() > MAX_BATCH_BYTES))
-          return this.handOver();
+        const before = batch.rows;
+        const step = reader.step(most);
+        this.newRows += batch.rows - before;
+        if (step === 'full') return this.handOver();
         if (step === 'done') {
           this.endResponse();
           continue;
         }
       }
       // The batch is handed over only when it is full or the task is at its end: waiting here never leaves rows behind.
-      if (!this.receive()) return this.batch.rows > 0 ? this.handOver() : false;
+      if (!this.receive()) return batch.rows > 0 ? this.handOver() : false;
     }
   }
 
@@ -105,41 +85,28 @@ export class RowSource {
     const message = this.mailbox.take();
     switch (message.type) {
       case 'begin':
-        this.decoder.begin();
-        this.pageKeys.reset();
-        this.pageRows = 0;
-        this.excluded = 0;
-        this.exclude = message.exclude === null ? undefined : guidWords(message.exclude);
+        this.reader.begin(message.exclude);
         this.inResponse = true;
         return true;
       case 'chunk':
-        this.decoder.push(this.mailbox.chunk(message.length));
+        this.reader.push(this.mailbox.chunk(message.length));
         if (++this.freeSlots >= REPORT_SLOTS) this.report();
         return true;
       case 'end':
-        this.decoder.finish();
+        this.reader.finish();
         return true;
       case 'finish':
         this.finished = true;
         return false;
       case 'abort':
-        throw new TablevaultError('INTERRUPTED', `the reading of ${this.spec.table} was given up`);
+        throw new TablevaultError('INTERRUPTED', `the reading of ${this.table} was given up`);
     }
   }
 
   private endResponse(): void {
     this.inResponse = false;
     this.report();
-    const { nextLink } = this.decoder.envelope();
-    this.send({
-      type: 'page',
-      page: {
-        rows: this.pageRows + this.excluded,
-        excluded: this.excluded,
-        nextLink,
-        keys: this.guidKey === undefined ? null : this.pageKeys.seen(),
-      },
-    });
+    this.send({ type: 'page', page: this.reader.page() });
   }
 
   private report(): void {
@@ -148,59 +115,8 @@ export class RowSource {
     this.newRows = 0;
   }
 
-  private keepRow(row: number): boolean {
-    if (this.exclude === undefined || this.guidKey === undefined || !isKey(this.guidKey, row, this.exclude))
-      return true;
-    this.excluded++;
-    return false;
-  }
-
-  /** Looks at the rows decoded since the last call. */
-  private seeRows(): void {
-    const { batch, guidKey } = this;
-    const added = batch.rows - this.seen;
-    if (added === 0) return;
-    for (const column of this.keyColumns) {
-      if (column.nulls > 0)
-        throw new TablevaultError(
-          'BODY_INVALID',
-          `a row of ${this.spec.table} has no value in its key column ${column.column.name}`,
-        );
-    }
-    if (guidKey !== undefined) {
-      for (let row = this.seen; row < batch.rows; row++) {
-        this.pageKeys.see(guidKey, row);
-        this.partKeys.see(guidKey, row);
-      }
-    }
-    this.pageRows += added;
-    this.seen = batch.rows;
-    this.last = this.keyText(batch.rows - 1);
-    this.newRows += added;
-  }
-
-  private keyText(row: number): string | null {
-    if (row < 0 || this.keyColumns.length === 0) return null;
-    return this.keyColumns
-      .map((column) => (column === this.guidKey ? guidAt(column, row) : String(valueText(column, row))))
-      .join(',');
-  }
-
   private handOver(): true {
-    for (const column of this.batch.columns) if (column.wide) this.checkUtf8(column);
+    this.reader.checkText();
     return true;
-  }
-
-  private checkUtf8(column: ColumnBuffer): void {
-    const { offsets, data } = column;
-    const { rows } = this.batch;
-    if (isUtf8(data.subarray(0, offsets[rows]))) return;
-    for (let row = 0; row < rows; row++) {
-      if (isUtf8(data.subarray(offsets[row], offsets[row + 1]))) continue;
-      const key = this.keyText(row);
-      throw new TablevaultError('BODY_INVALID', `a text of ${this.spec.table}.${column.column.name} is not UTF-8`, {
-        at: { table: this.spec.table, column: column.column.name, ...(key === null ? {} : { key }) },
-      });
-    }
   }
 }

@@ -1,15 +1,16 @@
 /** The near end of a task's channel to its writer thread: bytes go over in shared memory, answers come back as messages. */
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import { errorFromData, TablevaultError } from '../core/errors.ts';
-import type { Guid } from '../core/guid.ts';
+import type { Key } from '../core/key-order.ts';
+import type { PageFacts } from '../decode/reader.ts';
 import { counterOf, SLOT_BYTES, SLOTS, slotOf } from './channel.ts';
-import type { FromWriter, LocalPart, PageEnd, SinkHooks, TaskSink, TaskSpec, ToWriter } from './task.ts';
+import type { FromWriter, LocalPart, SinkHooks, TaskSink, TaskSpec, ToWriter } from './task.ts';
 import type { WorkerTask } from './writer-thread.ts';
 
 /** What a sender waits for: a free slot, the end of a response, the end of the task. */
 interface Answers {
   credit: undefined;
-  page: PageEnd;
+  page: PageFacts;
   done: undefined;
 }
 
@@ -62,7 +63,7 @@ export class ChannelSink implements TaskSink {
     worker.postMessage({ spec, port: port2, memory } satisfies WorkerTask, [port2]);
   }
 
-  begin(exclude: Guid | null): void {
+  begin(exclude: Key | null): void {
     this.filled = 0;
     this.post({ type: 'begin', exclude });
   }
@@ -79,7 +80,7 @@ export class ChannelSink implements TaskSink {
     }
   }
 
-  end(): Promise<PageEnd> {
+  end(): Promise<PageFacts> {
     this.flush();
     this.post({ type: 'end' });
     return this.answer('page');

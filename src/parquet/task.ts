@@ -1,14 +1,10 @@
 /** What a reading task asks of a writer, and what comes back. Plain data: it crosses threads. */
 import type { ErrorData } from '../core/errors.ts';
-import type { Guid } from '../core/guid.ts';
-import type { Column, TypeProfile } from '../core/schema.ts';
-import type { KeysSeen } from '../decode/keys.ts';
+import type { Key } from '../core/key-order.ts';
+import type { TypeProfile } from '../core/schema.ts';
+import type { PageFacts, ReaderSpec } from '../decode/reader.ts';
 
-export interface TaskSpec {
-  readonly table: string;
-  readonly columns: readonly Column[];
-  /** Key columns, all among `columns`; empty for views. */
-  readonly key: readonly string[];
+export interface TaskSpec extends Omit<ReaderSpec, 'watchesParts'> {
   readonly profile: TypeProfile;
   readonly compression: 'zstd' | 'snappy' | 'gzip' | 'uncompressed';
   /** Rows of a part at most. */
@@ -17,19 +13,6 @@ export interface TaskSpec {
   readonly path: string;
   /** Key-value metadata of the file: table, range, schema fingerprint; nothing of the run, so that equal data give equal bytes. */
   readonly metadata: Readonly<Record<string, string>>;
-  readonly absentIsNull: boolean;
-  readonly maxRowBytes: number;
-}
-
-/** What one response held. */
-export interface PageEnd {
-  /** Rows that came, with those left out. */
-  readonly rows: number;
-  /** Rows left out because their key was the excluded one. */
-  readonly excluded: number;
-  readonly nextLink: string | null;
-  /** Keys of the rows kept, in the order they came; only for tables with one GUID key column. */
-  readonly keys: KeysSeen | null;
 }
 
 /** A finished Parquet file on local disk. */
@@ -38,9 +21,9 @@ export interface LocalPart {
   readonly rows: number;
   readonly bytes: number;
   readonly sha256: string;
-  readonly firstKey: Guid | null;
-  readonly lastKey: Guid | null;
-  /** Did the keys come in SQL Server's order, each once? */
+  readonly firstKey: Key | null;
+  readonly lastKey: Key | null;
+  /** Did the keys come in SQL Server's order, or that of their values, each once? */
   readonly ascending: boolean;
   readonly columns: Readonly<Record<string, ColumnStats>>;
 }
@@ -60,12 +43,12 @@ export interface SinkHooks {
 
 /** Where one task's responses go: each is `begin`, any number of `write`, `end`; then `finish` gives the parts. */
 export interface TaskSink {
-  /** Begins a response. A row with the key `exclude` is left out: it came with the range before. */
-  begin(exclude: Guid | null): void;
+  /** Begins a response. A row with the key `exclude` is left out: it came before. */
+  begin(exclude: Key | null): void;
   /** Bytes of the body; resolves when more may come. The bytes are copied. */
   write(bytes: Uint8Array): Promise<void>;
   /** The body has ended: resolves once it is decoded, rejects when it was not complete and valid. */
-  end(): Promise<PageEnd>;
+  end(): Promise<PageFacts>;
   /** No more responses: the parts, at least one. */
   finish(): Promise<readonly LocalPart[]>;
   /** Gives the task up; its files are removed. */
@@ -73,7 +56,7 @@ export interface TaskSink {
 }
 
 export type ToWriter =
-  | { readonly type: 'begin'; readonly exclude: Guid | null }
+  | { readonly type: 'begin'; readonly exclude: Key | null }
   /** So many bytes stand in the next slot of the shared memory. */
   | { readonly type: 'chunk'; readonly length: number }
   | { readonly type: 'end' }
@@ -83,7 +66,7 @@ export type ToWriter =
 export type FromWriter =
   /** Slots that are free again and rows decoded since the last such message. */
   | { readonly type: 'progress'; readonly slots: number; readonly rows: number }
-  | { readonly type: 'page'; readonly page: PageEnd }
+  | { readonly type: 'page'; readonly page: PageFacts }
   | { readonly type: 'unknown'; readonly property: string }
   | { readonly type: 'part'; readonly part: LocalPart }
   | { readonly type: 'done' }

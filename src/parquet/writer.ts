@@ -78,7 +78,7 @@ export async function openParquetWriter(): Promise<ParquetWriter> {
       failure = undefined;
       try {
         for (let part = 0; ; part++) {
-          source.partKeys.reset();
+          source.beginPart();
           if (part > 0 && !source.hasMore(spec.partRows)) return;
           let rows = 0;
           const next = (chunk: duckdb.DataChunk): void => {
@@ -110,16 +110,21 @@ async function describe(
   columns: Record<string, ColumnStats>,
 ): Promise<LocalPart> {
   const { bytes, sha256 } = await digestFile(path);
-  const keys = source.partKeys.seen();
-  const guidKey = spec.key.length === 1 && keys.rows > 0;
+  const keys = source.partKeys();
+  const ordered = keys !== undefined && keys.rows > 0 && (guidKey(spec) || keys.orders.length > 0);
   return {
     path,
     rows,
     bytes,
     sha256,
-    firstKey: guidKey ? keys.min : null,
-    lastKey: guidKey ? keys.max : null,
-    ascending: keys.ascendingSql,
+    firstKey: ordered ? keys.least : null,
+    lastKey: ordered ? keys.greatest : null,
+    ascending: keys === undefined || keys.rows === 0 || keys.orders.includes('sql') || (!guidKey(spec) && ordered),
     columns,
   };
+}
+
+/** The extremes of GUIDs are known whatever order they came in. */
+function guidKey({ columns, key }: TaskSpec): boolean {
+  return columns.find(({ name }) => name === key[0])?.type.kind === 'guid';
 }

@@ -57,6 +57,10 @@ const override = z.strictObject({
       'Globs of columns, applied in order; a leading - removes columns. The key and Row_Version are always read.',
     ),
   filter: text.optional().describe('An OData $filter, sent to the instance as it is.'),
+  accept: z
+    .literal('best-effort', 'must be best-effort')
+    .optional()
+    .describe('Take the table also where it can be neither proven nor counted to be complete; by default it fails.'),
 });
 
 const tables = z.strictObject({

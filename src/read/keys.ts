@@ -1,84 +1,88 @@
-/** Reads of a table's keys alone. */
+/** Reads of a table's keys alone: a few percent of its bytes. */
+import { type Clock, systemClock } from '../core/clock.ts';
 import { TablevaultError } from '../core/errors.ts';
-import type { Guid } from '../core/guid.ts';
+import type { Key, KeyOrder } from '../core/key-order.ts';
+import { type RetryPolicy, withRetries } from '../core/retry.ts';
 import type { TableSchema } from '../core/schema.ts';
-import { Batch } from '../decode/columns.ts';
-import { guidAt, guidWords, isKey } from '../decode/keys.ts';
-import { ResponseDecoder } from '../decode/response.ts';
-import type { Instance } from '../instance/open.ts';
+import type { Batch } from '../decode/columns.ts';
+import { valueText } from '../decode/values.ts';
 import type { Filter } from '../odata/filters.ts';
-import { resolveNextLink } from '../odata/links.ts';
-import { compileQuery } from '../odata/query.ts';
-import { KeySampler } from '../scan/ranges.ts';
+import { allOf } from '../odata/filters.ts';
+import type { ScanKey } from '../scan/key.ts';
+import { ALL_KEYS, type KeyRange, KeySampler, rangeFilter } from '../scan/ranges.ts';
+import { readAnswer, type Source } from './answer.ts';
+import { BatchSink } from './batch-sink.ts';
 
 export interface KeyScan {
   readonly rows: number;
   /** Keys drawn evenly, in the order they came. */
-  readonly sample: readonly Guid[];
+  readonly sample: readonly Key[];
+  /** Orders that the keys came in. */
+  readonly orders: readonly KeyOrder[];
+  /** Rows with the wanted key. */
+  readonly wanted: number;
   readonly requests: number;
-  /** Did the wanted key come? */
-  readonly found: boolean;
 }
 
-const SAMPLE_KEYS = 8192;
-const MAX_ROW_BYTES = 64 * 1024;
+export interface KeyRequest {
+  readonly table: TableSchema;
+  readonly key: ScanKey;
+  /** Beside the range. */
+  readonly filter: Filter | undefined;
+  /** Default: all keys. */
+  readonly range?: KeyRange;
+  /** A key to count. */
+  readonly wanted?: Key;
+  readonly signal: AbortSignal;
+  readonly clock?: Pick<Clock, 'sleep'>;
+}
 
-/** Reads the key column alone (a few percent of a table's bytes): how many rows there are, and keys to cut the table at. */
-export async function scanKeys(
-  instance: Instance,
-  table: TableSchema,
-  key: string,
-  filter: Filter | undefined,
-  signal: AbortSignal,
-  wanted?: Guid,
+/** How often a read is begun again before its error stands. */
+export const READ_RETRIES: RetryPolicy = { attempts: 4, firstPauseMs: 500, lastPauseMs: 5_000 };
+
+const SAMPLE_KEYS = 8192;
+const MAX_ROW_BYTES = 1024 * 1024;
+
+/** Reads the key column (of a composite key, the leading one) of a range; what breaks off is read again from its beginning. */
+export function scanKeys(request: KeyRequest, source: Source): Promise<KeyScan> {
+  const { clock = systemClock, signal } = request;
+  return withRetries(READ_RETRIES, { clock, signal }, () => scanOnce(request, source));
+}
+
+async function scanOnce(
+  { table, key, filter, range = ALL_KEYS, wanted, signal }: KeyRequest,
+  source: Source,
 ): Promise<KeyScan> {
-  const column = table.columns.find(({ name }) => name === key);
-  if (column === undefined) throw new TablevaultError('BUG', `${table.name} has no column ${key}`);
-  const batch = new Batch([column]);
-  const buffer = batch.columns[0]!;
-  const words = wanted === undefined ? undefined : guidWords(wanted);
-  let found = false;
+  const column = table.columns.find(({ name }) => name === key.column);
+  if (column === undefined) throw new TablevaultError('BUG', `${table.name} has no column ${key.column}`);
   const sampler = new KeySampler(SAMPLE_KEYS);
-  const decoder = new ResponseDecoder([key], {
-    table: table.name,
-    absentIsNull: false,
-    onUnknownProperty: () => undefined,
-    maxRowBytes: MAX_ROW_BYTES,
-    keyOf: (row) => String(row[key]),
-    lastKey: () => undefined,
-  });
-  const drain = () => {
-    for (;;) {
-      const step = decoder.step(batch, () => true);
-      for (let row = 0; row < batch.rows; row++) {
-        if (sampler.wants()) sampler.add(guidAt(buffer, row));
-        if (words !== undefined && isKey(buffer, row, words)) found = true;
-      }
-      batch.clear();
-      if (step !== 'full') return step;
+  let found = 0;
+  const take = async ({ columns: [keys], rows }: Batch) => {
+    for (let row = 0; row < rows; row++) {
+      const isSampled = sampler.wants();
+      if (!isSampled && wanted === undefined) continue;
+      const text = valueText(keys!, row) ?? '';
+      if (isSampled) sampler.add(text);
+      if (text === wanted) found++;
     }
   };
-  const seen = new Set<string>();
-  let url = new URL(compileQuery({ table, select: [key], filter }), instance.tableApi).href;
-  for (let requests = 1; ; requests++) {
-    seen.add(url);
-    const reply = await instance.transport.get(url, { purpose: 'keys', table: table.name, signal });
-    decoder.begin();
-    try {
-      for await (const chunk of reply.body) {
-        decoder.push(chunk);
-        drain();
-      }
-      decoder.finish();
-      drain();
-    } catch (thrown) {
-      reply.cancel();
-      throw thrown;
-    }
-    const { nextLink } = decoder.envelope();
-    if (nextLink === null) return { rows: sampler.count, sample: sampler.sample(), requests, found };
-    url = resolveNextLink(instance.tableApi, nextLink, url);
-    if (seen.has(url))
-      throw new TablevaultError('PAGING_LOOP', `the pages of ${table.name} do not end`, { at: { table: table.name } });
-  }
+  const sink = new BatchSink({
+    spec: {
+      table: table.name,
+      columns: [column],
+      key: key.composite ? [] : [key.column],
+      absentIsNull: false,
+      maxRowBytes: MAX_ROW_BYTES,
+    },
+    hooks: {},
+    eager: false,
+    take,
+  });
+  const query = { table, select: [key.column], filter: allOf(filter, rangeFilter(key.column, range)) };
+  const { rows, orders, requests } = await readAnswer(
+    { query, range, exclude: null, key: key.composite ? null : key, goesOn: false, purpose: 'keys', signal },
+    source,
+    sink,
+  );
+  return { rows, sample: sampler.sample(), orders, wanted: found, requests };
 }

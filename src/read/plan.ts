@@ -3,21 +3,29 @@ import pLimit from 'p-limit';
 import { EXIT, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { chooseByGlobs } from '../core/globs.ts';
-import { compareGuidsAsSqlServer, type Guid, parseGuid } from '../core/guid.ts';
+import { comparator, type Key, ordersOf } from '../core/key-order.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import type { Column, TableSchema } from '../core/schema.ts';
 import type { Instance } from '../instance/open.ts';
 import { allOf, type Filter } from '../odata/filters.ts';
 import { compileQuery } from '../odata/query.ts';
 import { selectColumns, selectTables } from '../odata/select.ts';
-import { cutsOf, planTable, type RowEstimate, rangeKey, type TablePlan } from '../scan/plan.ts';
+import { cutsIntoRanges, type ScanKey, scanKeyOf } from '../scan/key.ts';
+import { cutsOf, planTable, type RowEstimate, type TablePlan, usableKey } from '../scan/plan.ts';
 import { type KeyRange, type PlacedKey, placeEvenly } from '../scan/ranges.ts';
-import { type FilterGroup, findHiddenRows, groupFilter, type HiddenRows } from './default-filters.ts';
+import type { CountKnowledge } from './counts.ts';
 import { fingerprintOf } from './fingerprint.ts';
+import {
+  everyKey,
+  type FilterGroup,
+  findHiddenRows,
+  groupFilter,
+  type HiddenRows,
+  type OpenQuestion,
+} from './hidden-rows.ts';
 import { scanKeys } from './keys.ts';
 import type { ProbeResult } from './probe.ts';
-import { readSmall } from './small.ts';
-import { isUnanswered } from './unanswered.ts';
+import { askSmall, isUnanswered } from './small.ts';
 
 /** A table of the pipeline with the columns that will be read of it. */
 export interface ChosenTable {
@@ -25,6 +33,8 @@ export interface ChosenTable {
   readonly columns: readonly Column[];
   readonly leftOut: readonly { readonly name: string; readonly reason: string }[];
   readonly filter: Filter | undefined;
+  /** What the pipeline takes where a table can be neither proven nor counted; undefined is to fail. */
+  readonly accept: 'best-effort' | undefined;
   /** Hash of columns, key and type profile. */
   readonly fingerprint: string;
 }
@@ -54,6 +64,7 @@ export function chooseTables(
       columns,
       leftOut,
       filter: override?.filter === undefined ? undefined : { op: 'text', text: override.filter },
+      accept: override?.accept,
       fingerprint: fingerprintOf(columns, table.key, pipeline.parquet.types),
     };
   });
@@ -77,16 +88,21 @@ export interface PlanDeps {
   readonly pipeline: Pipeline;
   readonly signal: AbortSignal;
   readonly emit: Emit;
+  readonly counts: CountKnowledge;
   /** Keys to cut tables at in place of those that a read of the keys would give: for a plan that is only looked at. */
-  readonly pretendedKeys?: readonly Guid[];
+  readonly pretendedKeys?: (key: ScanKey) => readonly Key[];
 }
 
 export interface PlannedTable extends ChosenTable {
   readonly plan: TablePlan;
   /** Columns that every read names, since an unfiltered one would hide rows; part of the plan's filter. */
   readonly groups: readonly FilterGroup[];
+  /** Does every read name the key, since one without any filter might hide rows? */
+  readonly namesKey: boolean;
   /** What planning found that the manifest should say. */
   readonly warnings: readonly string[];
+  /** Questions without an answer that could show that rows are hidden. */
+  readonly open: readonly OpenQuestion[];
   /** Why the table cannot be read whole, whatever the plan. */
   readonly refusal: TablevaultError | null;
   /** Requests that planning took. */
@@ -100,45 +116,78 @@ export async function planTables(tables: readonly ChosenTable[], deps: PlanDeps)
 }
 
 async function planOne(chosen: ChosenTable, deps: PlanDeps): Promise<PlannedTable> {
-  const { instance, probe, hints, pipeline, signal } = deps;
+  const { probe, pipeline } = deps;
   const { table, columns } = chosen;
   const { concurrency, pageRows } = pipeline.limits;
-  let estimate = await estimateOf(chosen, deps);
-  let sample: readonly PlacedKey[] = [];
-  const hidden = await hiddenRowsOf(chosen, deps);
-  const { groups, warnings, refusal } = hidden;
-  const filter = allOf(chosen.filter, groupFilter(groups));
-  let { requests } = hidden;
-  const key = probe.capabilities.keyFilter === false ? null : rangeKey(table);
-  const cuts = estimate === null ? 0 : cutsOf(estimate.rows, concurrency).length;
-  if (key !== null && cuts > 0) {
-    sample = hintedKeys(hints, chosen);
-    if (sample.length <= cuts && deps.pretendedKeys !== undefined) {
-      sample = placeEvenly(deps.pretendedKeys);
-      requests += 1;
-    } else if (sample.length <= cuts) {
-      try {
-        const scan = await scanKeys(instance, table, key, filter, signal);
-        sample = placeEvenly(scan.sample);
-        requests += scan.requests;
-        estimate = { rows: scan.rows, source: 'keys' };
-      } catch (thrown) {
-        if (!isUnanswered(thrown)) throw thrown;
-        sample = [];
-      }
-    }
-  }
+  const estimate = await estimateOf(chosen, deps);
+  const { groups, warnings, open, refusal, requests, namesKey } = await hiddenRowsOf(chosen, deps);
+  const key = usableKey(table, columns, probe.capabilities);
+  const filter = allOf(chosen.filter, groupFilter(groups), namesKey ? everyKey(key) : undefined);
+  const known = await keysOf({ ...chosen, filter }, key, estimate, deps);
   const plan = planTable({
     table,
     columns,
     filter,
     capabilities: probe.capabilities,
-    estimate,
-    sample,
+    estimate: known.estimate,
+    key: known.key,
+    sample: known.sample,
     concurrency,
     pageRows,
   });
-  return { ...chosen, plan, groups, warnings, refusal, requests };
+  return {
+    ...chosen,
+    plan,
+    groups,
+    namesKey,
+    open,
+    refusal,
+    warnings: [...warnings, ...known.warnings],
+    requests: requests + known.requests,
+  };
+}
+
+interface KnownKeys {
+  readonly key: ScanKey | null;
+  readonly sample: readonly PlacedKey[];
+  readonly estimate: RowEstimate | null;
+  readonly warnings: readonly string[];
+  readonly requests: number;
+}
+
+/** Keys to cut a large table at: those of the last snapshot, or of a read of the keys, which shows as well in what order they come. */
+async function keysOf(
+  chosen: ChosenTable,
+  key: ScanKey | null,
+  estimate: RowEstimate | null,
+  { hints, instance, pipeline, pretendedKeys, signal }: PlanDeps,
+): Promise<KnownKeys> {
+  const none: KnownKeys = { key, sample: [], estimate, warnings: [], requests: 0 };
+  const cuts = estimate === null ? 0 : cutsOf(estimate.rows, pipeline.limits.concurrency).length;
+  if (!cutsIntoRanges(key) || cuts === 0) return none;
+  const [usual = 'value'] = ordersOf(key.type);
+  const hinted = hintedKeys(hints, chosen, key);
+  if (hinted.length > cuts) return { ...none, sample: hinted };
+  if (pretendedKeys !== undefined) {
+    const sample = placeEvenly(pretendedKeys(key), comparator(key.type, usual));
+    return { ...none, sample, requests: 1 };
+  }
+  const { table, filter } = chosen;
+  try {
+    const scan = await scanKeys({ table, key, filter, signal }, instance);
+    const order = scan.orders[0] ?? usual;
+    return {
+      key: { ...key, order },
+      sample: placeEvenly(scan.sample, comparator(key.type, order)),
+      estimate: { rows: scan.rows, source: 'keys' },
+      warnings: [],
+      requests: scan.requests,
+    };
+  } catch (thrown) {
+    if (!isUnanswered(thrown)) throw thrown;
+    const why = (thrown as Error).message;
+    return { ...none, warnings: [`it is read in one piece, since its keys could not be read: ${why}`], requests: 1 };
+  }
 }
 
 /** A table whose hidden rows cannot be asked for fails by itself, when its turn comes. */
@@ -151,43 +200,41 @@ async function hiddenRowsOf(
     return { ...found, refusal: null };
   } catch (thrown) {
     if (!(thrown instanceof TablevaultError) || thrown.exitCode !== EXIT.tables) throw thrown;
-    return { groups: [], warnings: [], requests: 0, refusal: thrown };
+    return { groups: [], namesKey: false, warnings: [], open: [], requests: 0, refusal: thrown };
   }
 }
 
 /** The table's rows, about: as the instance tells of all tables, as the last snapshot had them, or counted for this one. */
 async function estimateOf(
   chosen: ChosenTable,
-  { instance, probe, hints, signal }: PlanDeps,
+  { instance, probe, hints, counts, signal }: PlanDeps,
 ): Promise<RowEstimate | null> {
-  const { table, filter } = chosen;
+  const { table, columns, filter } = chosen;
   const known = filter === undefined ? probe.tableRows?.get(table.name) : undefined;
   if (known !== undefined) return { rows: known, source: 'Dmv_Table_Info' };
   const before = hints.find(({ name }) => name === table.name);
   if (before !== undefined) return { rows: before.rows, source: 'snapshot' };
-  const key = rangeKey(table);
-  if (probe.capabilities.count !== true || key === null) return null;
-  try {
-    const query = compileQuery({ table, select: [key], filter, top: 1, count: true });
-    const { count } = await readSmall(instance, query, { purpose: 'count', table: table.name, signal });
-    return count === null ? null : { rows: count, source: '$count' };
-  } catch (thrown) {
-    if (isUnanswered(thrown)) return null;
-    throw thrown;
-  }
+  // Others are read in one piece whatever their size, and counted then.
+  if (!counts.mayAsk || !cutsIntoRanges(scanKeyOf(table, columns))) return null;
+  const query = compileQuery({ table, select: [table.key[0]!], filter, top: 1, count: true });
+  const answer = await askSmall(instance, query, { purpose: 'count', table: table.name, signal });
+  if (answer === null) counts.refused();
+  return answer?.count == null ? null : { rows: answer.count, source: '$count' };
 }
 
 /** First and last keys of the parts of the last snapshot: cut points that need no request. */
-function hintedKeys(hints: readonly TableHint[], { table }: ChosenTable): readonly PlacedKey[] {
+function hintedKeys(hints: readonly TableHint[], { table }: ChosenTable, key: ScanKey): readonly PlacedKey[] {
   const entry = hints.find(({ name }) => name === table.name);
+  const [order = 'value'] = ordersOf(key.type);
+  const compare = comparator(key.type, order);
   const parts = (entry?.parts ?? []).flatMap(({ firstKey, lastKey, rows }) => {
-    const [first, last] = [parseGuid(firstKey?.[0] ?? ''), parseGuid(lastKey?.[0] ?? '')];
+    const [first, last] = [firstKey?.[0], lastKey?.[0]];
     return first === undefined || last === undefined ? [] : [{ first, last, rows }];
   });
   const total = parts.reduce((sum, { rows }) => sum + rows, 0);
   let before = 0;
   return parts
-    .sort((a, b) => compareGuidsAsSqlServer(a.first, b.first))
+    .sort((a, b) => compare(a.first, b.first))
     .flatMap(({ first, last, rows }) => {
       const at = before / total;
       before += rows;
@@ -204,25 +251,27 @@ export interface StoredTablePlan {
   readonly strategy: TablePlan['strategy'];
   readonly ranges: readonly KeyRange[];
   readonly pageRows: number | null;
-  readonly keyColumn: string | null;
+  readonly key: ScanKey | null;
   readonly estimate: RowEstimate | null;
   readonly reason: string;
   /** Absent where hidden rows could not be asked for (or were not looked for): such a plan is not continued. */
   readonly groups?: readonly FilterGroup[];
+  readonly namesKey?: boolean;
   readonly warnings?: readonly string[];
+  readonly open?: readonly OpenQuestion[];
 }
 
-export function storePlan({ plan, groups, warnings, refusal }: PlannedTable): StoredTablePlan {
-  const { table, strategy, ranges, pageRows, keyColumn, estimate, reason } = plan;
+export function storePlan({ plan, groups, namesKey, warnings, open, refusal }: PlannedTable): StoredTablePlan {
+  const { table, strategy, ranges, pageRows, key, estimate, reason } = plan;
   return {
     table: table.name,
     strategy,
     ranges,
     pageRows,
-    keyColumn,
+    key,
     estimate,
     reason,
-    ...(refusal === null ? { groups, warnings } : {}),
+    ...(refusal === null ? { groups, namesKey, warnings, open } : {}),
   };
 }
 
@@ -236,12 +285,14 @@ export function restorePlans(
   for (const chosen of tables) {
     const plan = byName.get(chosen.table.name);
     if (plan?.groups === undefined) return undefined;
-    const { groups, warnings = [], table: _, ...rest } = plan;
-    const filter = allOf(chosen.filter, groupFilter(groups));
+    const { groups, namesKey = false, warnings = [], open = [], table: _, ...rest } = plan;
+    const filter = allOf(chosen.filter, groupFilter(groups), namesKey ? everyKey(rest.key) : undefined);
     plans.push({
       ...chosen,
       groups,
+      namesKey,
       warnings,
+      open,
       refusal: null,
       requests: 0,
       plan: { ...rest, table: chosen.table, columns: chosen.columns, filter },

@@ -3,10 +3,11 @@ import { compareGuidsAsSqlServer, parseGuid } from '../core/guid.ts';
 import type { TableSchema } from '../core/schema.ts';
 import type { Instance } from '../instance/open.ts';
 import { compileQuery } from '../odata/query.ts';
-import { type Capabilities, rangeKey, UNKNOWN_CAPABILITIES } from '../scan/plan.ts';
+import { type Capabilities, UNKNOWN_CAPABILITIES } from '../scan/plan.ts';
+import { rangeFilter } from '../scan/ranges.ts';
+import type { Source } from './answer.ts';
 import { type ProbedTable, provesAbsentIsNull } from './probe-nulls.ts';
-import { readSmall, type SmallAnswer } from './small.ts';
-import { isUnanswered } from './unanswered.ts';
+import { askSmall, type SmallAnswer } from './small.ts';
 
 export interface ProbeResult {
   readonly capabilities: Capabilities;
@@ -34,25 +35,20 @@ const TABLE_INFO = 'Dmv_Table_Info';
  * @param cached answers of an earlier run that need not be asked for again
  */
 export async function probeInstance(
-  instance: Instance,
+  instance: Source & Pick<Instance, 'model'>,
   chosen: readonly ProbedTable[],
   signal: AbortSignal,
   cached?: CachedProbe,
 ): Promise<ProbeResult> {
   const tables = chosen.map(({ table }) => table);
   let requests = 0;
-  const ask = async (table: TableSchema, query: string): Promise<SmallAnswer | null> => {
+  const ask: Ask = (table, query) => {
     requests++;
-    try {
-      return await readSmall(instance, query, { purpose: 'probe', table: table.name, signal });
-    } catch (thrown) {
-      if (isUnanswered(thrown)) return null;
-      throw thrown;
-    }
+    return askSmall(instance, query, { purpose: 'probe', table: table.name, signal });
   };
   const info = await readTableRows(instance, signal);
   requests += info.requests;
-  if (cached !== undefined) {
+  if (cached?.capabilities.keyFilter === true && cached.capabilities.count === true) {
     const absentIsNull = await provesAbsentIsNull(chosen, info.rows, ask);
     const { table, capabilities } = cached;
     return { table, tableRows: info.rows, requests, capabilities: { ...capabilities, absentIsNull } };
@@ -61,7 +57,10 @@ export async function probeInstance(
     provesAbsentIsNull(chosen, info.rows, ask),
     askCapabilities(tables, info.rows, ask),
   ]);
-  const { table, capabilities } = asked ?? { table: null, capabilities: UNKNOWN_CAPABILITIES };
+  const { table, capabilities } = asked ?? {
+    table: null,
+    capabilities: { ...UNKNOWN_CAPABILITIES, count: await askCount(tables, info.rows, ask) },
+  };
   return { table, tableRows: info.rows, requests, capabilities: { ...capabilities, absentIsNull } };
 }
 
@@ -74,24 +73,18 @@ async function askCapabilities(
   ask: Ask,
 ): Promise<{ readonly table: string; readonly capabilities: Omit<Capabilities, 'absentIsNull'> } | null> {
   const ranked = tables
-    .filter((table) => rangeKey(table) !== null)
+    .filter((table) => guidKey(table) !== null)
     .map((table) => ({ table, rows: tableRows?.get(table.name) ?? null }))
     .filter(({ rows }) => rows === null || rows > 3)
     .sort((a, b) => (a.rows ?? 0) - (b.rows ?? 0));
   for (const { table, rows } of ranked.slice(0, MAX_CANDIDATES)) {
-    const key = rangeKey(table)!;
+    const key = guidKey(table)!;
     const first = await ask(table, compileQuery({ table, select: [key], top: 3 }));
     if (first === null || first.rows.length < 3) continue;
     const keys = first.rows.slice(0, 3).map((row) => parseGuid(String(row[key])));
     const [, middle] = keys.filter((each) => each !== undefined).sort(compareGuidsAsSqlServer);
     if (middle === undefined) continue;
-    const filter = {
-      op: 'and',
-      terms: [
-        { op: 'ge', column: key, value: middle },
-        { op: 'le', column: key, value: middle },
-      ],
-    } as const;
+    const filter = rangeFilter(key, { ge: middle, le: middle });
     const onlyMiddle = async () => {
       const answer = await ask(table, compileQuery({ table, select: [key], filter }));
       return answer?.rows.length === 1 && parseGuid(String(answer.rows[0]?.[key])) === middle;
@@ -108,38 +101,51 @@ async function askCapabilities(
         // Without a link there may be no more rows, unless the instance counts more.
         nextLink: first.hasNextLink ? true : first.rows.length === 3 && rows !== null ? false : null,
         keyFilter,
-        count: counted !== null && counted.count !== null,
+        // At least three rows are there: a smaller count is of the answer, not of the table.
+        count: counted !== null && (counted.count ?? 0) >= 3,
       },
     };
   }
   return null;
 }
 
+/** Does the instance count more rows than it sends? Asked of tables of any kind; null where none of those tried has two rows. */
+async function askCount(
+  tables: readonly TableSchema[],
+  tableRows: ProbeResult['tableRows'],
+  ask: Ask,
+): Promise<boolean | null> {
+  const fit = tables.filter(({ name, columns }) => columns.length > 0 && (tableRows?.get(name) ?? 2) > 1);
+  for (const table of fit.slice(0, MAX_CANDIDATES)) {
+    const column = table.key[0] ?? table.columns[0]!.name;
+    const answer = await ask(table, compileQuery({ table, select: [column], top: 1, count: true }));
+    if (answer !== null && (answer.count ?? 0) > answer.rows.length) return true;
+  }
+  return null;
+}
+
+/** The key column, when it is a single GUID: what all large tables of ERP.net have. */
+function guidKey({ key: [only, ...further], columns }: TableSchema): string | null {
+  if (only === undefined || further.length > 0) return null;
+  return columns.find(({ name }) => name === only)?.type.kind === 'guid' ? only : null;
+}
+
 /** Row counts that the instance keeps of its tables, where the identity may read them. */
 export async function readTableRows(
-  instance: Instance,
+  instance: Source & Pick<Instance, 'model'>,
   signal: AbortSignal,
 ): Promise<{ readonly rows: ReadonlyMap<string, number> | null; readonly requests: number }> {
   const table = instance.model.tables.find(({ name }) => name === TABLE_INFO);
   const columns = new Set(table?.columns.map(({ name }) => name));
   if (table === undefined || !columns.has('Table_Name') || !columns.has('Row_Count'))
     return { rows: null, requests: 0 };
-  try {
-    const query = compileQuery({ table, select: ['Table_Name', 'Row_Count'] });
-    const { rows } = await readSmall(instance, query, {
-      purpose: 'row counts',
-      table: TABLE_INFO,
-      signal,
-      follow: true,
-    });
-    const counts = new Map<string, number>();
-    for (const row of rows) {
-      const count = Number(row['Row_Count']);
-      if (typeof row['Table_Name'] === 'string' && Number.isSafeInteger(count)) counts.set(row['Table_Name'], count);
-    }
-    return { rows: counts, requests: 1 };
-  } catch (thrown) {
-    if (isUnanswered(thrown)) return { rows: null, requests: 1 };
-    throw thrown;
+  const query = compileQuery({ table, select: ['Table_Name', 'Row_Count'] });
+  const answer = await askSmall(instance, query, { purpose: 'row counts', table: TABLE_INFO, signal, follow: true });
+  if (answer === null) return { rows: null, requests: 1 };
+  const counts = new Map<string, number>();
+  for (const row of answer.rows) {
+    const count = Number(row['Row_Count']);
+    if (typeof row['Table_Name'] === 'string' && Number.isSafeInteger(count)) counts.set(row['Table_Name'], count);
   }
+  return { rows: counts, requests: 1 };
 }

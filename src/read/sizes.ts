@@ -1,8 +1,7 @@
 /** Sizes of tables in the database. */
 import type { Instance } from '../instance/open.ts';
 import { compileQuery } from '../odata/query.ts';
-import { readSmall } from './small.ts';
-import { isUnanswered } from './unanswered.ts';
+import { askSmall } from './small.ts';
 
 const TABLE_INFO = 'Dmv_Table_Info';
 
@@ -14,18 +13,13 @@ export async function readTableSizes(
   const table = instance.model.tables.find(({ name }) => name === TABLE_INFO);
   const columns = new Set(table?.columns.map(({ name }) => name));
   if (table === undefined || !columns.has('Table_Name') || !columns.has('Size_MB')) return null;
-  try {
-    const query = compileQuery({ table, select: ['Table_Name', 'Size_MB'] });
-    const { rows } = await readSmall(instance, query, { purpose: 'sizes', table: TABLE_INFO, signal, follow: true });
-    const sizes = new Map<string, number>();
-    for (const row of rows) {
-      const megabytes = Number(row['Size_MB'] ?? Number.NaN);
-      if (typeof row['Table_Name'] === 'string' && megabytes >= 0)
-        sizes.set(row['Table_Name'], megabytes * 1024 * 1024);
-    }
-    return sizes;
-  } catch (thrown) {
-    if (isUnanswered(thrown)) return null;
-    throw thrown;
+  const query = compileQuery({ table, select: ['Table_Name', 'Size_MB'] });
+  const answer = await askSmall(instance, query, { purpose: 'sizes', table: TABLE_INFO, signal, follow: true });
+  if (answer === null) return null;
+  const sizes = new Map<string, number>();
+  for (const row of answer.rows) {
+    const megabytes = Number(row['Size_MB'] ?? Number.NaN);
+    if (typeof row['Table_Name'] === 'string' && megabytes >= 0) sizes.set(row['Table_Name'], megabytes * 1024 * 1024);
   }
+  return sizes;
 }

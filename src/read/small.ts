@@ -1,7 +1,8 @@
 /** Reads of few rows, for questions; never for rows of a snapshot. */
-import { TablevaultError } from '../core/errors.ts';
-import type { Instance } from '../instance/open.ts';
-import { resolveNextLink } from '../odata/links.ts';
+import { hasCode, TablevaultError } from '../core/errors.ts';
+import { Control, errorMessage, meaningOf } from '../decode/control.ts';
+import type { Source } from './answer.ts';
+import { pagesOf } from './pages.ts';
 
 export type SmallRow = Readonly<Record<string, unknown>>;
 
@@ -11,60 +12,72 @@ export interface SmallAnswer {
   readonly count: number | null;
 }
 
-const MAX_PAGES = 1000;
-
-/**
- * A read of few rows, through `JSON.parse`: for probes and for the instance's own tables, never for rows of a snapshot (numbers become
- * floats). `follow` reads all next pages.
- */
-export async function readSmall(
-  instance: Instance,
-  query: string,
-  request: {
-    readonly purpose: string;
-    readonly table: string;
-    readonly signal: AbortSignal;
-    readonly follow?: boolean;
-  },
-): Promise<SmallAnswer> {
-  let url = new URL(query, instance.tableApi).href;
-  const rows: SmallRow[] = [];
-  let first: { hasNextLink: boolean; count: number | null } | undefined;
-  for (let page = 0; page < MAX_PAGES; page++) {
-    const { bytes } = await instance.transport.getBytes(url, request);
-    const body = parseBody(bytes, request.table);
-    rows.push(...body.value);
-    first ??= { hasNextLink: body.nextLink !== null, count: body.count };
-    if (body.nextLink === null || request.follow !== true) return { rows, ...first };
-    url = resolveNextLink(instance.tableApi, body.nextLink, url);
-  }
-  throw new TablevaultError('PAGING_LOOP', `the pages of ${request.table} do not end`, {
-    at: { table: request.table },
-  });
+export interface SmallRequest {
+  readonly purpose: string;
+  readonly table: string;
+  readonly signal: AbortSignal;
+  readonly acceptLanguage?: string;
+  /** Read all next pages. Default: the first page alone. */
+  readonly follow?: boolean;
 }
 
-function parseBody(
-  bytes: Uint8Array,
-  table: string,
-): { value: SmallRow[]; nextLink: string | null; count: number | null } {
+/** A read of few rows, through `JSON.parse`: for probes and for the instance's own tables (numbers become floats). */
+export async function readSmall(source: Source, query: string, request: SmallRequest): Promise<SmallAnswer> {
+  const { table, follow, ...rest } = request;
+  const rows: SmallRow[] = [];
+  let first: SmallPage | undefined;
+  for await (const page of pagesOf({ table, root: source.tableApi, query, keyed: false }, async (url) => {
+    const { bytes } = await source.transport.getBytes(url, { ...rest, table });
+    return parsePage(bytes, table);
+  })) {
+    rows.push(...page.value);
+    first ??= page;
+    if (follow !== true) break;
+  }
+  return { rows, hasNextLink: first != null && first.nextLink !== null, count: first?.count ?? null };
+}
+
+/** The answer, or null where the instance declines this question, or answers it uselessly: it stays open, which is not a no. */
+export async function askSmall(source: Source, query: string, request: SmallRequest): Promise<SmallAnswer | null> {
+  try {
+    return await readSmall(source, query, request);
+  } catch (thrown) {
+    if (isUnanswered(thrown)) return null;
+    throw thrown;
+  }
+}
+
+/** Did the instance decline one question, or answer it uselessly, rather than fail as a whole? */
+export function isUnanswered(thrown: unknown): boolean {
+  return hasCode(thrown, 'REQUEST_REFUSED', 'AUTH_FORBIDDEN', 'BODY_INVALID', 'BODY_TRUNCATED', 'PAGING_LOOP');
+}
+
+interface SmallPage {
+  readonly value: readonly SmallRow[];
+  readonly rows: number;
+  readonly ends: string;
+  readonly nextLink: string | null;
+  readonly count: number | null;
+}
+
+function parsePage(bytes: Uint8Array, table: string): SmallPage {
+  const invalid = (what: string, cause?: unknown) =>
+    new TablevaultError('BODY_INVALID', `the response for ${table} ${what}`, { at: { table }, retryable: true, cause });
   let body: unknown;
   try {
-    body = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    body = JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
-    throw new TablevaultError('BODY_INVALID', `the response for ${table} is not JSON`, {
-      cause,
-      retryable: true,
-      at: { table },
-    });
+    throw invalid('is not JSON', cause);
   }
-  if (typeof body !== 'object' || body === null || !('value' in body) || !Array.isArray(body.value)) {
-    throw new TablevaultError('BODY_INVALID', `the response for ${table} has no list of rows`, {
-      at: { table },
-      retryable: true,
-    });
+  if (typeof body !== 'object' || body === null || !('value' in body) || !Array.isArray(body.value))
+    throw invalid('has no list of rows');
+  const control = new Control();
+  for (const [name, each] of Object.entries(body)) {
+    const wrong = meaningOf(name) === 'rows' ? undefined : control.take(name, each);
+    if (wrong !== undefined) throw invalid(`has ${wrong}`);
   }
-  const link = '@odata.nextLink' in body ? body['@odata.nextLink'] : null;
-  const count = '@odata.count' in body ? Number(body['@odata.count']) : Number.NaN;
+  if (control.error !== undefined) throw invalid(`tells of an error: ${errorMessage(control.error).slice(0, 300)}`);
   const value = body.value.filter((row): row is SmallRow => typeof row === 'object' && row !== null);
-  return { value, nextLink: typeof link === 'string' ? link : null, count: Number.isSafeInteger(count) ? count : null };
+  const { nextLink, count } = control;
+  return { value, rows: value.length, ends: JSON.stringify([value[0], value.at(-1)]), nextLink, count };
 }

@@ -2,28 +2,31 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
-import { TablevaultError } from '../core/errors.ts';
+import { hasCode, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
+import { comparator, type Key, ordersOf } from '../core/key-order.ts';
 import type { ParquetSettings } from '../core/pipeline.ts';
-import { type RetryPolicy, withRetries } from '../core/retry.ts';
+import { withRetries } from '../core/retry.ts';
 import { plural } from '../core/words.ts';
-import type { Instance } from '../instance/open.ts';
 import { allOf } from '../odata/filters.ts';
-import { compileQuery } from '../odata/query.ts';
+import { compileQuery, type Query } from '../odata/query.ts';
 import type { WriterPool } from '../parquet/pool.ts';
 import type { LocalPart, TaskSink, TaskSpec } from '../parquet/task.ts';
-import { type Confirmation, judgeByCount, judgeEnd, type Proof } from '../scan/end.ts';
+import { type AnswerFacts, type Checks, keepsOrder, nextStep, type Proof, type ScanFacts } from '../scan/evidence.ts';
+import { type ScanKey, scanKeyOf } from '../scan/key.ts';
 import type { Capabilities, TablePlan } from '../scan/plan.ts';
 import { type KeyRange, rangeFilter } from '../scan/ranges.ts';
-import { scanKeys } from './keys.ts';
-import { type ReadAnswer, readAnswer } from './pages.ts';
-import { readSmall } from './small.ts';
+import { type Answer, readAnswer, type Source } from './answer.ts';
+import type { CountKnowledge } from './counts.ts';
+import { type KeyScan, READ_RETRIES, scanKeys } from './keys.ts';
+import { askSmall } from './small.ts';
 
 export interface ReadContext {
-  readonly instance: Instance;
+  readonly instance: Source;
   readonly pool: Pick<WriterPool, 'open'>;
   readonly parquet: ParquetSettings;
   readonly capabilities: Capabilities;
+  readonly counts: CountKnowledge;
   readonly clock: Clock;
   readonly emit: Emit;
   readonly signal: AbortSignal;
@@ -46,17 +49,19 @@ export interface TaskResult {
   readonly parts: readonly LocalPart[];
   readonly rows: number;
   readonly proof: Proof;
-  /** What the proof says, where it is not by key. */
+  /** What there is to say of the proof. */
   readonly evidence: string | null;
   readonly counts: { readonly before: number | null; readonly after: number | null };
-  /** Did the keys come in order, so that none can have come twice? */
-  readonly ascending: boolean;
+  /** May a row have come twice unseen? Only rows that went to a stream, in no order, cannot be looked through. */
+  readonly duplicatesRuledOut: boolean;
   readonly requests: number;
   readonly unknownProperties: readonly string[];
+  /** When its first request went out and its last answer had come, milliseconds since 1970. */
+  readonly window: { readonly from: number; readonly to: number };
 }
 
-/** How often a read is begun again before its error stands. */
-export const READ_RETRIES: RetryPolicy = { attempts: 4, firstPauseMs: 500, lastPauseMs: 5_000 };
+/** A read whose answers contradict each other is done again so often, and then refused: luck is no proof. */
+const UNPROVEN_TRIES = 3;
 
 /**
  * Reads one task to its proven end, into local Parquet files. What fails in a way that may pass is done again from the start, into new
@@ -65,23 +70,27 @@ export const READ_RETRIES: RetryPolicy = { attempts: 4, firstPauseMs: 500, lastP
 export function readTask(task: ReadTask, context: ReadContext): Promise<TaskResult> {
   const { clock, signal, emit } = context;
   const table = task.plan.table.name;
-  return withRetries(
-    READ_RETRIES,
-    {
-      clock,
-      signal,
-      onRetry: ({ message }, next) =>
-        emit({
-          type: 'warning',
-          table,
-          message: `${message}; reading it again (${next} of ${READ_RETRIES.attempts})`,
-        }),
-    },
-    (tried) => readOnce(task, context, tried),
-  );
+  let unproven = 0;
+  const onRetry = ({ message }: TablevaultError, next: number) =>
+    emit({ type: 'warning', table, message: `${message}; reading it again (${next} of ${READ_RETRIES.attempts})` });
+  return withRetries(READ_RETRIES, { clock, signal, onRetry }, async (tried) => {
+    try {
+      return await readOnce(task, context, { tried, unproven });
+    } catch (thrown) {
+      if (hasCode(thrown, 'END_UNPROVEN') && ++unproven >= UNPROVEN_TRIES) throw forGood(thrown);
+      throw thrown;
+    }
+  });
 }
 
-async function readOnce(task: ReadTask, context: ReadContext, tried: number): Promise<TaskResult> {
+interface Try {
+  /** Number of the try, from 1. */
+  readonly tried: number;
+  /** Tries whose answers contradicted each other: each makes the next need more proof. */
+  readonly unproven: number;
+}
+
+async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven }: Try): Promise<TaskResult> {
   const { table } = task.plan;
   const unknownProperties: string[] = [];
   const folder = join(context.tempDir, `${task.id}-${tried}`);
@@ -94,20 +103,28 @@ async function readOnce(task: ReadTask, context: ReadContext, tried: number): Pr
       bytes = 0;
     },
   });
+  const from = context.clock.now();
   try {
-    const onBytes = (more: number) => {
+    const scan = await scanRange({ task, context, sink, unproven }, (more) => {
       bytes += more;
-    };
-    const read = await readToEnd(task, context, sink, onBytes);
+    });
     const parts = await sink.finish();
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-    if (rows !== read.rows) {
-      throw new TablevaultError('BUG', `${read.rows} rows of ${table.name} were decoded, ${rows} written`, {
+    if (rows !== scan.rows) {
+      throw new TablevaultError('BUG', `${scan.rows} rows of ${table.name} were decoded, ${rows} written`, {
         at: { table: table.name },
       });
     }
-    const settled = await settle(task, context, parts, read);
-    return { ...read, unknownProperties, ...settled };
+    const settled = await settle(task, context, parts, scan);
+    const { proof, requests, facts } = scan;
+    return {
+      ...settled,
+      proof,
+      requests,
+      counts: { before: facts.answers[0]?.count ?? null, after: facts.checks.recount ?? null },
+      unknownProperties,
+      window: { from, to: context.clock.now() },
+    };
   } catch (thrown) {
     sink.abort();
     await rm(folder, { recursive: true, force: true });
@@ -115,190 +132,208 @@ async function readOnce(task: ReadTask, context: ReadContext, tried: number): Pr
   }
 }
 
+// ── The scan ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+interface Scan {
+  readonly rows: number;
+  readonly proof: Proof;
+  readonly evidence: string | null;
+  readonly facts: ScanFacts;
+  readonly requests: number;
+}
+
+interface Scanning {
+  readonly task: ReadTask;
+  readonly context: ReadContext;
+  readonly sink: TaskSink;
+  readonly unproven: number;
+}
+
+/** Counts the requests of a read of keys. */
+type Asked = (scan: Promise<KeyScan>) => Promise<KeyScan>;
+
+/** Does what the evidence asks for, step by step, until it is proven or refused. */
+async function scanRange(scanning: Scanning, onBytes: (bytes: number) => void): Promise<Scan> {
+  const { context } = scanning;
+  const { plan, range } = scanning.task;
+  const answers: AnswerFacts[] = [];
+  let checks: Checks = {};
+  let { key } = plan;
+  let requests = 0;
+  const asked: Asked = async (scan) => {
+    const result = await scan;
+    requests += result.requests;
+    return result;
+  };
+  for (;;) {
+    const { countsTables, mayAsk } = context.counts;
+    const facts: ScanFacts = {
+      range,
+      key,
+      answers,
+      checks,
+      countsTables,
+      countAsked: mayAsk || answers[0]?.count != null,
+    };
+    const step = nextStep(facts);
+    switch (step.do) {
+      case 'read':
+        try {
+          const answer = await readRows(scanning, step, answers.length, onBytes);
+          requests += answer.requests;
+          answers.push(answer);
+          if (answer.rows > 0) checks = {};
+        } catch (thrown) {
+          // Filters on this key are refused: what came is whole as far as the answer says, and only counts can tell more.
+          if (!hasCode(thrown, 'REQUEST_REFUSED') || answers.length === 0 || answers.at(-1)?.more) throw thrown;
+          requests++;
+          key = null;
+        }
+        break;
+      case 'beyond':
+        checks = {
+          ...checks,
+          beyond: { ...checks.beyond, [step.order]: await beyond(scanning, key, step.range, asked) },
+        };
+        break;
+      case 'again':
+        checks = { ...checks, again: (await asked(keysOf(scanning, key, step.range, step.holds))).wanted > 0 };
+        break;
+      case 'recount':
+        requests++;
+        checks = { ...checks, recount: await recount(plan, range, context) };
+        break;
+      case 'split':
+        checks = { ...checks, split: await halves(scanning, key, asked) };
+        break;
+      case 'refuse':
+        throw unprovenError(plan, step.why);
+      case 'disproved':
+        throw disproved(plan, step.why);
+      case 'proven': {
+        const rows = answers.reduce((sum, answer) => sum + answer.rows, 0);
+        return { rows, proof: step.by, evidence: step.why, facts, requests };
+      }
+    }
+  }
+}
+
+function readRows(
+  { task: { plan }, context, sink }: Scanning,
+  { range, exclude }: { readonly range: KeyRange; readonly exclude: Key | null },
+  before: number,
+  onBytes: (bytes: number) => void,
+): Promise<Answer> {
+  const purpose = before === 0 ? 'rows' : 'closing read';
+  const query = queryOf(plan, range);
+  const { counts, signal, instance } = context;
+  const key = scanKeyOf(plan.table, plan.columns);
+  return readAnswer(
+    { query, range, exclude, key, goesOn: plan.key !== null, purpose, signal, counts, onBytes },
+    instance,
+    sink,
+  );
+}
+
+function keysOf({ task, context }: Scanning, key: ScanKey | null, range: KeyRange, wanted?: Key): Promise<KeyScan> {
+  const { plan } = task;
+  if (key === null) throw new TablevaultError('BUG', `${plan.table.name} is asked by a key that it does not have`);
+  const { table, filter } = plan;
+  const { signal, clock, instance } = context;
+  return scanKeys({ table, key, filter, range, signal, clock, ...(wanted === undefined ? {} : { wanted }) }, instance);
+}
+
+async function beyond(scanning: Scanning, key: ScanKey | null, range: KeyRange, asked: Asked) {
+  const { rows, sample } = await asked(keysOf(scanning, key, range));
+  return { rows, first: sample[0] ?? null };
+}
+
+async function recount(plan: TablePlan, range: KeyRange, { instance, signal }: ReadContext): Promise<number | null> {
+  const { select, ...query } = queryOf(plan, range);
+  const column = plan.table.key[0] ?? select[0];
+  if (column === undefined) return null;
+  const url = compileQuery({ ...query, select: [column], top: 1, count: true });
+  return (await askSmall(instance, url, { purpose: 'count', table: plan.table.name, signal }))?.count ?? null;
+}
+
+/**
+ * The proof that needs no order: for any key b, `le b` and `ge b` together hold every row, in whatever total order the server compares. The
+ * first b is the median, where a cut would be seen soonest; a read that failed before is split at more places.
+ */
+async function halves(
+  scanning: Scanning,
+  key: ScanKey | null,
+  asked: Asked,
+): Promise<NonNullable<Checks['split']> | null> {
+  if (key === null) return null;
+  const whole = await asked(keysOf(scanning, key, { ge: null, le: null }));
+  const order = ordersOf(key.type)[0];
+  const sorted = order === undefined ? [] : whole.sample.toSorted(comparator(key.type, order));
+  if (sorted.length === 0) return { whole: whole.rows, halves: whole.rows };
+  const cuts = scanning.unproven + 1;
+  for (let n = 1; ; n++) {
+    const middle = sorted[Math.floor((sorted.length * n) / (cuts + 1))] ?? sorted[0]!;
+    const below = await asked(keysOf(scanning, key, { ge: null, le: middle }));
+    const above = await asked(keysOf(scanning, key, { ge: middle, le: null }, middle));
+    const rows = below.rows + above.rows - above.wanted;
+    if (rows !== whole.rows || n === cuts) return { whole: whole.rows, halves: rows };
+  }
+}
+
+// ── Rows that came twice ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
 /** Rows that did not come in key order may have come twice: a row that was updated meanwhile, or one that moved between pages. */
 async function settle(
   task: ReadTask,
   context: ReadContext,
   parts: readonly LocalPart[],
-  read: ReadToEnd,
-): Promise<Pick<TaskResult, 'parts' | 'rows' | 'proof' | 'evidence'>> {
-  const { proof, evidence } = read;
+  { facts, rows, proof, evidence }: Scan,
+): Promise<Pick<TaskResult, 'parts' | 'rows' | 'evidence' | 'duplicatesRuledOut'>> {
   const { table } = task.plan;
+  const asRead = { parts, rows, evidence };
+  if (table.key.length === 0 || keepsOrder({ ...facts, key: scanKeyOf(table, task.plan.columns) }))
+    return { ...asRead, duplicatesRuledOut: true };
   // Rows that went to a stream are in no file, and gone: whoever took them is told that they came in no order.
-  const inFiles = parts.every(({ path }) => path !== '');
-  if (read.ascending || table.key.length === 0 || !inFiles) return { parts, rows: read.rows, proof, evidence };
+  if (parts.some(({ path }) => path === '')) return { ...asRead, duplicatesRuledOut: false };
   // Brings DuckDB into this thread, which nothing else here needs.
   const { settleDuplicates } = await import('../parquet/duplicates.ts');
   const settled = await settleDuplicates(parts, specOf(task, context, ''), context.signal);
-  // A proof that counts rows with rows proves nothing once some of them were the same.
-  if (!settled.ok || (settled.dropped > 0 && proof === 'split-count')) {
+  // What counts rows proves nothing once some of them were the same.
+  const stillProven =
+    settled.ok && (settled.dropped === 0 || (proof !== 'split' && holdsStill(facts, rows - settled.dropped)));
+  if (!settled.ok || !stillProven) {
     throw new TablevaultError('DUPLICATE_KEY', `the instance sent two rows of ${table.name} with the same key`, {
       at: { table: table.name, ...(settled.ok ? {} : { key: settled.key }) },
       retryable: true,
       hint: 'Rows may have moved between pages while they were read: run again, at a quieter time.',
     });
   }
-  const rows = read.rows - settled.dropped;
-  if (settled.dropped === 0) return { parts, rows, proof, evidence };
-  const verdict = judgeByCount({ rows, ...read.counts });
-  if (!verdict.ok) throw unproven(task.plan, verdict.why);
+  if (settled.dropped === 0) return { ...asRead, duplicatesRuledOut: true };
   const note = `dropped ${plural(settled.dropped, 'earlier version')} of rows that came twice`;
-  return { parts: settled.parts, rows, proof: verdict.proof, evidence: `${verdict.why}; ${note}` };
-}
-
-type ReadToEnd = Omit<TaskResult, 'parts' | 'unknownProperties'>;
-
-async function readToEnd(
-  task: ReadTask,
-  context: ReadContext,
-  sink: TaskSink,
-  onBytes: (bytes: number) => void,
-): Promise<ReadToEnd> {
-  const { plan, range } = task;
-  const answers: ReadAnswer[] = [];
-  const read = async (asked: KeyRange, purpose: string) => {
-    const answer = await readAnswer(
-      {
-        table: plan.table.name,
-        root: context.instance.tableApi,
-        query: queryOf(plan, asked),
-        range: asked,
-        exclude: asked.ge,
-        purpose,
-        signal: context.signal,
-        onBytes,
-      },
-      context.instance.transport,
-      sink,
-    );
-    answers.push(answer);
+  return {
+    parts: settled.parts,
+    rows: rows - settled.dropped,
+    evidence: evidence === null ? note : `${evidence}; ${note}`,
+    duplicatesRuledOut: true,
   };
-  const result = (proof: Proof, evidence: string | null, more: Partial<ReadToEnd> = {}): ReadToEnd => ({
-    rows: answers.reduce((sum, answer) => sum + answer.rows, 0),
-    proof,
-    evidence,
-    counts: { before: null, after: null },
-    ascending: answers.every((answer) => answer.ascendingSql || answer.ascendingText),
-    requests: answers.reduce((sum, answer) => sum + answer.requests, 0),
-    ...more,
-  });
-  if (plan.keyColumn === null) return readByCount(task, context, () => read(range, 'rows'), answers, result);
-  for (;;) {
-    const next = judgeEnd(range, answers);
-    switch (next.do) {
-      case 'read':
-        await read(next.range, answers.length === 0 ? 'rows' : 'closing read');
-        break;
-      case 'proven':
-        await holdAgainstCount(task, context, answers);
-        if (next.confirm !== undefined) await confirm(task, context, next.confirm);
-        return result(next.by, null);
-      case 'unproven':
-        throw unproven(plan, next.why);
-      case 'disproved':
-      case 'unordered':
-        // What proves an answer without order needs the whole table.
-        if (plan.strategy === 'ranges') throw disproved(plan, next.why);
-        return proveBySplit(plan, context, result('split-count', next.why, { ascending: false }), next.why);
-    }
-  }
 }
 
-/** Reads some known keys again, up to the greatest: an answer that lacks it was cut, and so may the closing read have been. */
-async function confirm({ plan, range }: ReadTask, context: ReadContext, { ge, holds }: Confirmation): Promise<void> {
-  const key = plan.keyColumn;
-  if (key === null) return;
-  const filter = allOf(plan.filter, rangeFilter(key, { ge, le: range.le }));
-  const { found } = await scanKeys(context.instance, plan.table, key, filter, context.signal, holds);
-  if (!found) throw unproven(plan, `a second read of its last keys did not bring ${holds}, which came before`);
+/** Are there still as many rows as the instance counts? */
+function holdsStill({ answers, checks }: ScanFacts, rows: number): boolean {
+  const counts = [answers[0]?.count, checks.recount].filter((count) => count != null);
+  return counts.length === 0 || rows >= Math.min(...counts);
 }
 
-/** Of no row or one, there is no second row whose absence would show: where the instance counts, its count must not say more. */
-async function holdAgainstCount(
-  { plan, range }: ReadTask,
-  context: ReadContext,
-  answers: readonly ReadAnswer[],
-): Promise<void> {
-  const rows = answers.reduce((sum, answer) => sum + answer.rows, 0);
-  if (rows > 1 || range.ge !== null || range.le !== null) return;
-  const count = await countRows(plan, context);
-  if (count !== null && count > rows)
-    throw unproven(plan, `${plural(rows, 'row')} came, but the instance counts ${count}`);
-}
+// ── What is asked and written ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Without a key to close with: one answer, whole, held against what the instance counts. */
-async function readByCount(
-  { plan }: ReadTask,
-  context: ReadContext,
-  read: () => Promise<void>,
-  answers: readonly ReadAnswer[],
-  result: (proof: Proof, evidence: string | null, more: Partial<ReadToEnd>) => ReadToEnd,
-): Promise<ReadToEnd> {
-  const before = await countRows(plan, context);
-  await read();
-  const [answer] = answers;
-  const rows = answer?.rows ?? 0;
-  const after = await countRows(plan, context);
-  const estimated = plan.filter === undefined && plan.estimate?.source === 'Dmv_Table_Info' ? plan.estimate.rows : null;
-  const verdict = judgeByCount({ rows, before: before ?? estimated, after });
-  if (!verdict.ok) throw unproven(plan, verdict.why);
-  if (verdict.proof !== 'count' && plan.pageRows !== null && answer?.lastPageRows === plan.pageRows) {
-    throw new TablevaultError('END_UNPROVEN', `the last page of ${plan.table.name} was full and had no next link`, {
-      at: { table: plan.table.name, rows },
-    });
-  }
-  const counts = { before: before ?? estimated, after };
-  const requests = (answer?.requests ?? 0) + (before === null ? 0 : 1) + (after === null ? 0 : 1);
-  const shortPage = plan.strategy === 'chain' && verdict.proof === 'none';
-  return result(shortPage ? 'short-page' : verdict.proof, verdict.why, { counts, requests, ascending: false });
-}
-
-async function countRows(plan: TablePlan, context: ReadContext): Promise<number | null> {
-  if (context.capabilities.count !== true) return null;
-  const [column] = plan.columns;
-  if (column === undefined) return null;
-  const query = compileQuery({ table: plan.table, select: [column.name], filter: plan.filter, top: 1, count: true });
-  const { count } = await readSmall(context.instance, query, {
-    purpose: 'count',
-    table: plan.table.name,
-    signal: context.signal,
-  });
-  return count;
-}
-
-/**
- * The proof that needs no order: for any key b, `le b` and `ge b` together hold every row, in whatever total order the server compares.
- * Read as keys alone, their counts less one must be the rows that came, or the answer was short.
- */
-async function proveBySplit(plan: TablePlan, context: ReadContext, read: ReadToEnd, why: string): Promise<ReadToEnd> {
-  const key = plan.keyColumn;
-  if (key === null) throw unproven(plan, why);
-  const { instance, signal } = context;
-  const whole = await scanKeys(instance, plan.table, key, plan.filter, signal);
-  const middle = whole.sample[Math.floor(whole.sample.length / 2)];
-  if (middle === undefined) {
-    if (read.rows === 0) return { ...read, requests: read.requests + 1 };
-    throw unproven(plan, `${plural(read.rows, 'row')} came, but a second read of the keys found none`);
-  }
-  const part = (range: KeyRange) =>
-    scanKeys(instance, plan.table, key, allOf(plan.filter, rangeFilter(key, range)), signal);
-  const below = await part({ ge: null, le: middle });
-  const above = await part({ ge: middle, le: null });
-  const rows = below.rows + above.rows - 1;
-  const requests = read.requests + whole.requests + below.requests + above.requests;
-  if (rows === read.rows && whole.rows === read.rows) {
-    return { ...read, requests, evidence: `${why}; its keys up to and from ${middle} are as many as its rows` };
-  }
-  throw unproven(plan, `${why}, and ${plural(read.rows, 'row')} came, but its keys, read in two halves, are ${rows}`);
-}
-
-function queryOf(plan: TablePlan, range: KeyRange): string {
-  return compileQuery({
+function queryOf(plan: TablePlan, range: KeyRange): Query {
+  const column = plan.key?.column;
+  return {
     table: plan.table,
-    select: plan.columns.map((column) => column.name),
-    filter: allOf(plan.filter, plan.keyColumn === null ? undefined : rangeFilter(plan.keyColumn, range)),
+    select: plan.columns.map(({ name }) => name),
+    filter: allOf(plan.filter, column === undefined ? undefined : rangeFilter(column, range)),
     ...(plan.pageRows === null ? {} : { top: plan.pageRows }),
-  });
+  };
 }
 
 function specOf({ plan, range, fingerprint }: ReadTask, context: ReadContext, path: string): TaskSpec {
@@ -323,14 +358,19 @@ function specOf({ plan, range, fingerprint }: ReadTask, context: ReadContext, pa
 function disproved(plan: TablePlan, why: string): TablevaultError {
   return new TablevaultError('ORDER_DISPROVED', `${plan.table.name}: ${why}`, {
     at: { table: plan.table.name },
-    hint: 'The instance does not compare keys as SQL Server does; the table is read as one stream instead.',
+    hint: 'The instance does not compare or filter keys as was thought; the table is read another way.',
   });
 }
 
-function unproven(plan: TablePlan, why: string): TablevaultError {
+function unprovenError(plan: TablePlan, why: string): TablevaultError {
   return new TablevaultError('END_UNPROVEN', `the read of ${plan.table.name} may be short: ${why}`, {
     at: { table: plan.table.name },
     retryable: true,
     hint: 'Rows may have changed meanwhile, or the rights of the identity cut its answers: check its "Show more than … rows" permissions.',
   });
+}
+
+function forGood(error: TablevaultError): TablevaultError {
+  const { code, message, at, hint } = error;
+  return new TablevaultError(code, message, { at, cause: error.cause, ...(hint === undefined ? {} : { hint }) });
 }

@@ -1,6 +1,9 @@
 /** Plans how a table is read. Pure. */
+
+import { comparator, ordersOf } from '../core/key-order.ts';
 import type { Column, TableSchema } from '../core/schema.ts';
 import type { Filter } from '../odata/filters.ts';
+import { cutsIntoRanges, type ScanKey, scanKeyOf } from './key.ts';
 import { ALL_KEYS, type KeyRange, type PlacedKey, pickBoundaries, splitAt } from './ranges.ts';
 
 /** What probes found of an instance; null where a probe could not tell. */
@@ -37,7 +40,9 @@ export interface PlanInput {
   readonly filter: Filter | undefined;
   readonly capabilities: Capabilities;
   readonly estimate: RowEstimate | null;
-  /** Keys of the table (a read of the keys, or part boundaries of the last snapshot); empty where there are none. */
+  /** What the table is asked by; null where filters on its key are known to be refused. */
+  readonly key: ScanKey | null;
+  /** Keys of the table (a read of the keys, or part boundaries of the last snapshot), in the key's order; empty where there are none. */
   readonly sample: readonly PlacedKey[];
   /** Requests in flight at most. */
   readonly concurrency: number;
@@ -56,8 +61,8 @@ export interface TablePlan {
   /** `$top` of a chain's pages, else null. */
   readonly pageRows: number | null;
   readonly estimate: RowEstimate | null;
-  /** Can the end be proven by key? */
-  readonly keyColumn: string | null;
+  /** What its end is proven by; null where only counts can tell. */
+  readonly key: ScanKey | null;
   readonly reason: string;
 }
 
@@ -65,14 +70,6 @@ export interface TablePlan {
 const RANGE_ROWS = { least: 5_000, most: 200_000 };
 /** A table of fewer rows is not cut. */
 const ROWS_TO_CUT = 50_000;
-
-/** The key column, when it is a single GUID: the only keys whose order is known and whose ranges can be asked for. */
-export function rangeKey(table: TableSchema): string | null {
-  const [only] = table.key;
-  if (only === undefined || table.key.length > 1) return null;
-  const column = table.columns.find((each) => each.name === only);
-  return column?.type.kind === 'guid' ? only : null;
-}
 
 /**
  * Where to cut a table, as shares of its rows; none when it is read as one stream. Each range is a reader's share of the rows that are left,
@@ -90,11 +87,20 @@ export function cutsOf(rows: number, concurrency: number): readonly number[] {
   }
 }
 
+/** The key that a table can be asked by on this instance. */
+export function usableKey(
+  table: TableSchema,
+  columns: readonly Column[],
+  { keyFilter }: Pick<Capabilities, 'keyFilter'>,
+): ScanKey | null {
+  const key = scanKeyOf(table, columns);
+  // What was probed is a filter on a GUID.
+  return keyFilter === false && key?.type.kind === 'guid' ? null : key;
+}
+
 /** Decides how a table is read. */
 export function planTable(input: PlanInput): TablePlan {
-  const { table, columns, filter, capabilities, estimate, sample } = input;
-  const key = rangeKey(table);
-  const keyColumn = key !== null && capabilities.keyFilter !== false ? key : null;
+  const { table, columns, filter, capabilities, estimate, key, sample } = input;
   const plan = (strategy: TablePlan['strategy'], ranges: readonly KeyRange[], reason: string): TablePlan => ({
     table,
     columns,
@@ -103,21 +109,21 @@ export function planTable(input: PlanInput): TablePlan {
     ranges,
     pageRows: strategy === 'chain' ? input.pageRows : null,
     estimate,
-    keyColumn,
+    key,
     reason,
   });
-  if (keyColumn === null) {
-    if (table.key.length > 0 && capabilities.nextLink === true && capabilities.top === true) {
-      return plan(
-        'chain',
-        [ALL_KEYS],
-        key === null ? 'its key is not a single GUID' : 'the instance refuses filters on the key',
-      );
-    }
+  if (key === null) {
+    if (table.key.length > 0 && capabilities.nextLink === true && capabilities.top === true)
+      return plan('chain', [ALL_KEYS], 'the instance takes no filters on its key');
     return plan('stream', [ALL_KEYS], table.key.length === 0 ? 'it has no key' : 'it can be read only whole');
   }
-  const boundaries = estimate === null ? [] : pickBoundaries(sample, cutsOf(estimate.rows, input.concurrency));
-  if (boundaries.length === 0)
-    return plan('stream', [ALL_KEYS], estimate === null ? 'its size is unknown' : 'it is small');
-  return plan('ranges', splitAt(boundaries), `about ${estimate?.rows} rows in ${boundaries.length + 1} key ranges`);
+  if (estimate === null) return plan('stream', [ALL_KEYS], 'its size is unknown');
+  const cuts = cutsOf(estimate.rows, input.concurrency);
+  const order = key.order ?? ordersOf(key.type)[0];
+  if (cuts.length === 0 || order === undefined) return plan('stream', [ALL_KEYS], 'it is small');
+  if (!cutsIntoRanges(key)) return plan('stream', [ALL_KEYS], 'its key does not cut it into ranges');
+  const boundaries = pickBoundaries(sample, cuts, comparator(key.type, order));
+  if (boundaries.length === 0) return plan('stream', [ALL_KEYS], 'its keys are not known');
+  const reason = `about ${estimate.rows} rows in ${boundaries.length + 1} key ranges`;
+  return { ...plan('ranges', splitAt(boundaries), reason), key: { ...key, order } };
 }

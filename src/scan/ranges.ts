@@ -1,12 +1,12 @@
 /** Ranges of keys: how they cover a table, and where it is cut. Pure. */
-import { compareGuidsAsSqlServer, type Guid } from '../core/guid.ts';
+import type { CompareKeys, Key } from '../core/key-order.ts';
 import type { Filter } from '../odata/filters.ts';
 import { allOf } from '../odata/filters.ts';
 
 /** Keys from `ge` to `le`, both included; null is open. */
 export interface KeyRange {
-  readonly ge: Guid | null;
-  readonly le: Guid | null;
+  readonly ge: Key | null;
+  readonly le: Key | null;
 }
 
 export const ALL_KEYS: KeyRange = { ge: null, le: null };
@@ -15,7 +15,7 @@ export const ALL_KEYS: KeyRange = { ge: null, le: null };
  * `le b1`, `ge b1 and le b2`, …, `ge bn`. Whatever total order the server compares keys in, every key is in one of these at least: the
  * union needs no knowledge of the order. Neighbours share their boundary.
  */
-export function splitAt(boundaries: readonly Guid[]): readonly KeyRange[] {
+export function splitAt(boundaries: readonly Key[]): readonly KeyRange[] {
   return [null, ...boundaries].map((ge, index) => ({ ge, le: boundaries[index] ?? null }));
 }
 
@@ -27,40 +27,36 @@ export function rangeFilter(column: string, range: KeyRange): Filter | undefined
   );
 }
 
-/** Is `key` in the range by SQL Server's order? */
-export function isInRange(key: Guid, range: KeyRange): boolean {
-  return (
-    (range.ge === null || compareGuidsAsSqlServer(key, range.ge) >= 0) &&
-    (range.le === null || compareGuidsAsSqlServer(key, range.le) <= 0)
-  );
-}
-
 /** A key of a table, and the share of the table's rows before it, 0 to 1; an estimate. */
 export interface PlacedKey {
-  readonly key: Guid;
+  readonly key: Key;
   readonly at: number;
 }
 
-/** Keys drawn evenly from a table, in any order, with their places by SQL Server's order. */
-export function placeEvenly(sample: readonly Guid[]): readonly PlacedKey[] {
-  const sorted = [...new Set(sample)].sort(compareGuidsAsSqlServer);
+/** Keys drawn evenly from a table, as they came, with their places in an order. */
+export function placeEvenly(sample: readonly Key[], compare: CompareKeys): readonly PlacedKey[] {
+  const sorted = [...new Set(sample)].sort(compare);
   return sorted.map((key, index) => ({ key, at: index / sorted.length }));
 }
 
 /**
- * Boundaries in SQL Server's order, each once: for each cut, the sampled key that lies nearest to it.
+ * Boundaries in order, each once: for each cut, the sampled key that lies nearest to it.
  *
  * @param cuts shares of the table's rows, ascending
  */
-export function pickBoundaries(sample: readonly PlacedKey[], cuts: readonly number[]): readonly Guid[] {
-  const sorted = [...sample].sort((a, b) => compareGuidsAsSqlServer(a.key, b.key));
+export function pickBoundaries(
+  sample: readonly PlacedKey[],
+  cuts: readonly number[],
+  compare: CompareKeys,
+): readonly Key[] {
+  const sorted = [...sample].sort((a, b) => compare(a.key, b.key));
   const picked = cuts.map((cut) => nearest(sorted, cut));
   // The first key of all makes an empty range before it.
-  const inner = picked.filter((key): key is Guid => key !== undefined && key !== sorted[0]?.key);
-  return [...new Set(inner)].sort(compareGuidsAsSqlServer);
+  const inner = picked.filter((key): key is Key => key !== undefined && key !== sorted[0]?.key);
+  return [...new Set(inner)].sort(compare);
 }
 
-function nearest(sample: readonly PlacedKey[], cut: number): Guid | undefined {
+function nearest(sample: readonly PlacedKey[], cut: number): Key | undefined {
   const distance = (placed: PlacedKey | undefined) => (placed === undefined ? Infinity : Math.abs(placed.at - cut));
   return sample.reduce<PlacedKey | undefined>(
     (best, each) => (distance(each) < distance(best) ? each : best),
@@ -72,7 +68,7 @@ function nearest(sample: readonly PlacedKey[], cut: number): Guid | undefined {
 export class KeySampler {
   private readonly most: number;
   private step = 1;
-  private kept: Guid[] = [];
+  private kept: Key[] = [];
   count = 0;
 
   constructor(most: number) {
@@ -84,14 +80,14 @@ export class KeySampler {
     return this.count++ % this.step === 0;
   }
 
-  add(key: Guid): void {
+  add(key: Key): void {
     this.kept.push(key);
     if (this.kept.length < this.most) return;
     this.kept = this.kept.filter((_, index) => index % 2 === 0);
     this.step *= 2;
   }
 
-  sample(): readonly Guid[] {
+  sample(): readonly Key[] {
     return this.kept;
   }
 }

@@ -4,10 +4,10 @@ import type { TableSchema } from '../../core/schema.ts';
 import { plural } from '../../core/words.ts';
 import type { Instance } from '../../instance/open.ts';
 import { compileQuery } from '../../odata/query.ts';
-import { findHiddenRows } from '../../read/default-filters.ts';
+import { findHiddenRows, hasDefaultFilter } from '../../read/hidden-rows.ts';
 import type { ChosenTable } from '../../read/plan.ts';
 import { type ProbeResult, probeInstance } from '../../read/probe.ts';
-import { isUnanswered } from '../../read/unanswered.ts';
+import { askSmall } from '../../read/small.ts';
 import type { StepFinding } from './steps.ts';
 
 /** Each null where no table was fit to tell. */
@@ -69,9 +69,7 @@ async function askDefaultFilters(
   { capabilities }: ProbeResult,
   signal: AbortSignal,
 ): Promise<ProbeAnswers['defaultFilters']> {
-  const fit = chosen.filter(({ table }) =>
-    table.columns.some(({ name, type }) => type.kind === 'boolean' && /^(Void|Active|Is_Active)$/.test(name)),
-  );
+  const fit = chosen.filter(({ table }) => table.columns.some(hasDefaultFilter));
   const tried = fit.slice(0, TABLES_TRIED);
   const hiding: string[] = [];
   for (const { table, filter } of tried) {
@@ -122,19 +120,8 @@ async function rowsIn(
   signal: AbortSignal,
 ): Promise<string | null> {
   const query = compileQuery({ table, select, top: LANGUAGE_ROWS });
-  try {
-    const { bytes } = await instance.transport.getBytes(new URL(query, instance.tableApi).href, {
-      purpose: 'language',
-      table: table.name,
-      acceptLanguage,
-      signal,
-    });
-    const body = JSON.parse(Buffer.from(bytes).toString('utf8')) as { readonly value?: unknown };
-    return JSON.stringify(body.value ?? null);
-  } catch (thrown) {
-    if (isUnanswered(thrown) || thrown instanceof SyntaxError) return null;
-    throw thrown;
-  }
+  const answer = await askSmall(instance, query, { purpose: 'language', table: table.name, acceptLanguage, signal });
+  return answer === null ? null : JSON.stringify(answer.rows);
 }
 
 function linesOf(answers: ProbeAnswers): readonly string[] {

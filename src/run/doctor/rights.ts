@@ -7,9 +7,8 @@ import { compileQuery } from '../../odata/query.ts';
 import { scanKeys } from '../../read/keys.ts';
 import type { ChosenTable } from '../../read/plan.ts';
 import type { ProbeResult } from '../../read/probe.ts';
-import { readSmall } from '../../read/small.ts';
-import { isUnanswered } from '../../read/unanswered.ts';
-import { rangeKey } from '../../scan/plan.ts';
+import { isUnanswered, readSmall } from '../../read/small.ts';
+import { scanKeyOf } from '../../scan/key.ts';
 import type { StepFinding } from './steps.ts';
 
 /** Tables of which a row is read. */
@@ -124,14 +123,16 @@ async function countRows({ instance, chosen, probe, signal }: RightsOptions, tri
       value: undefined,
     };
   const fit = chosen
-    .filter(({ table, filter }) => filter === undefined && rangeKey(table) !== null)
+    .filter(({ table, filter }) => filter === undefined && scanKeyOf(table, table.columns) !== null)
     .map((each) => ({ ...each, rows: tableRows.get(each.table.name) ?? 0 }))
     .filter(({ rows }) => rows > 0 && rows <= COUNTED_ROWS)
     .sort((a, b) => b.rows - a.rows)
     .slice(0, COUNTS_TRIED);
   const details: string[] = [];
   for (const { table, rows } of fit) {
-    const came = (await scanKeys(instance, table, rangeKey(table)!, undefined, signal)).rows;
+    const key = scanKeyOf(table, table.columns);
+    if (key === null) continue;
+    const came = (await scanKeys({ table, key, filter: undefined, signal }, instance)).rows;
     if (came < rows) details.push(`${table.name}: ${plural(came, 'row')} came, but the instance counts ${count(rows)}`);
   }
   const counted = `${found}; the rows of ${plural(fit.length, 'table')} were counted`;

@@ -2,11 +2,11 @@
 import { TablevaultError } from '../../core/errors.ts';
 import { plural } from '../../core/words.ts';
 import type { Instance } from '../../instance/open.ts';
-import { compileQuery } from '../../odata/query.ts';
 import { BatchSink } from '../../read/batch-sink.ts';
+import { readFirstRows } from '../../read/first-rows.ts';
 import type { ChosenTable } from '../../read/plan.ts';
 import type { ProbeResult } from '../../read/probe.ts';
-import { isUnanswered } from '../../read/unanswered.ts';
+import { isUnanswered } from '../../read/small.ts';
 import type { StepFinding } from './steps.ts';
 
 const TABLES_TRIED = 10;
@@ -20,17 +20,12 @@ export async function readFirstRow(
   signal: AbortSignal,
 ): Promise<StepFinding> {
   const ranked = chosen.toSorted((a, b) => rowsOf(b, probe) - rowsOf(a, probe)).slice(0, TABLES_TRIED);
-  for (const { table, columns, fingerprint } of ranked) {
+  for (const { table, columns } of ranked) {
     const sink = new BatchSink({
       spec: {
         table: table.name,
         columns,
         key: table.key,
-        profile: 'portable',
-        compression: 'zstd',
-        partRows: 1,
-        path: '',
-        metadata: { 'tablevault.schema': fingerprint },
         absentIsNull: probe.capabilities.absentIsNull,
         maxRowBytes: MAX_ROW_BYTES,
       },
@@ -39,18 +34,10 @@ export async function readFirstRow(
       maxRows: 1,
       take: async () => undefined,
     });
-    const query = compileQuery({ table, select: columns.map(({ name }) => name), top: 1 });
+    const query = { table, select: columns.map(({ name }) => name) };
     try {
-      const url = new URL(query, instance.tableApi).href;
-      const reply = await instance.transport.get(url, { purpose: 'first row', table: table.name, signal });
-      try {
-        sink.begin(null);
-        for await (const chunk of reply.body) await sink.write(chunk);
-        if (sink.full) await sink.handOver();
-        else await sink.end();
-      } finally {
-        reply.cancel();
-      }
+      const rows = { sink, full: () => sink.full, handOver: () => sink.handOver() };
+      await readFirstRows({ query, top: 1, purpose: 'first row', signal }, instance, rows);
     } catch (thrown) {
       if (!isUnanswered(thrown)) throw thrown;
       continue;

@@ -49,6 +49,7 @@ export function chooseExtract(
     output,
     leftOut: select === undefined ? usual.leftOut : [],
     filter: override?.filter === undefined ? undefined : { op: 'text', text: override.filter },
+    accept: override?.accept,
     fingerprint: fingerprintOf(columns, table.key, pipeline.parquet.types),
   };
 }

@@ -11,15 +11,15 @@ import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { WriterPool } from '../../parquet/pool.ts';
 import type { LocalPart, SinkHooks, TaskSpec } from '../../parquet/task.ts';
 import { BatchSink } from '../../read/batch-sink.ts';
+import { CountKnowledge } from '../../read/counts.ts';
 import { type PlannedTable, planTables } from '../../read/plan.ts';
 import { probeInstance } from '../../read/probe.ts';
 import type { ReadContext } from '../../read/task.ts';
-import { type Consistency, consistencyOf } from '../../scan/consistency.ts';
-import { rangeKey } from '../../scan/plan.ts';
+import type { Consistency } from '../../scan/verdict.ts';
 import { chooseExtract, type ExtractChoice } from './choice.ts';
 import type { ExtractFormat, FormatOptions, RowFormat } from './format.ts';
 import type { ExtractOutput } from './output.ts';
-import { limitedSpec, type ReadRows, readLimited, readParts, readWhole } from './read.ts';
+import { inOnePiece, limitedSpec, type ReadRows, readAll, readLimited } from './read.ts';
 import { createRowWriter } from './row-writer.ts';
 import { csvFormat, ndjsonFormat } from './text.ts';
 
@@ -109,7 +109,7 @@ export async function extractTable(
       rows: read.rows,
       columns: choice.output.length,
       bytes: output.bytes,
-      consistency: limit === undefined ? consistencyOfRead(choice, read, format) : null,
+      consistency: read.consistency,
       requests: stats.requests,
       bytesReceived: stats.wireBytes,
       durationMs,
@@ -139,8 +139,9 @@ async function prepare({ pipeline, options, deps, instance, tempDir, choice }: E
   const probe = await probeInstance(instance, [choice], signal);
   // Ranges need a scan of the keys first and give their rows side by side: for files alone, where nobody waits for the first row.
   const whole = options.limit !== undefined || options.format !== 'parquet';
-  const tableRows = whole && rangeKey(choice.table) !== null ? null : probe.tableRows;
-  const planDeps = { instance, probe: { ...probe, tableRows }, hints: [], pipeline, signal, emit };
+  const counts = new CountKnowledge(probe.capabilities.count);
+  const pretendedKeys = whole ? { pretendedKeys: () => [] } : {};
+  const planDeps = { instance, probe, counts, hints: [], pipeline, signal, emit, ...pretendedKeys };
   const [planned] = await planTables([choice], planDeps);
   if (planned === undefined) throw new TablevaultError('BUG', `no plan was made for ${choice.table.name}`);
   if (planned.refusal !== null) throw planned.refusal;
@@ -148,7 +149,7 @@ async function prepare({ pipeline, options, deps, instance, tempDir, choice }: E
   const maxRowBytes = maxRowBytesOf(pipeline.limits);
   const parquet = { ...pipeline.parquet, partRows: ONE_FILE };
   const { capabilities } = probe;
-  return { planned, context: { instance, parquet, capabilities, clock, emit, signal, tempDir, maxRowBytes } };
+  return { planned, context: { instance, parquet, capabilities, counts, clock, emit, signal, tempDir, maxRowBytes } };
 }
 
 /** Rows decoded here and written as they come. */
@@ -186,7 +187,7 @@ async function toBatches(
   const reading: ReadContext = { ...context, emit, pool: { open } };
   const read =
     limit === undefined
-      ? await readWhole(planned, reading)
+      ? await readAll(inOnePiece(planned), reading, 1)
       : await readLimited(choice, planned.plan, limit, reading, async () => {
           const sink = await open(limitedSpec(choice, reading, limit));
           return { sink, full: () => sink.full, handOver: () => sink.handOver() };
@@ -220,7 +221,7 @@ async function toParquet(
     const reading: ReadContext = { ...context, pool };
     const read =
       limit === undefined
-        ? await readParts(planned, reading, concurrency)
+        ? await readAll(planned, reading, concurrency)
         : await readLimited(choice, planned.plan, limit, reading, async () => ({
             sink: await pool.open(limitedSpec(choice, reading, limit)),
           }));
@@ -249,12 +250,6 @@ async function oneFile(
   const { combineParts } = await import('../../parquet/combine.ts');
   await combineParts({ parts, output: choice.output, compression: pipeline.parquet.compression, spill, to, signal });
   return to;
-}
-
-/** A stream of rows without order cannot be looked through for rows that came twice; files were. */
-function consistencyOfRead({ table }: ExtractChoice, { proofs, ascending }: ReadRows, format: ExtractFormat) {
-  const duplicatesRuledOut = ascending || format === 'parquet';
-  return consistencyOf({ keyed: table.key.length > 0, proofs, duplicatesRuledOut });
 }
 
 function cannotTakeBack(table: string, why: string): TablevaultError {

@@ -67,9 +67,9 @@ export function seatMinutes(durationMs: number): number {
 
 /** Requests that a plan will send, retries aside; null for a chain of unknown length. */
 export function requestsOf(plan: TablePlan, countable: boolean): number | null {
-  // The greatest key is asked for once more; a range is proven by its boundary, but the last has none.
-  if (plan.keyColumn !== null) return plan.ranges.length + 1;
-  const counts = countable ? 2 : 0;
-  if (plan.strategy === 'stream' || plan.pageRows === null) return 1 + counts;
-  return plan.estimate === null ? null : Math.floor(plan.estimate.rows / plan.pageRows) + 1 + counts;
+  // The greatest key is asked for once more; a range is proven by its boundary, but the last has none. Where the instance gives no count
+  // with its first answer, it is asked as well whether anything follows.
+  if (plan.key !== null) return plan.ranges.length + (countable ? 1 : 2);
+  if (plan.strategy === 'stream' || plan.pageRows === null) return 1;
+  return plan.estimate === null ? null : Math.floor(plan.estimate.rows / plan.pageRows) + 1;
 }

@@ -3,14 +3,17 @@ import type { Clock } from '../../core/clock.ts';
 import { sha256Hex } from '../../core/digest.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
-import { type Guid, parseGuid } from '../../core/guid.ts';
+import { parseGuid } from '../../core/guid.ts';
+import type { Key } from '../../core/key-order.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
 import { openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
+import { CountKnowledge } from '../../read/counts.ts';
 import { chooseTables, type PlannedTable, planTables } from '../../read/plan.ts';
 import { probeInstance } from '../../read/probe.ts';
 import { readTableSizes } from '../../read/sizes.ts';
-import { type Consistency, consistencyOf } from '../../scan/consistency.ts';
+import type { ScanKey } from '../../scan/key.ts';
+import type { Consistency } from '../../scan/verdict.ts';
 import { openStore } from '../../storage/open.ts';
 import type { Manifest } from '../../vault/chain/manifest.ts';
 import { openVault } from '../../vault/open.ts';
@@ -86,7 +89,7 @@ export async function reportPlan(pipeline: Pipeline, options: PlanOptions, deps:
     const previous = await lastSnapshot(pipeline, deps);
     const probe = await probeInstance(instance, chosen, signal);
     const sizes = await readTableSizes(instance, signal);
-    const pretendedKeys = madeUpKeys();
+    const counts = new CountKnowledge(probe.capabilities.count);
     const planned = await planTables(chosen, {
       instance,
       probe,
@@ -94,7 +97,8 @@ export async function reportPlan(pipeline: Pipeline, options: PlanOptions, deps:
       pipeline,
       signal,
       emit,
-      pretendedKeys,
+      counts,
+      pretendedKeys: madeUpKeys,
     });
     const rates = ratesOf(previous);
     const countable = probe.capabilities.count === true;
@@ -137,7 +141,8 @@ async function lastSnapshot(
  * In the place of the keys that a snapshot would read: reading those of the largest tables takes minutes, and how many ranges there will be
  * is known without.
  */
-function madeUpKeys(): readonly Guid[] {
+function madeUpKeys({ type }: ScanKey): readonly Key[] {
+  if (type.kind !== 'guid') return Array.from({ length: MADE_UP_KEYS }, (_, n) => String(n + 1));
   const keys = Array.from({ length: MADE_UP_KEYS }, (_, n) => {
     const hex = sha256Hex(Buffer.from(String(n)));
     return parseGuid(
@@ -167,10 +172,7 @@ function lineOf(planned: PlannedTable, context: LineContext): PlanLine {
     rows,
     rowsFrom: plan.estimate?.source ?? null,
     databaseBytes: sizes?.get(table.name) ?? null,
-    consistency: consistencyOf({
-      keyed: table.key.length > 0,
-      proofs: [plan.keyColumn !== null ? 'closing-read' : countable ? 'count' : 'none'],
-    }),
+    consistency: plan.key !== null ? 'exact' : countable ? 'counted' : 'best-effort',
     reason: plan.reason,
     refusal: planned.refusal?.message ?? null,
     warnings: planned.warnings,

@@ -6,6 +6,7 @@ import type { Pipeline } from '../../core/pipeline.ts';
 import { plural } from '../../core/words.ts';
 import type { Instance } from '../../instance/open.ts';
 import { userAgent } from '../../instance/user-agent.ts';
+import type { CountKnowledge } from '../../read/counts.ts';
 import {
   type ChosenTable,
   type PlannedTable,
@@ -30,6 +31,7 @@ export interface BeginInput {
   readonly vault: Vault;
   readonly chosen: readonly ChosenTable[];
   readonly probe: ProbeResult;
+  readonly counts: CountKnowledge;
   readonly hints: readonly TableHint[];
   /** Begin anew even where an unfinished run could be continued. */
   readonly fresh: boolean;
@@ -81,8 +83,8 @@ async function continued(input: BeginInput, planHash: string): Promise<BegunRun 
 }
 
 async function begun(input: BeginInput, planHash: string): Promise<BegunRun> {
-  const { pipeline, instance, vault, chosen, probe, hints, clock, emit, signal } = input;
-  const planned = await planTables(chosen, { instance, probe, hints, pipeline, signal, emit });
+  const { pipeline, instance, vault, chosen, probe, counts, hints, clock, emit, signal } = input;
+  const planned = await planTables(chosen, { instance, probe, counts, hints, pipeline, signal, emit });
   const run = newRunId(clock.now(), () => randomBytes(4).toString('hex'));
   const plan = { probe: probe.capabilities, tables: planned.map(storePlan) };
   await beginRun(vault, { run, pipeline: pipeline.name, planHash, plan, tool: userAgent() }, { clock, signal });

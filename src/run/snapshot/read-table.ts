@@ -2,14 +2,16 @@
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { LimitFunction } from 'p-limit';
+import { plural } from '../../core/words.ts';
+import { compileQuery } from '../../odata/query.ts';
 import { referencesOf } from '../../odata/references.ts';
 import type { LocalPart } from '../../parquet/task.ts';
 import { parquetTypeName } from '../../parquet/types.ts';
-import { fallbackPlan } from '../../read/fallback.ts';
 import type { PlannedTable } from '../../read/plan.ts';
+import { askSmall } from '../../read/small.ts';
+import { readTable as readByPlan, type TableRead, type TaskOutcome } from '../../read/table.ts';
 import { type ReadContext, readTask, type TaskResult } from '../../read/task.ts';
-import { consistencyOf } from '../../scan/consistency.ts';
-import type { Proof } from '../../scan/end.ts';
+import type { Proof } from '../../scan/evidence.ts';
 import type { TablePlan } from '../../scan/plan.ts';
 import type { KeyRange } from '../../scan/ranges.ts';
 import type { PartEntry, TableEntry } from '../../vault/chain/manifest.ts';
@@ -28,14 +30,14 @@ export interface TableContext extends ReadContext {
   readonly nextNumber: (table: string) => number;
 }
 
-/** What a finished task leaves in its checkpoint, beside its parts. */
-interface TaskDetail {
-  readonly proof: Proof;
-  readonly evidence: string | null;
-  readonly counts: TaskResult['counts'];
-  readonly requests: number;
-  readonly unknownProperties: readonly string[];
+/** A task whose parts are stored. Of it a checkpoint keeps the parts, and in `detail` all else. */
+interface StoredTask extends TaskOutcome {
+  readonly parts: readonly PartEntry[];
+  /** Was it read by an earlier process of this run? */
+  readonly kept: boolean;
 }
+
+type TaskDetail = Omit<StoredTask, 'parts' | 'kept'>;
 
 export interface TableResult {
   readonly entry: TableEntry;
@@ -47,87 +49,118 @@ export interface TableResult {
 export async function readTable(planned: PlannedTable, context: TableContext): Promise<TableResult> {
   const { emit, clock } = context;
   const { name } = planned.table;
-  const from = clock.now();
+  const begun = clock.now();
   emit({ type: 'tableStarted', table: name, rowsExpected: planned.plan.estimate?.rows ?? null });
   if (planned.refusal !== null) throw planned.refusal;
-  const { plan, checkpoints, warnings } = await readByPlan(planned, context);
-  const parts = checkpoints.flatMap((checkpoint) => checkpoint.parts);
-  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
-  const details = checkpoints.map(({ detail }) => detail as TaskDetail);
-  const unknown = new Set(details.flatMap((detail) => detail.unknownProperties));
-  if (unknown.size > 0)
-    warnings.push(`properties that $metadata does not name were left out: ${[...unknown].join(', ')}`);
-  const unseen = context.capabilities.absentIsNull ? nullEverywhere(planned, parts) : [];
-  if (unseen.length > 0)
-    warnings.push(
-      `these columns are null in every row or hidden from this identity, which looks the same: ${unseen.join(', ')}`,
-    );
-  const counts = {
-    before: details[0]?.counts.before ?? plan.estimate?.rows ?? null,
-    after: details[0]?.counts.after ?? null,
-    source: details[0]?.counts.before == null ? (plan.estimate?.source ?? null) : '$count',
-  };
-  emit({ type: 'tableDone', table: name, rows, bytes, ms: clock.now() - from });
+  const read = await readOrContinue(planned, context);
+  const warnings = [...planned.warnings, ...read.warnings, ...columnWarnings(planned, read.tasks, context)];
+  const entry = entryOf(planned, read, warnings, context);
+  emit({ type: 'tableDone', table: name, rows: entry.rows, bytes: entry.bytes, ms: clock.now() - begun });
   for (const message of warnings) emit({ type: 'warning', table: name, message });
+  return { asPlanned: read.plan === planned.plan, entry };
+}
+
+/**
+ * With what an earlier process has read of it, unless the instance now counts more rows than those and these together: then some were not to
+ * be seen, or came since, and the whole table is read anew.
+ */
+async function readOrContinue(planned: PlannedTable, context: TableContext): Promise<TableRead<StoredTask>> {
+  const read = await readByPlan(planned, context, (plan, range, signal) =>
+    context.limit(() => readAndStore(planned, plan, range, { ...context, signal })),
+  );
+  if (!read.tasks.some(({ kept }) => kept)) return read;
+  const rows = read.tasks.reduce((sum, task) => sum + task.rows, 0);
+  const counted = await countNow(planned, read.plan, context);
+  if (counted === null || counted <= rows) return read;
+  context.emit({
+    type: 'warning',
+    table: planned.table.name,
+    message: `${plural(rows, 'row')} came, in part before the run was continued, and the instance counts ${counted} now: reading it anew`,
+  });
+  return readByPlan(planned, context, (plan, range, signal) =>
+    context.limit(() => readAndStore(planned, plan, range, { ...context, signal, finished: new Map() })),
+  );
+}
+
+async function countNow(
+  { table }: PlannedTable,
+  { filter, columns }: TablePlan,
+  { instance, counts, signal }: TableContext,
+): Promise<number | null> {
+  const column = table.key[0] ?? columns[0]?.name;
+  if (!counts.mayAsk || column === undefined) return null;
+  const query = compileQuery({ table, select: [column], filter, top: 1, count: true });
+  return (await askSmall(instance, query, { purpose: 'count', table: table.name, signal }))?.count ?? null;
+}
+
+function entryOf(
+  planned: PlannedTable,
+  { plan, tasks, verdict, requests }: TableRead<StoredTask>,
+  warnings: readonly string[],
+  context: TableContext,
+): TableEntry {
+  const parts = tasks.flatMap((task) => task.parts);
+  const sum = (pick: (part: PartEntry) => number) => parts.reduce((total, part) => total + pick(part), 0);
+  const counted = tasks.length === 1 ? (tasks[0]?.counts ?? null) : null;
+  const before = counted?.before ?? null;
   return {
-    asPlanned: plan === planned.plan,
-    entry: {
-      name,
-      schema: schemaEntry(planned, context),
-      fingerprint: planned.fingerprint,
-      typesProfile: context.parquet.types,
-      rows,
-      bytes,
-      parts,
-      strategy: plan.strategy,
-      consistency: consistencyOf({ keyed: planned.table.key.length > 0, proofs: details.map(({ proof }) => proof) }),
-      proof: proofOf(details),
-      window: { from: new Date(from).toISOString(), to: new Date(clock.now()).toISOString() },
-      counts,
-      columnsLeftOut: planned.leftOut.map(({ name: column, reason }) => ({ name: column, reason })),
-      warnings,
-      requests: planned.requests + details.reduce((sum, detail) => sum + detail.requests, 0),
-      ...(planned.filter?.op === 'text' ? { filter: planned.filter.text } : {}),
+    name: planned.table.name,
+    schema: schemaEntry(planned, context),
+    fingerprint: planned.fingerprint,
+    typesProfile: context.parquet.types,
+    rows: sum(({ rows }) => rows),
+    bytes: sum(({ bytes }) => bytes),
+    parts,
+    strategy: plan.strategy,
+    consistency: verdict.consistency,
+    proof: proofOf(tasks, verdict.reasons),
+    window: windowOf(tasks),
+    counts: {
+      before: before ?? plan.estimate?.rows ?? null,
+      after: counted?.after ?? null,
+      source: before === null ? (plan.estimate?.source ?? null) : '$count',
     },
+    columnsLeftOut: planned.leftOut.map(({ name: column, reason }) => ({ name: column, reason })),
+    warnings: [...warnings],
+    requests: planned.requests + requests,
+    ...(planned.filter?.op === 'text' ? { filter: planned.filter.text } : {}),
   };
+}
+
+/** From the first request for a row to the last answer, over all tasks, those of an earlier process too. */
+function windowOf(tasks: readonly StoredTask[]): TableEntry['window'] {
+  const instant = (ms: number) => new Date(ms).toISOString();
+  return {
+    from: instant(Math.min(...tasks.map(({ window }) => window.from))),
+    to: instant(Math.max(...tasks.map(({ window }) => window.to))),
+  };
+}
+
+function columnWarnings(
+  { columns }: PlannedTable,
+  tasks: readonly StoredTask[],
+  { capabilities }: TableContext,
+): readonly string[] {
+  const unknown = new Set(tasks.flatMap(({ unknownProperties }) => unknownProperties));
+  const unseen = capabilities.absentIsNull ? nullEverywhere(columns, tasks) : [];
+  return [
+    ...(unknown.size === 0
+      ? []
+      : [`properties that $metadata does not name were left out: ${[...unknown].join(', ')}`]),
+    ...(unseen.length === 0
+      ? []
+      : [
+          `these columns are null in every row or hidden from this identity, which looks the same: ${unseen.join(', ')}`,
+        ]),
+  ];
 }
 
 /** Columns without a value in any row. */
-function nullEverywhere({ columns }: PlannedTable, parts: readonly PartEntry[]): readonly string[] {
+function nullEverywhere(columns: PlannedTable['columns'], tasks: readonly StoredTask[]): readonly string[] {
+  const parts = tasks.flatMap((task) => task.parts);
   const rows = parts.reduce((sum, part) => sum + part.rows, 0);
   const nulls = (name: string) => parts.reduce((sum, part) => sum + (part.columns[name]?.nulls ?? 0), 0);
   return rows === 0 ? [] : columns.map(({ name }) => name).filter((name) => nulls(name) === rows);
-}
-
-/** By the plan as it is; when the instance turns out not to bear it, once more as one stream. */
-async function readByPlan(
-  planned: PlannedTable,
-  context: TableContext,
-): Promise<{ plan: TablePlan; checkpoints: readonly Checkpoint[]; warnings: string[] }> {
-  const { plan } = planned;
-  const warnings = [...planned.warnings];
-  try {
-    return { plan, warnings, checkpoints: await readTasks(planned, plan, context) };
-  } catch (thrown) {
-    const fallback = fallbackPlan(plan, thrown);
-    if (fallback === undefined) throw thrown;
-    warnings.push(`read as one stream: ${fallback.reason}`);
-    return { plan: fallback, warnings, checkpoints: await readTasks(planned, fallback, context) };
-  }
-}
-
-async function readTasks(
-  planned: PlannedTable,
-  plan: TablePlan,
-  context: TableContext,
-): Promise<readonly Checkpoint[]> {
-  const results = await Promise.allSettled(
-    plan.ranges.map((range) => context.limit(() => readAndStore(planned, plan, range, context))),
-  );
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  return results.map((result) => (result as PromiseFulfilledResult<Checkpoint>).value);
 }
 
 async function readAndStore(
@@ -135,12 +168,12 @@ async function readAndStore(
   plan: TablePlan,
   range: KeyRange,
   context: TableContext,
-): Promise<Checkpoint> {
+): Promise<StoredTask> {
   const { vault, run, signal } = context;
   const table = planned.table.name;
   const task = taskName(plan, range);
   const done = context.finished.get(`${table}/${task}`);
-  if (done !== undefined) return done;
+  if (done !== undefined) return { ...(done.detail as TaskDetail), parts: done.parts, kept: true };
   signal.throwIfAborted();
   const number = context.nextNumber(table);
   const result = await readTask({ plan, range, fingerprint: planned.fingerprint, id: `${number}-${table}` }, context);
@@ -151,11 +184,15 @@ async function readAndStore(
   }
   const [first] = result.parts;
   if (first !== undefined) await rm(dirname(first.path), { recursive: true, force: true });
-  const { proof, evidence, counts, requests, unknownProperties, rows } = result;
-  const detail: TaskDetail = { proof, evidence, counts, requests, unknownProperties };
+  const detail = detailOf(result);
+  const { rows, proof } = result;
   const checkpoint: Checkpoint = { table, task, range: bounds(range), rows, parts, proof, detail };
   await writeCheckpoint(vault, run, number, checkpoint, { signal });
-  return checkpoint;
+  return { ...detail, parts, kept: false };
+}
+
+function detailOf({ parts: _, ...detail }: TaskResult): TaskDetail {
+  return detail;
 }
 
 async function store(
@@ -204,10 +241,14 @@ function schemaEntry({ columns, table }: PlannedTable, { parquet }: TableContext
   };
 }
 
-/** How often each proof was given, and what there is to say beyond. */
-function proofOf(details: readonly TaskDetail[]): Record<string, unknown> {
-  const tasks: Partial<Record<Proof, number>> = {};
-  for (const { proof } of details) tasks[proof] = (tasks[proof] ?? 0) + 1;
-  const evidence = details.map((detail) => detail.evidence).filter((text) => text !== null);
-  return evidence.length === 0 ? { tasks } : { tasks, evidence };
+/** How often each proof was given, what there is to say beyond, and what keeps the table from being exact. */
+function proofOf(tasks: readonly StoredTask[], reasons: readonly string[]): Record<string, unknown> {
+  const proofs: Partial<Record<Proof, number>> = {};
+  for (const { proof } of tasks) proofs[proof] = (proofs[proof] ?? 0) + 1;
+  const evidence = tasks.map((task) => task.evidence).filter((text) => text !== null);
+  return {
+    tasks: proofs,
+    ...(evidence.length === 0 ? {} : { evidence }),
+    ...(reasons.length === 0 ? {} : { reasons: [...reasons] }),
+  };
 }

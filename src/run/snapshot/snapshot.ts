@@ -13,6 +13,7 @@ import { type Instance, type InstanceDeps, openInstance } from '../../instance/o
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { userAgent } from '../../instance/user-agent.ts';
 import { WriterPool } from '../../parquet/pool.ts';
+import { CountKnowledge } from '../../read/counts.ts';
 import { type ChosenTable, chooseTables, planTables } from '../../read/plan.ts';
 import { type ProbeResult, probeInstance, readTableRows } from '../../read/probe.ts';
 import { openStore } from '../../storage/open.ts';
@@ -137,12 +138,13 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
   const { chosen } = results;
   const hints = previous?.tables ?? [];
   const fresh = options.fresh === true;
-  const begun = await begin({ pipeline, instance, vault, chosen, probe, hints, fresh, clock, emit, signal });
+  const counts = new CountKnowledge(probe.capabilities.count);
+  const begun = await begin({ pipeline, instance, vault, chosen, probe, counts, hints, fresh, clock, emit, signal });
   state.resumed = begun.resumed;
   const rowsExpected = begun.planned.reduce((sum, { plan }) => sum + (plan.estimate?.rows ?? 0), 0);
   emit({ type: 'planned', tables: begun.planned.length, rowsExpected });
 
-  const context = await openReading(run, opened, begun, probe);
+  const context = await openReading(run, opened, begun, { probe, counts });
   const asPlanned = await readTables(begun.planned, context, results, opened.abort);
   // What is known of the instance may be out of date.
   if (cached !== undefined && !asPlanned) await forgetProbe(vault, instance);
@@ -193,7 +195,7 @@ async function openReading(
   { pipeline, clock, closers }: SnapshotRun,
   { instance, vault, emit, signal }: Opened,
   { run, finished, nextNumber }: BegunRun,
-  { capabilities }: ProbeResult,
+  { probe: { capabilities }, counts }: { readonly probe: ProbeResult; readonly counts: CountKnowledge },
 ): Promise<TableContext> {
   const { concurrency } = pipeline.limits;
   const tempDir = await mkdtemp(join(tmpdir(), 'tablevault-'));
@@ -203,7 +205,7 @@ async function openReading(
   const maxRowBytes = maxRowBytesOf(pipeline.limits);
   const limit = pLimit(concurrency);
   const { parquet } = pipeline;
-  const reading = { instance, pool, parquet, capabilities, clock, emit, signal, tempDir, maxRowBytes };
+  const reading = { instance, pool, parquet, capabilities, counts, clock, emit, signal, tempDir, maxRowBytes };
   return { ...reading, vault, run, finished, nextNumber, limit };
 }
 
@@ -232,7 +234,8 @@ async function readChangedSchemas(
       emit({ type: 'warning', table: table.name, message: 'its schema changed while it was read; reading it again' });
     }
     const hints = previous?.tables ?? [];
-    const planned = await planTables(changed, { instance, probe, hints, pipeline, signal: context.signal, emit });
+    const { counts, signal } = context;
+    const planned = await planTables(changed, { instance, probe, counts, hints, pipeline, signal, emit });
     await readTables(planned, { ...context, finished: new Map() }, results, abort);
   }
 }

@@ -97,7 +97,7 @@ export const tableEntrySchema = z.object({
   bytes: count.describe('Of the parts, as stored.'),
   parts: z.array(partEntrySchema),
   strategy: z.string().min(1),
-  consistency: z.enum(['exact', 'best-effort']),
+  consistency: z.enum(['exact', 'counted', 'best-effort']),
   proof: z.unknown().describe('How the end of the scan was proven.'),
   window: z.object({ from: instant, to: instant }).describe('When the table was read.'),
   counts: z

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Guid } from '../../../src/core/guid.ts';
 import type { Column, ColumnType, TypeProfile } from '../../../src/core/schema.ts';
+import type { PageFacts } from '../../../src/decode/reader.ts';
 import { WriterPool } from '../../../src/parquet/pool.ts';
-import type { LocalPart, PageEnd, TaskSpec } from '../../../src/parquet/task.ts';
+import type { LocalPart, TaskSpec } from '../../../src/parquet/task.ts';
 import { column } from '../../support/decode.ts';
 import { readRows, readTypes } from '../../support/parquet.ts';
 
@@ -86,7 +87,7 @@ afterAll(async () => {
 async function write(
   pages: readonly Uint8Array[],
   more: Partial<TaskSpec> & { exclude?: Guid } = {},
-): Promise<{ parts: readonly LocalPart[]; ends: readonly PageEnd[] }> {
+): Promise<{ parts: readonly LocalPart[]; ends: readonly PageFacts[] }> {
   const { exclude = null, ...rest } = more;
   const sink = await pool.open({
     table: 'T',
@@ -101,7 +102,7 @@ async function write(
     maxRowBytes: 1024 * 1024,
     ...rest,
   });
-  const ends: PageEnd[] = [];
+  const ends: PageFacts[] = [];
   for (const bytes of pages) {
     sink.begin(exclude);
     for (let at = 0; at < bytes.length; at += 1000) await sink.write(bytes.subarray(at, at + 1000));
@@ -202,7 +203,7 @@ describe('a task', () => {
     expect(ends[0]).toMatchObject({
       rows: 4,
       excluded: 1,
-      keys: { rows: 3, first: guid(5), last: guid(7), ascendingSql: true },
+      keys: { rows: 3, first: guid(5), last: guid(7), orders: ['sql', 'text'] },
     });
     expect((await readRows(parts[0]!.path)).map((row) => row['Id'])).toEqual([5, 6, 7].map(guid));
   });

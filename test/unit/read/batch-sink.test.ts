@@ -68,7 +68,7 @@ describe('rows that are decoded here and now', () => {
     expect(await sink.end()).toMatchObject({ rows: 3, nextLink: 'T?more' });
     sink.begin(guid(2) as never);
     await write(body(2, 5));
-    expect(await sink.end()).toMatchObject({ rows: 3, excluded: 1, keys: { first: guid(3), ascendingSql: true } });
+    expect(await sink.end()).toMatchObject({ rows: 3, excluded: 1, keys: { first: guid(3), orders: ['sql', 'text'] } });
     expect(batches.flat()).toEqual(['n0', 'n1', 'n2', 'n3', 'n4']);
   });
 

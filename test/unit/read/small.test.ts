@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { TablevaultError } from '../../../src/core/errors.ts';
-import { isUnanswered } from '../../../src/read/unanswered.ts';
+import { isUnanswered } from '../../../src/read/small.ts';
 
 describe('a question to the instance', () => {
-  it.each(['REQUEST_REFUSED', 'AUTH_FORBIDDEN', 'BODY_INVALID', 'BODY_TRUNCATED'] as const)(
+  it.each(['REQUEST_REFUSED', 'AUTH_FORBIDDEN', 'BODY_INVALID', 'BODY_TRUNCATED', 'PAGING_LOOP'] as const)(
     'stays without an answer after %s',
     (code) => expect(isUnanswered(new TablevaultError(code, 'x'))).toBe(true),
   );

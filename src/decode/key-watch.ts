@@ -1,0 +1,180 @@
+/** Watches the keys of a task's rows: their order, and which rows came before. */
+import { type CompareKeys, comparator, type Key, type KeyOrder, ordersOf } from '../core/key-order.ts';
+import type { ColumnBuffer } from './columns.ts';
+import { GuidOrder, guidWords, isKey, type KeysSeen } from './keys.ts';
+import { valueText } from './values.ts';
+
+/** One for a task: responses follow one another, and a later one may begin with rows that came at the end of an earlier one. */
+export interface KeyWatch {
+  /** A response begins. Rows with the key `exclude` (of a composite key: in its leading column) that came before are left out of it. */
+  begin(exclude: Key | null): void;
+  /** Did this row come before? */
+  isKnown(row: number): boolean;
+  /** Takes in the key of a row that is kept. */
+  see(row: number): void;
+  /** Of the response so far, without rows left out. */
+  seen(): KeysSeen;
+}
+
+/** Undefined where the key has no column whose order can be watched. */
+export function createKeyWatch(key: readonly ColumnBuffer[]): KeyWatch | undefined {
+  const [lead, ...rest] = key;
+  if (lead === undefined || ordersOf(lead.column.type).length === 0) return undefined;
+  if (rest.length > 0) return new LeadingKeyWatch(lead, rest);
+  return lead.column.type.kind === 'guid' ? new GuidWatch(lead) : new SingleKeyWatch(lead);
+}
+
+class GuidWatch implements KeyWatch {
+  private readonly column: ColumnBuffer;
+  private readonly order = new GuidOrder();
+  private exclude: Int32Array | undefined;
+
+  constructor(column: ColumnBuffer) {
+    this.column = column;
+  }
+
+  begin(exclude: Key | null): void {
+    this.order.reset();
+    this.exclude = exclude === null ? undefined : guidWords(exclude);
+  }
+
+  isKnown(row: number): boolean {
+    return this.exclude !== undefined && isKey(this.column, row, this.exclude);
+  }
+
+  see(row: number): void {
+    this.order.see(this.column, row);
+  }
+
+  seen(): KeysSeen {
+    return this.order.seen();
+  }
+}
+
+/** The order of keys that are compared as text: each is made text once. */
+class TextOrder {
+  private readonly all: readonly { readonly order: KeyOrder; readonly compare: CompareKeys }[];
+  /** May a key be equal to the one before it? */
+  private readonly repeats: boolean;
+  private alive: readonly { readonly order: KeyOrder; readonly compare: CompareKeys }[] = [];
+  private first: Key | null = null;
+  private last: Key | null = null;
+  private rows = 0;
+
+  constructor({ column: { type } }: ColumnBuffer, repeats: boolean) {
+    this.all = ordersOf(type).map((order) => ({ order, compare: comparator(type, order) }));
+    this.repeats = repeats;
+    this.alive = this.all;
+  }
+
+  reset(): void {
+    this.alive = this.all;
+    this.first = null;
+    this.last = null;
+    this.rows = 0;
+  }
+
+  see(key: Key): void {
+    const { last } = this;
+    this.first ??= key;
+    this.last = key;
+    this.rows++;
+    if (last === null || (this.repeats && last === key) || this.alive.length === 0) return;
+    if (this.alive.some(({ compare }) => compare(last, key) >= 0))
+      this.alive = this.alive.filter(({ compare }) => compare(last, key) < 0);
+  }
+
+  /** No order is kept to any more. */
+  broken(): void {
+    this.alive = [];
+  }
+
+  seen(): KeysSeen {
+    const { rows, first, last } = this;
+    return {
+      rows,
+      first,
+      last,
+      least: first,
+      greatest: last,
+      orders: this.alive.map(({ order }) => order),
+      tail: Math.min(1, rows),
+    };
+  }
+}
+
+class SingleKeyWatch implements KeyWatch {
+  private readonly column: ColumnBuffer;
+  private readonly order: TextOrder;
+  private exclude: Key | null = null;
+
+  constructor(column: ColumnBuffer) {
+    this.column = column;
+    this.order = new TextOrder(column, false);
+  }
+
+  begin(exclude: Key | null): void {
+    this.order.reset();
+    this.exclude = exclude;
+  }
+
+  isKnown(row: number): boolean {
+    return this.exclude !== null && valueText(this.column, row) === this.exclude;
+  }
+
+  see(row: number): void {
+    this.order.see(valueText(this.column, row) ?? '');
+  }
+
+  seen(): KeysSeen {
+    return this.order.seen();
+  }
+}
+
+/** Rows with one value of the leading column are remembered at most so many; more keep to no order that could be told. */
+const MOST_OF_A_GROUP = 100_000;
+
+/** A composite key: rows are in the order of its leading column, and those that share its last value are remembered. */
+class LeadingKeyWatch implements KeyWatch {
+  private readonly lead: ColumnBuffer;
+  private readonly rest: readonly ColumnBuffer[];
+  private readonly order: TextOrder;
+  /** The last value of the leading column, and what the rows with it have in the others. */
+  private group: { readonly lead: Key; readonly rest: Set<string> } | undefined;
+  private known: { readonly lead: Key; readonly rest: ReadonlySet<string> } | undefined;
+
+  constructor(lead: ColumnBuffer, rest: readonly ColumnBuffer[]) {
+    this.lead = lead;
+    this.rest = rest;
+    this.order = new TextOrder(lead, true);
+  }
+
+  begin(exclude: Key | null): void {
+    this.order.reset();
+    const { group } = this;
+    this.known =
+      group !== undefined && group.lead === exclude ? { lead: group.lead, rest: new Set(group.rest) } : undefined;
+  }
+
+  isKnown(row: number): boolean {
+    const { known } = this;
+    return known !== undefined && valueText(this.lead, row) === known.lead && known.rest.has(this.restOf(row));
+  }
+
+  see(row: number): void {
+    const lead = valueText(this.lead, row) ?? '';
+    this.order.see(lead);
+    const rest = this.restOf(row);
+    if (this.group?.lead !== lead) this.group = { lead, rest: new Set() };
+    if (this.group.rest.has(rest) || this.group.rest.size >= MOST_OF_A_GROUP) this.order.broken();
+    else this.group.rest.add(rest);
+  }
+
+  seen(): KeysSeen {
+    return { ...this.order.seen(), tail: this.group?.rest.size ?? 0 };
+  }
+
+  private restOf(row: number): string {
+    return JSON.stringify(this.rest.map((column) => valueText(column, row)));
+  }
+}

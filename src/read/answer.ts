@@ -1,0 +1,172 @@
+/** One read of rows: what was asked, sent through a sink page by page, and what it brought. */
+import { hasCode } from '../core/errors.ts';
+import type { Key, KeyOrder } from '../core/key-order.ts';
+import { comparator } from '../core/key-order.ts';
+import type { PageFacts } from '../decode/reader.ts';
+import type { Instance } from '../instance/open.ts';
+import { compileQuery, type Query } from '../odata/query.ts';
+import type { TaskSink } from '../parquet/task.ts';
+import type { AnswerFacts } from '../scan/evidence.ts';
+import type { ScanKey } from '../scan/key.ts';
+import type { KeyRange } from '../scan/ranges.ts';
+import type { CountKnowledge } from './counts.ts';
+import { countsRows, pagesOf } from './pages.ts';
+
+/** What answers requests: an instance, or what a test puts in its place. */
+export type Source = Pick<Instance, 'tableApi'> & {
+  readonly transport: Pick<Instance['transport'], 'get' | 'getBytes'>;
+};
+
+export interface Ask {
+  readonly query: Query;
+  /** The range that the query asks for. */
+  readonly range: KeyRange;
+  /** Leave out the row with this key: it came before. */
+  readonly exclude: Key | null;
+  /** The key whose order is watched; null where there is none. */
+  readonly key: ScanKey | null;
+  /** Does the read go on by that key itself, or follow every next link? */
+  readonly goesOn: boolean;
+  readonly purpose: string;
+  readonly signal: AbortSignal;
+  /** Ask for a count with the first page, as far as this instance is known to give one; without it none is asked for. */
+  readonly counts?: CountKnowledge | undefined;
+  /** Bytes of body, decompressed, as they come. */
+  readonly onBytes?: ((bytes: number) => void) | undefined;
+}
+
+export interface Answer extends AnswerFacts {
+  readonly requests: number;
+}
+
+/**
+ * Reads an answer and its next pages through a sink. Where the rows come in an order of their key, it ends at the first page that brings
+ * some and has a next link (`more`): who reads goes on from the last key, which proves what a link does not.
+ *
+ * @throws what transport, decoder and the loop over pages throw
+ */
+export async function readAnswer(ask: Ask, source: Source, sink: TaskSink): Promise<Answer> {
+  const { query, counts } = ask;
+  if (counts?.mayAsk !== true) return readPages(ask, query, source, sink);
+  try {
+    const answer = await readPages(ask, { ...query, count: true }, source, sink);
+    counts.answered(answer);
+    return answer;
+  } catch (thrown) {
+    if (!hasCode(thrown, 'REQUEST_REFUSED')) throw thrown;
+    // Nothing went to the sink. If it was not the count that was refused, this fails as well, for the true reason.
+    const answer = await readPages(ask, query, source, sink);
+    counts.refused();
+    return { ...answer, requests: answer.requests + 1 };
+  }
+}
+
+async function readPages(ask: Ask, query: Query, source: Source, sink: TaskSink): Promise<Answer> {
+  const { table } = query;
+  const chain = {
+    table: table.name,
+    root: source.tableApi,
+    query: compileQuery(query),
+    keyed: table.key.length > 0,
+  };
+  let answer: Answer | undefined;
+  const pages = pagesOf(chain, (url) => readPage(url, ask, source, sink));
+  for await (const page of pages) {
+    answer = answer === undefined ? answerOf(ask, page) : merge(answer, answerOf(ask, page), ask.key);
+    if (page.nextLink === null) return answer;
+    if (ask.goesOn && page.rows > page.excluded && answer.orders.length > 0) return { ...answer, more: true };
+    if (countsRows(page.nextLink)) answer = { ...answer, skipped: true };
+  }
+  return answer ?? answerOf(ask, NO_PAGE);
+}
+
+async function readPage(url: string, ask: Ask, { transport }: Source, sink: TaskSink): Promise<PageFacts & Sized> {
+  const { purpose, signal } = ask;
+  const reply = await transport.get(url, { purpose, table: ask.query.table.name, signal });
+  let bytes = 0;
+  try {
+    sink.begin(ask.exclude);
+    for await (const chunk of reply.body) {
+      bytes += chunk.length;
+      ask.onBytes?.(chunk.length);
+      await sink.write(chunk);
+    }
+    return { ...(await sink.end()), bytes };
+  } catch (thrown) {
+    reply.cancel();
+    throw thrown;
+  }
+}
+
+interface Sized {
+  readonly bytes: number;
+}
+
+const NO_PAGE: PageFacts & Sized = {
+  rows: 0,
+  excluded: 0,
+  nextLink: null,
+  count: null,
+  keys: null,
+  ends: '',
+  bytes: 0,
+};
+
+function answerOf({ range, exclude }: Ask, { rows, excluded, keys, count, bytes }: PageFacts & Sized): Answer {
+  return {
+    asked: range,
+    exclude,
+    rows: rows - excluded,
+    excluded,
+    bytes,
+    first: keys?.first ?? null,
+    last: keys?.last ?? null,
+    least: keys?.least ?? null,
+    greatest: keys?.greatest ?? null,
+    orders: keys?.orders ?? [],
+    tail: keys?.tail ?? 0,
+    more: false,
+    skipped: false,
+    count,
+    requests: 1,
+  };
+}
+
+/** An answer with a page more. */
+function merge(before: Answer, page: Answer, key: ScanKey | null): Answer {
+  const sums = {
+    ...before,
+    requests: before.requests + 1,
+    bytes: before.bytes + page.bytes,
+    excluded: before.excluded + page.excluded,
+    tail: page.tail,
+  };
+  if (page.rows === 0) return sums;
+  const { skipped, count } = before;
+  if (before.rows === 0) return { ...page, ...pick(sums), skipped, count };
+  const inOrder = (order: KeyOrder) =>
+    key !== null && before.last !== null && page.first !== null && follows(key, order, before.last, page.first);
+  return {
+    ...sums,
+    rows: before.rows + page.rows,
+    last: page.last,
+    least: extreme(key, before.least, page.least, -1),
+    greatest: extreme(key, before.greatest, page.greatest, 1),
+    orders: before.orders.filter((order) => page.orders.includes(order) && inOrder(order)),
+  };
+}
+
+function pick({ requests, bytes, excluded }: Answer): Pick<Answer, 'requests' | 'bytes' | 'excluded'> {
+  return { requests, bytes, excluded };
+}
+
+function follows(key: ScanKey, order: KeyOrder, last: Key, first: Key): boolean {
+  const between = comparator(key.type, order)(last, first);
+  return between < 0 || (between === 0 && key.composite);
+}
+
+/** Of GUIDs, by SQL Server's order; of other keys it means nothing unless they are in order, and then the ends are known. */
+function extreme(key: ScanKey | null, a: Key | null, b: Key | null, sign: 1 | -1): Key | null {
+  if (key?.type.kind !== 'guid' || a === null || b === null) return sign < 0 ? a : b;
+  return comparator(key.type, 'sql')(a, b) * sign >= 0 ? a : b;
+}

@@ -1,0 +1,138 @@
+/** From a table's plan to its rows and a verdict: tasks side by side, another way where the instance does not bear the plan. */
+import { hasCode, TablevaultError } from '../core/errors.ts';
+import { plural } from '../core/words.ts';
+import type { ColumnStats } from '../parquet/task.ts';
+import type { TablePlan } from '../scan/plan.ts';
+import { ALL_KEYS, type KeyRange } from '../scan/ranges.ts';
+import { type Verdict, verdictOf } from '../scan/verdict.ts';
+import { openQuestionText } from './hidden-rows.ts';
+import { scanKeys } from './keys.ts';
+import type { PlannedTable } from './plan.ts';
+import type { ReadContext, TaskResult } from './task.ts';
+
+/** What is said of a task that was read, now or in an earlier process. */
+export type TaskOutcome = Omit<TaskResult, 'parts'> & {
+  readonly parts: readonly {
+    readonly rows: number;
+    readonly columns: Readonly<Record<string, { readonly [Name in keyof ColumnStats]: ColumnStats[Name] | undefined }>>;
+  }[];
+};
+
+/** Reads one task, or finds it read already. It ends when `signal` aborts: then no further range is worth reading. */
+export type RunTask<T> = (plan: TablePlan, range: KeyRange, signal: AbortSignal) => Promise<T>;
+
+export interface TableRead<T> {
+  /** The one that it was read by in the end. */
+  readonly plan: TablePlan;
+  readonly tasks: readonly T[];
+  readonly verdict: Verdict;
+  /** What became of the plan, and why the table is not exact. */
+  readonly warnings: readonly string[];
+  readonly requests: number;
+}
+
+/**
+ * Reads a table by its plan. Where an answer shows that the instance does not bear it, once more in the way that is left.
+ *
+ * @throws END_UNPROVEN when it can be neither proven nor counted and the pipeline does not accept that; what tasks throw
+ */
+export async function readTable<T extends TaskOutcome>(
+  planned: PlannedTable,
+  context: ReadContext,
+  run: RunTask<T>,
+): Promise<TableRead<T>> {
+  const warnings: string[] = [];
+  let { plan } = planned;
+  let tasks: readonly T[];
+  for (;;) {
+    try {
+      tasks = await readTasks(plan, context.signal, run);
+      break;
+    } catch (thrown) {
+      const fallback = fallbackPlan(plan, thrown);
+      if (fallback === undefined) throw thrown;
+      warnings.push(`read another way than planned: ${fallback.reason}`);
+      plan = fallback;
+    }
+  }
+  const keyRequests = await holdAgainstKeys(plan, tasks, context);
+  const verdict = verdictOf({ keyed: planned.table.key.length > 0, tasks, open: stillOpen(planned, tasks) });
+  const why = verdict.reasons.join('; ');
+  if (mustBeRefused(planned, tasks)) {
+    throw new TablevaultError('END_UNPROVEN', `${planned.table.name} can be neither proven nor counted: ${why}`, {
+      at: { table: planned.table.name },
+      hint: `If that will do, say so in the pipeline: tables: { overrides: { ${planned.table.name}: { accept: best-effort } } }.`,
+    });
+  }
+  if (verdict.consistency !== 'exact') warnings.push(`${verdict.consistency}, not exact: ${why}`);
+  const requests = tasks.reduce((sum, task) => sum + task.requests, keyRequests);
+  return { plan, tasks, verdict, warnings, requests };
+}
+
+/** Questions on hidden rows that the rows themselves did not answer: a row with the value in question came, so it is not hidden. */
+function stillOpen({ open }: PlannedTable, tasks: readonly TaskOutcome[]): readonly string[] {
+  const parts = tasks.flatMap((task) => task.parts).filter(({ rows }) => rows > 0);
+  const came = (column: string, value: boolean | null) =>
+    parts.some(({ columns: { [column]: stats } }) =>
+      value === null ? (stats?.nulls ?? 0) > 0 : [stats?.min, stats?.max].includes(String(value)),
+    );
+  return open.filter(({ column, value }) => !came(column, value)).map(openQuestionText);
+}
+
+/** A table with a key should be provable: where it is not, whoever runs the pipeline has to know, and to agree. */
+function mustBeRefused({ table, accept }: PlannedTable, tasks: readonly TaskOutcome[]): boolean {
+  return table.key.length > 0 && accept !== 'best-effort' && tasks.some(({ proof }) => proof === 'none');
+}
+
+async function readTasks<T>(plan: TablePlan, outer: AbortSignal, run: RunTask<T>): Promise<readonly T[]> {
+  const enough = new AbortController();
+  const signal = plan.ranges.length === 1 ? outer : AbortSignal.any([outer, enough.signal]);
+  let first: { readonly thrown: unknown } | undefined;
+  const results = await Promise.allSettled(
+    plan.ranges.map((range) =>
+      run(plan, range, signal).catch((thrown) => {
+        first ??= { thrown };
+        // Another plan is to be tried: what other ranges of this one would bring is not wanted any more.
+        if (fallbackPlan(plan, thrown) !== undefined) enough.abort(thrown);
+        throw thrown;
+      }),
+    ),
+  );
+  if (first !== undefined) throw first.thrown;
+  return results.map((result) => (result as PromiseFulfilledResult<T>).value);
+}
+
+/** How a table is read when the instance turned out not to bear its plan. Undefined when the error leaves no other way. */
+function fallbackPlan(plan: TablePlan, thrown: unknown): TablePlan | undefined {
+  if (!(thrown instanceof TablevaultError)) return undefined;
+  const whole: TablePlan = { ...plan, strategy: 'stream', ranges: [ALL_KEYS], pageRows: null, reason: thrown.message };
+  const anyOrder = plan.key === null ? null : { ...plan.key, order: null };
+  if (plan.strategy === 'ranges') {
+    if (thrown.code === 'ORDER_DISPROVED') return { ...whole, key: anyOrder };
+    return thrown.code === 'REQUEST_REFUSED' ? { ...whole, key: null } : undefined;
+  }
+  if (hasCode(thrown, 'ORDER_DISPROVED', 'REQUEST_REFUSED') && plan.key !== null) return { ...whole, key: null };
+  return thrown.code === 'END_UNPROVEN' && plan.strategy === 'chain' ? whole : undefined;
+}
+
+/** The keys that the plan was made with are a count as well. More of them than rows came: they are read again, and then believed. */
+async function holdAgainstKeys(
+  plan: TablePlan,
+  tasks: readonly TaskOutcome[],
+  { instance, signal, clock }: ReadContext,
+): Promise<number> {
+  const { table, key, filter, estimate } = plan;
+  const rows = tasks.reduce((sum, task) => sum + task.rows, 0);
+  const counted = tasks.every(({ counts }) => counts.before !== null);
+  if (key === null || estimate?.source !== 'keys' || counted || rows >= estimate.rows) return 0;
+  const again = await scanKeys({ table, key, filter, signal, clock }, instance);
+  if (rows >= again.rows) return again.requests;
+  throw new TablevaultError(
+    'END_UNPROVEN',
+    `the read of ${table.name} may be short: ${plural(rows, 'row')} came, but its keys are ${again.rows}`,
+    {
+      at: { table: table.name },
+      hint: 'Rows may have changed meanwhile: run again, at a quieter time.',
+    },
+  );
+}

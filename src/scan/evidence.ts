@@ -1,0 +1,414 @@
+/**
+ * What answers prove of a scan: facts in, the next step or a verdict out. Pure.
+ *
+ * No single friendly answer is believed. Four rules: a question without an answer is unanswered, never no; a count by the same identity that
+ * says more than what came is never ignored; a next link says only that there is more; an answer that could have been cut, as long as the
+ * longest one, is never the end.
+ */
+import {
+  type CompareKeys,
+  comparator,
+  type Key,
+  type KeyOrder,
+  keyAfter,
+  leastKey,
+  ordersOf,
+} from '../core/key-order.ts';
+import { count as number, plural } from '../core/words.ts';
+import type { ScanKey } from './key.ts';
+import type { KeyRange } from './ranges.ts';
+
+/** What one read brought: a response, with those of its next pages that were followed. */
+export interface AnswerFacts {
+  readonly asked: KeyRange;
+  /** Rows with this key were left out where they had come before. */
+  readonly exclude: Key | null;
+  /** Rows kept. */
+  readonly rows: number;
+  /** Rows left out because they came before. */
+  readonly excluded: number;
+  /** Of body, decompressed. */
+  readonly bytes: number;
+  /** First and last key of the rows kept, as they came; null without rows or without an order to watch. */
+  readonly first: Key | null;
+  readonly last: Key | null;
+  readonly least: Key | null;
+  readonly greatest: Key | null;
+  /** Orders that the rows kept to. */
+  readonly orders: readonly KeyOrder[];
+  /** Rows that are known to have the last key: 1, or more where the key has further columns. */
+  readonly tail: number;
+  /** Did it end with a next link that was not followed? */
+  readonly more: boolean;
+  /** Were pages followed by links that count rows (`$skip`)? */
+  readonly skipped: boolean;
+  /** What the instance counts of what was asked for; null where it was not asked or does not say. */
+  readonly count: number | null;
+}
+
+/** Answers to the questions asked besides the rows; undefined where not asked, null where the question stayed without an answer. */
+export interface Checks {
+  /** Keys after the greatest, by each order that the rows kept to: how many came, and the first of them. */
+  readonly beyond?: Readonly<Partial<Record<KeyOrder, { readonly rows: number; readonly first: Key | null } | null>>>;
+  /** Did known keys at the end come again? */
+  readonly again?: boolean | null;
+  /** The count of the range after the read. */
+  readonly recount?: number | null;
+  /** Keys of the whole table, and those of its halves taken together; null where they could not be read. */
+  readonly split?: { readonly whole: number; readonly halves: number } | null;
+}
+
+export interface ScanFacts {
+  readonly range: KeyRange;
+  /** Null where nothing can be asked by key: then only counts can tell. */
+  readonly key: ScanKey | null;
+  /** In the order they were asked. The first asked for the whole range, each later one for `ge <greatest so far>`. */
+  readonly answers: readonly AnswerFacts[];
+  readonly checks: Checks;
+  /** Was it seen that this instance counts the rows of a table, and not merely those of an answer? */
+  readonly countsTables: boolean;
+  /** Was the instance asked to count? */
+  readonly countAsked: boolean;
+}
+
+/** How the end of a scan was proven; `count` and `none` are no proofs by key. */
+export type Proof = 'boundary' | 'closing-read' | 'empty' | 'split' | 'count' | 'none';
+
+export type Step =
+  /** Read rows of `range`; the row with the key `exclude` came before. */
+  | { readonly do: 'read'; readonly range: KeyRange; readonly exclude: Key | null }
+  /** Ask for the keys of `range`, after the greatest by `order`: there should be none. */
+  | { readonly do: 'beyond'; readonly range: KeyRange; readonly order: KeyOrder }
+  /** Ask for the keys of `range`, which came before: `holds`, the last of them, should come again. */
+  | { readonly do: 'again'; readonly range: KeyRange; readonly holds: Key }
+  /** Ask the instance to count the range once more. */
+  | { readonly do: 'recount' }
+  | { readonly do: 'proven'; readonly by: Proof; readonly why: string | null }
+  /** The rows came in no order that is known, so that no key can be called the greatest: another proof is needed. */
+  | { readonly do: 'split'; readonly why: string }
+  /** Answers that contradict each other: the read must be done again, or given up. */
+  | { readonly do: 'refuse'; readonly why: string }
+  /** The server does not compare keys as was thought: rows of this range may be missing. */
+  | { readonly do: 'disproved'; readonly why: string };
+
+/** Known rows that come again should be more than this, so that an answer cut by a share shows, and fewer than rights cut at. */
+const AGAIN = { least: 8, most: 1_900 };
+/** So many reads in a row, each clearly smaller than the longest answer, only find rows that were added meanwhile. */
+const TRICKLE = { reads: 10, share: 1 / 4 };
+/** Row counts at which the instance's rights may cut an answer ("Show more than … rows"). */
+const ROW_CAPS: readonly number[] = [2_000, 20_000, 200_000];
+
+/** What follows from the facts. */
+export function nextStep(facts: ScanFacts): Step {
+  const { range, key, answers } = facts;
+  if (answers.length === 0) return { do: 'read', range, exclude: range.ge };
+  return key === null ? stepByCount(facts) : stepByKey(facts, key);
+}
+
+// ── By key ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function stepByKey(facts: ScanFacts, key: ScanKey): Step {
+  const { range, answers } = facts;
+  const outside = outsideOf(answers, key);
+  if (outside !== undefined) return { do: 'disproved', why: outside };
+  const withRows = answers.filter(({ rows }) => rows > 0);
+  const orders = ordersHeld(withRows, key);
+  const [order] = orders;
+  if (order === undefined) return strayed(withRows, key) ?? unordered(facts);
+  if (key.order !== null && key.order !== order && isBounded(range)) {
+    return {
+      do: 'disproved',
+      why: `the rows of a range came in ${ORDER_WORDS[order]}, not in ${ORDER_WORDS[key.order]}`,
+    };
+  }
+  const last = answers.at(-1)!;
+  const greatest = withRows.at(-1)?.last ?? null;
+  const onward: KeyRange = { ge: greatest, le: range.le };
+  if (greatest === null) return stepWhenEmpty(facts, key);
+  if (last.more) return { do: 'read', range: onward, exclude: greatest };
+  if (!key.composite && range.le !== null && greatest === range.le) return provenUnlessCounted(facts, 'boundary');
+  if (last.rows > 0) {
+    if (answers.length > 1 && facts.countsTables && isCountedWhole(last))
+      return provenUnlessCounted(facts, 'closing-read');
+    if (isTrickle(answers)) return afterAgain(facts, againOf(facts, longestOf(answers).rows / 2), greatest);
+    return { do: 'read', range: onward, exclude: greatest };
+  }
+  if (last.excluded < withRows.at(-1)!.tail) {
+    const before = answers.at(-2);
+    const twice = before !== undefined && before.rows === 0;
+    if (!twice) return { do: 'read', range: onward, exclude: greatest };
+    return { do: 'refuse', why: 'a read from the greatest key on did not even bring the row with that key' };
+  }
+  return stepAfterClosing(facts, key, orders, greatest);
+}
+
+/** The closing read brought what came last and nothing else: is there a second witness that nothing follows? */
+function stepAfterClosing(facts: ScanFacts, key: ScanKey, orders: readonly KeyOrder[], greatest: Key): Step {
+  const { range, answers, checks } = facts;
+  if (facts.countsTables && countOf(facts) !== null) return provenUnlessCounted(facts, 'closing-read');
+  let nothingFollows = false;
+  for (const order of orders) {
+    const after = keyAfter(key.type, greatest, order);
+    if (after === undefined) continue;
+    const rest: KeyRange = { ge: after, le: range.le };
+    const beyond = checks.beyond?.[order];
+    if (beyond === undefined) return { do: 'beyond', range: rest, order };
+    if (beyond === null) continue;
+    if (beyond.rows === 0) nothingFollows = true;
+    // Keys that do not come after it show that the server compares in another order.
+    else if (beyond.first !== null && comparator(key.type, order)(beyond.first, greatest) > 0)
+      return { do: 'read', range: rest, exclude: null };
+  }
+  const closing = answers.at(-1)!;
+  const longest = longestOf(answers.slice(0, -1));
+  const couldBeCut = closing.excluded >= longest.rows || closing.bytes >= longest.bytes;
+  if (couldBeCut && (!nothingFollows || key.composite)) {
+    const rows = plural(closing.excluded, 'row');
+    return {
+      do: 'refuse',
+      why: `the read that should show its end (${rows}) is as long as any other, so that it may have been cut, and the instance gives no count`,
+    };
+  }
+  return afterAgain(facts, againOf(facts, AGAIN.least), greatest);
+}
+
+function afterAgain(facts: ScanFacts, again: Extract<Step, { do: 'again' }> | undefined, greatest: Key): Step {
+  const { checks } = facts;
+  if (again !== undefined && checks.again === undefined) return again;
+  if (checks.again === false)
+    return { do: 'refuse', why: `a second read of its last keys did not bring ${greatest}, which came before` };
+  return provenUnlessCounted(facts, 'closing-read');
+}
+
+/**
+ * A server that cuts every answer by a share cuts the closing read as well, to the one row that looks like the end. It gives itself away
+ * over rows that are known: so where an answer was short already, or the rows are so few that one cut could do it, some known rows are read
+ * again.
+ */
+function againOf({ range, answers }: ScanFacts, least: number): Extract<Step, { do: 'again' }> | undefined {
+  const withRows = answers.filter(({ rows }) => rows > 0);
+  const total = rowsOf(withRows);
+  const holds = withRows.at(-1)?.last;
+  if (holds == null || total < 2 || (withRows.length < 2 && total > AGAIN.least)) return undefined;
+  // No more than the longest answer brought: what was cut there would be cut here too, and say nothing.
+  const most = Math.min(AGAIN.most, longestOf(answers).rows);
+  let known = 0;
+  let ge = range.ge;
+  for (const answer of withRows.toReversed()) {
+    const size = answer.rows + answer.excluded;
+    if (known > 0 && (known >= least || known + size > most)) break;
+    known += answer.rows;
+    ge = answer.asked.ge ?? range.ge;
+  }
+  return { do: 'again', range: { ge, le: range.le }, holds };
+}
+
+/** No row came at all. One empty answer proves nothing of itself, so another question is asked, with a filter where the first had none. */
+function stepWhenEmpty(facts: ScanFacts, key: ScanKey): Step {
+  const { range, answers } = facts;
+  const last = answers.at(-1)!;
+  if (last.excluded > 0) return provenUnlessCounted(facts, 'closing-read');
+  if (answers.length === 1) {
+    const least = leastKey(key.type);
+    return {
+      do: 'read',
+      range: range.ge === null && least !== undefined ? { ge: least, le: range.le } : range,
+      exclude: range.ge,
+    };
+  }
+  return provenUnlessCounted(facts, 'empty');
+}
+
+/** Each answer is in order, but a later one holds rows before the key that was asked for: the server does not filter as it sorts, or not at all. */
+function strayed(withRows: readonly AnswerFacts[], key: ScanKey): Step | undefined {
+  const inOrder = ordersOf(key.type).some((order) => withRows.every(({ orders }) => orders.includes(order)));
+  if (!inOrder || withRows.length < 2) return undefined;
+  return { do: 'disproved', why: 'rows came again that lie before the key that was asked for' };
+}
+
+/** Rows without order: halves of the table tell, unless the range is a part of it. For any key b, `le b` and `ge b` hold every row. */
+function unordered(facts: ScanFacts): Step {
+  const { range, answers, checks } = facts;
+  const why =
+    answers.length > 1
+      ? 'more rows came after the greatest key of an answer without order'
+      : 'the rows came in no known order';
+  if (isBounded(range)) return { do: 'disproved', why };
+  if (checks.split === undefined) return { do: 'split', why };
+  if (checks.split === null) return { do: 'refuse', why: `${why}, and its keys could not be read in two halves` };
+  const { whole, halves } = checks.split;
+  const rows = rowsOf(answers);
+  if (rows === whole && rows === halves) return provenUnlessCounted(facts, 'split', why);
+  const keys = whole === halves ? number(whole) : `${number(whole)}, and in two halves ${number(halves)}`;
+  return { do: 'refuse', why: `${why}, and ${plural(rows, 'row')} came, but its keys, read alone, are ${keys}` };
+}
+
+/** The orders that all rows kept to, over the ends of answers too; the one that the plan was made by first. */
+function ordersHeld(withRows: readonly AnswerFacts[], key: ScanKey): readonly KeyOrder[] {
+  const known = ordersOf(key.type);
+  const candidates = key.order === null ? known : [key.order, ...known.filter((order) => order !== key.order)];
+  return candidates.filter((order) => {
+    const compare = comparator(key.type, order);
+    return withRows.every(
+      (answer, n) =>
+        answer.orders.includes(order) &&
+        isInside(answer, key, compare) &&
+        follows(withRows[n - 1]?.last ?? null, answer.first, key, compare),
+    );
+  });
+}
+
+function isInside({ asked, exclude, first, last }: AnswerFacts, key: ScanKey, compare: CompareKeys): boolean {
+  if (first === null || last === null) return false;
+  // The boundary itself was left out, but other rows of a composite key may share it.
+  const from = asked.ge === null ? 1 : compare(first, asked.ge);
+  const fromHere = from > 0 || (from === 0 && (key.composite || exclude === null));
+  return fromHere && (asked.le === null || compare(last, asked.le) <= 0);
+}
+
+function follows(last: Key | null, first: Key | null, { composite }: ScanKey, compare: CompareKeys): boolean {
+  if (last === null || first === null) return last === null;
+  const between = compare(first, last);
+  return between > 0 || (between === 0 && composite);
+}
+
+/** Rows that no order could explain: GUIDs outside what was asked for, by their own order, where they do not come in order of text. */
+function outsideOf(answers: readonly AnswerFacts[], key: ScanKey): string | undefined {
+  if (key.type.kind !== 'guid' || key.order === 'text') return undefined;
+  if (answers.every(({ rows, orders }) => rows === 0 || orders.includes('text'))) return undefined;
+  const compare = comparator(key.type, 'sql');
+  const strange = answers.find(
+    ({ asked, least, greatest }) =>
+      least !== null &&
+      greatest !== null &&
+      ((asked.ge !== null && compare(least, asked.ge) < 0) || (asked.le !== null && compare(greatest, asked.le) > 0)),
+  );
+  return strange === undefined
+    ? undefined
+    : `a row came outside the range that was asked for (${describe(strange.asked)})`;
+}
+
+/** Did an answer bring just as many rows as the instance counts for it? Then it was whole, whatever follows by now. */
+function isCountedWhole({ count, rows, excluded }: AnswerFacts): boolean {
+  return count !== null && excluded > 0 && count === rows + excluded;
+}
+
+function isTrickle(answers: readonly AnswerFacts[]): boolean {
+  const tail = answers.slice(-TRICKLE.reads);
+  if (answers.length <= TRICKLE.reads) return false;
+  const longest = longestOf(answers);
+  return tail.every(
+    ({ rows, excluded, bytes }) =>
+      rows + excluded <= longest.rows * TRICKLE.share && bytes <= longest.bytes * TRICKLE.share,
+  );
+}
+
+// ── Counts ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What the instance counted of the range with the first answer; null where it did not, or counts fewer than it sent with the count. */
+function countOf({ answers }: ScanFacts): number | null {
+  const [first] = answers;
+  if (first === undefined || first.count === null) return null;
+  return first.count < first.rows + first.excluded ? null : first.count;
+}
+
+/** Proven by key; but a count by the same identity that says more is never ignored. */
+function provenUnlessCounted(facts: ScanFacts, by: Proof, why: string | null = null): Step {
+  const { answers, checks } = facts;
+  const counted = countOf(facts);
+  const have = rowsOf(answers) + (answers[0]?.excluded ?? 0);
+  if (counted === null || have >= counted) return { do: 'proven', by, why };
+  if (checks.recount === undefined) return { do: 'recount' };
+  if (checks.recount !== null && have >= checks.recount)
+    return {
+      do: 'proven',
+      by,
+      why: `${plural(counted, 'row')} were counted before the read, ${number(checks.recount)} after it`,
+    };
+  return {
+    do: 'refuse',
+    why: `${plural(have, 'row')} came, but the instance counts ${between(counted, checks.recount)}`,
+  };
+}
+
+/** Without a key to ask by: one answer, whole, held against what the instance counts. */
+function stepByCount(facts: ScanFacts): Step {
+  const { answers, checks } = facts;
+  const rows = rowsOf(answers);
+  const before = facts.countsTables ? countOf(facts) : null;
+  const skipped = answers.some((answer) => answer.skipped);
+  if (before === rows && !skipped) return { do: 'proven', by: 'count', why: `the instance counts ${number(before)}` };
+  if (checks.recount === undefined && facts.countsTables && facts.countAsked) return { do: 'recount' };
+  const after = facts.countsTables ? (checks.recount ?? null) : null;
+  if (before !== null || after !== null) return judgeCounts(rows, before, after, skipped);
+  if (ROW_CAPS.includes(rows))
+    return {
+      do: 'refuse',
+      why: `exactly ${plural(rows, 'row')} came, which is a limit that the rights of an identity may set`,
+    };
+  return { do: 'proven', by: 'none', why: whyUncounted(facts) };
+}
+
+function whyUncounted({ answers, countAsked }: ScanFacts): string {
+  if (!countAsked)
+    return 'the answer was complete, but the instance offers no count to hold it against: it refused to count other tables';
+  return answers[0]?.count == null
+    ? 'the answer was complete, but the instance offers no count to hold it against'
+    : 'the answer was complete, but it was not seen that the instance counts more than the rows of its answer';
+}
+
+function judgeCounts(rows: number, before: number | null, after: number | null, skipped: boolean): Step {
+  const counts = [before, after].filter((count) => count !== null);
+  const words = `the instance counts ${between(before ?? after ?? 0, after)}`;
+  if (rows < Math.min(...counts)) return { do: 'refuse', why: `${plural(rows, 'row')} came, but ${words}` };
+  if (rows > Math.max(...counts))
+    return { do: 'refuse', why: `${plural(rows, 'row')} came, but ${words}: some rows came twice` };
+  if (!skipped) return { do: 'proven', by: 'count', why: words };
+  return {
+    do: 'proven',
+    by: 'none',
+    why: `${words}, but its pages were linked by $skip, which leaves out rows when others are deleted meanwhile`,
+  };
+}
+
+/** Did the rows keep to an order, so that none can have come twice? */
+export function keepsOrder({ key, answers }: Pick<ScanFacts, 'key' | 'answers'>): boolean {
+  const withRows = answers.filter(({ rows }) => rows > 0);
+  return key !== null && ordersHeld(withRows, key).length > 0;
+}
+
+// ── Words and sums ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const ORDER_WORDS: Readonly<Record<KeyOrder, string>> = {
+  sql: "SQL Server's order of GUIDs",
+  value: 'the order of their values',
+  text: 'the order of text',
+  nocase: 'the order of text without case',
+  collation: 'an order of text',
+};
+
+function between(before: number, after: number | null): string {
+  return after === null || before === after
+    ? number(before)
+    : `${number(before)} before the read and ${number(after)} after it`;
+}
+
+function rowsOf(answers: readonly AnswerFacts[]): number {
+  return answers.reduce((sum, { rows }) => sum + rows, 0);
+}
+
+function longestOf(answers: readonly AnswerFacts[]): { readonly rows: number; readonly bytes: number } {
+  return {
+    rows: Math.max(0, ...answers.map(({ rows, excluded }) => rows + excluded)),
+    bytes: Math.max(0, ...answers.map(({ bytes }) => bytes)),
+  };
+}
+
+function isBounded({ ge, le }: KeyRange): boolean {
+  return ge !== null || le !== null;
+}
+
+function describe(range: KeyRange): string {
+  const parts = [range.ge === null ? '' : `ge ${range.ge}`, range.le === null ? '' : `le ${range.le}`];
+  return parts.filter((part) => part !== '').join(' and ') || 'all keys';
+}

@@ -1,0 +1,161 @@
+import { describe, expect, test } from 'vitest';
+import { type AnswerFacts, type Checks, nextStep, type ScanFacts } from '../../../src/scan/evidence.ts';
+import type { ScanKey } from '../../../src/scan/key.ts';
+import { ALL_KEYS, type KeyRange } from '../../../src/scan/ranges.ts';
+
+const key = (n: number) => `00000000-0000-0000-0000-${String(n).padStart(12, '0')}`;
+const KEY: ScanKey = { column: 'Id', type: { kind: 'guid' }, composite: false, order: null };
+const from = (n: number): KeyRange => ({ ge: key(n), le: null });
+const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
+
+function answer(asked: KeyRange, keys: readonly number[], more: Partial<AnswerFacts> = {}): AnswerFacts {
+  const [first, last] = [keys[0], keys.at(-1)].map((n) => (n === undefined ? null : key(n)));
+  const ascending = keys.every((n, i) => i === 0 || keys[i - 1]! < n);
+  return {
+    asked,
+    exclude: asked.ge,
+    rows: keys.length,
+    excluded: 0,
+    bytes: 100 * keys.length + 50,
+    first: first ?? null,
+    last: last ?? null,
+    least: first ?? null,
+    greatest: last ?? null,
+    orders: ascending ? ['sql', 'text'] : [],
+    tail: Math.min(1, keys.length),
+    more: false,
+    skipped: false,
+    count: null,
+    ...more,
+  };
+}
+
+const closing = (n: number, more: Partial<AnswerFacts> = {}) =>
+  answer(from(n), [], { excluded: 1, bytes: 150, ...more });
+
+function next(answers: readonly AnswerFacts[], checks: Checks = {}, more: Partial<ScanFacts> = {}) {
+  return nextStep({ range: ALL_KEYS, key: KEY, answers, checks, countsTables: true, countAsked: true, ...more });
+}
+
+describe('the end of a scan by key', () => {
+  test('is proven by a closing read that brings the last row alone, where a count says no more', () => {
+    const whole = answer(ALL_KEYS, upTo(20), { count: 20 });
+    expect(next([whole])).toEqual({ do: 'read', range: from(20), exclude: key(20) });
+    expect(next([whole, closing(20)])).toEqual({ do: 'proven', by: 'closing-read', why: null });
+  });
+
+  test('without a count needs a second witness: nothing after the last key, in each order that the rows kept to', () => {
+    const answers = [answer(ALL_KEYS, upTo(20)), closing(20)];
+    expect(next(answers)).toMatchObject({ do: 'beyond', order: 'sql' });
+    const none = { rows: 0, first: null };
+    expect(next(answers, { beyond: { sql: none } })).toMatchObject({ do: 'beyond', order: 'text' });
+    expect(next(answers, { beyond: { sql: none, text: none } })).toMatchObject({ do: 'proven', by: 'closing-read' });
+  });
+
+  test('is read on to where keys come after the one that seemed to be last', () => {
+    const answers = [answer(ALL_KEYS, upTo(20)), closing(20)];
+    expect(next(answers, { beyond: { sql: { rows: 3, first: key(21) } } })).toMatchObject({
+      do: 'read',
+      exclude: null,
+    });
+    // They do not come after it in this order: it is not the server's.
+    expect(next(answers, { beyond: { sql: { rows: 3, first: key(5) } } })).toMatchObject({
+      do: 'beyond',
+      order: 'text',
+    });
+  });
+
+  test('is refused where a count of the same identity says more, with both numbers, unless it no longer does', () => {
+    const answers = [answer(ALL_KEYS, upTo(20), { count: 50 }), closing(20)];
+    expect(next(answers)).toEqual({ do: 'recount' });
+    expect(next(answers, { recount: 50 })).toMatchObject({ do: 'refuse', why: expect.stringMatching(/20 rows.*50/) });
+    expect(next(answers, { recount: null })).toMatchObject({ do: 'refuse' });
+    expect(next(answers, { recount: 20 })).toMatchObject({ do: 'proven', by: 'closing-read' });
+  });
+
+  test('is not shown by an answer that could have been cut: as long as the longest, in rows or in bytes', () => {
+    const one = [answer(ALL_KEYS, [1]), closing(1)];
+    expect(next(one, { beyond: { sql: null, text: null } })).toMatchObject({ do: 'refuse' });
+    const large = [answer(ALL_KEYS, upTo(5), { bytes: 9_000 }), closing(5, { bytes: 10_000 })];
+    expect(next(large, { beyond: { sql: null, text: null } })).toMatchObject({ do: 'refuse' });
+  });
+
+  test('is not shown by a closing read that brings nothing at all: it is asked again, and then refused', () => {
+    const answers = [answer(ALL_KEYS, upTo(3), { count: 3 }), answer(from(3), [])];
+    expect(next(answers)).toEqual({ do: 'read', range: from(3), exclude: key(3) });
+    expect(next([...answers, closing(3)])).toMatchObject({ do: 'proven' });
+    expect(next([...answers, answer(from(3), [])])).toMatchObject({ do: 'refuse' });
+    expect(next([...answers, answer(from(3), [4, 5], { excluded: 1 })])).toMatchObject({ do: 'read', range: from(5) });
+  });
+
+  test('is confirmed over known rows where an answer was short before, or the rows are few', () => {
+    const none = { rows: 0, first: null };
+    const checks = { beyond: { sql: none, text: none } };
+    const few = [answer(ALL_KEYS, [1, 2]), closing(2)];
+    expect(next(few, checks)).toMatchObject({ do: 'again', range: ALL_KEYS, holds: key(2) });
+    expect(next(few, { ...checks, again: true })).toMatchObject({ do: 'proven' });
+    expect(next(few, { ...checks, again: false })).toMatchObject({ do: 'refuse' });
+  });
+
+  test('of a next link is gone on from by key, not taken for an end', () => {
+    expect(next([answer(ALL_KEYS, upTo(20), { more: true, count: 20 })])).toMatchObject({
+      do: 'read',
+      range: from(20),
+    });
+  });
+
+  test('of an empty answer is asked for by a filter too, and held against the count', () => {
+    const none = answer(ALL_KEYS, []);
+    expect(next([none])).toMatchObject({ do: 'read', range: from(0), exclude: null });
+    expect(next([none, none])).toMatchObject({ do: 'proven', by: 'empty' });
+    expect(next([answer(ALL_KEYS, [], { count: 4 }), none], { recount: 4 })).toMatchObject({ do: 'refuse' });
+  });
+
+  test('of a range is its upper boundary, or its lower one coming alone', () => {
+    const range: KeyRange = { ge: key(2), le: key(5) };
+    const ranged = { range, key: { ...KEY, order: 'sql' } } as const;
+    expect(next([answer(range, [3, 5], { excluded: 1 })], {}, ranged)).toMatchObject({ do: 'proven', by: 'boundary' });
+    expect(next([answer(range, [], { excluded: 1 })], {}, ranged)).toMatchObject({ do: 'proven' });
+    expect(next([answer(range, [3, 6], { excluded: 1 })], {}, ranged)).toMatchObject({ do: 'disproved' });
+    expect(next([answer(range, [4, 3], { excluded: 1 })], {}, ranged)).toMatchObject({ do: 'disproved' });
+  });
+
+  test('of rows without order needs its halves to be as many', () => {
+    const answers = [answer(ALL_KEYS, [3, 1, 2])];
+    expect(next(answers)).toMatchObject({ do: 'split' });
+    expect(next(answers, { split: { whole: 3, halves: 3 } })).toMatchObject({ do: 'proven', by: 'split' });
+    expect(next(answers, { split: { whole: 3, halves: 4 } })).toMatchObject({ do: 'refuse' });
+    expect(next(answers, { split: null })).toMatchObject({ do: 'refuse' });
+  });
+
+  test('of a composite key needs all rows that share the last value to come again', () => {
+    const composite = { key: { ...KEY, composite: true } };
+    const rows = answer(ALL_KEYS, upTo(20), { count: 22, tail: 3, rows: 22 });
+    expect(next([rows, closing(20, { excluded: 2 })], {}, composite)).toMatchObject({ do: 'read' });
+    expect(next([rows, closing(20, { excluded: 3 })], {}, composite)).toMatchObject({ do: 'proven' });
+  });
+});
+
+describe('without a key, an answer', () => {
+  const byCount = (rows: number, count: number | null, checks: Checks = {}, more: Partial<AnswerFacts> = {}) =>
+    next([answer(ALL_KEYS, upTo(rows), { count, ...more })], checks, { key: null });
+
+  test('is counted when it has as many rows as the instance counts', () => {
+    expect(byCount(20, 20)).toMatchObject({ do: 'proven', by: 'count' });
+    expect(byCount(20, 21)).toEqual({ do: 'recount' });
+    expect(byCount(20, 21, { recount: 20 })).toMatchObject({ do: 'proven', by: 'count' });
+    expect(byCount(20, 21, { recount: 22 })).toMatchObject({ do: 'refuse' });
+    expect(byCount(20, 19, { recount: 19 })).toMatchObject({ do: 'refuse' });
+  });
+
+  test('that was followed by $skip is not, whatever is counted', () => {
+    expect(byCount(20, 20, {}, { skipped: true })).toEqual({ do: 'recount' });
+    expect(byCount(20, 20, { recount: 20 }, { skipped: true })).toMatchObject({ do: 'proven', by: 'none' });
+  });
+
+  test('without a count has no proof, and is refused at a number of rows that rights may cut at', () => {
+    expect(byCount(20, null, { recount: null })).toMatchObject({ do: 'proven', by: 'none' });
+    expect(byCount(2_000, null, { recount: null })).toMatchObject({ do: 'refuse' });
+    expect(byCount(2_000, 2_000)).toMatchObject({ do: 'proven', by: 'count' });
+  });
+});
