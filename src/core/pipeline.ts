@@ -44,6 +44,8 @@ export interface TableOverride {
   readonly columns?: readonly string[];
   /** An OData filter, sent as it is. */
   readonly filter?: string;
+  /** Columns whose values are kept as the text that comes, whatever their declared type. */
+  readonly types?: Readonly<Record<string, 'text'>>;
 }
 
 export interface Limits {
