@@ -73,9 +73,7 @@ function keptBy(table: string, column: string): string {
 }
 
 function yamlKey(name: string): string {
-  return /^[A-Za-z_]\w*$/.test(name) && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(name)
-    ? name
-    : JSON.stringify(name);
+  return /^[A-Za-z_]\w*$/.test(name) && !/^(true|false|null)$/i.test(name) ? name : JSON.stringify(name);
 }
 
 /** Longer values are left out: they are no keys. */
