@@ -1,8 +1,9 @@
-/** Rows of a query as text. Every digit is kept: decimals are text, whole numbers beyond 2^53 are text in JSON too. */
+/** Rows of a query as text. Every digit is kept. */
 import { csvField } from '../core/csv.ts';
 import type { QueryRows } from '../duckdb/query.ts';
 import type { PlainValue } from '../duckdb/values.ts';
 import { type Column, fits, pairs, planWidths, rowLine, titleLine, type Widths } from './columns.ts';
+import { jsonOf, jsonRows, numberText } from './query-json.ts';
 import { plainText } from './text.ts';
 import type { View } from './view.ts';
 
@@ -98,33 +99,17 @@ async function* csvText(rows: QueryRows): AsyncGenerator<string> {
 }
 
 async function* ndjsonText(rows: QueryRows): AsyncGenerator<string> {
-  const toJson = rowJson(rows);
-  for await (const batch of rows.batches()) yield batch.map((row) => `${toJson(row)}\n`).join('');
+  for await (const batch of jsonRows(rows)) yield batch.map((row) => `${row}\n`).join('');
 }
 
 async function* jsonText(rows: QueryRows): AsyncGenerator<string> {
-  const toJson = rowJson(rows);
   let separator = '\n';
   yield '[';
-  for await (const batch of rows.batches()) {
-    yield separator + batch.map(toJson).join(',\n');
+  for await (const batch of jsonRows(rows)) {
+    yield separator + batch.join(',\n');
     separator = ',\n';
   }
   yield '\n]\n';
-}
-
-function rowJson(rows: QueryRows): (row: readonly PlainValue[]) => string {
-  const names = rows.columns.map(({ name }) => JSON.stringify(name));
-  return (row) => `{${row.map((value, index) => `${names[index]}:${jsonOf(value)}`).join(',')}}`;
-}
-
-/** A JSON text. NaN and the infinities, which JSON does not have, become text, never null. */
-function jsonOf(value: PlainValue): string {
-  return JSON.stringify(value, (_key, inner: unknown) => {
-    if (typeof inner === 'bigint') return Number.isSafeInteger(Number(inner)) ? Number(inner) : String(inner);
-    if (typeof inner === 'number' && !Number.isFinite(inner)) return String(inner);
-    return inner;
-  });
 }
 
 function csvCell(value: PlainValue): string {
@@ -133,5 +118,6 @@ function csvCell(value: PlainValue): string {
 
 function cellText(value: PlainValue): string {
   if (value === null) return 'null';
+  if (typeof value === 'number') return numberText(value);
   return typeof value === 'object' ? jsonOf(value) : String(value);
 }

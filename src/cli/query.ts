@@ -18,7 +18,7 @@ export function addQuery(program: Command, context: CliContext): void {
     .command('query')
     .summary('run SQL over the tables of a snapshot')
     .description(
-      'Runs one SQL statement in DuckDB over the tables of a snapshot. It writes nothing and reads the files where they are. Values are exact: in JSON, decimals and whole numbers beyond 2^53 are text.',
+      'Runs one SQL statement in DuckDB over the tables of a snapshot. It writes nothing and reads the files where they are. Values are exact: in JSON, decimals are text, and so are the whole numbers of a column that holds one beyond 2^53.',
     )
     .argument('<vault>', VAULT_ARGUMENT)
     .argument('<sql>', 'one statement that reads, such as SELECT or DESCRIBE')

@@ -46,6 +46,8 @@ export interface TableOverride {
   readonly filter?: string;
   /** Take the table also where it can be neither proven nor counted. */
   readonly accept?: 'best-effort';
+  /** Columns whose values are kept as the text that comes, whatever their declared type. */
+  readonly types?: Readonly<Record<string, 'text'>>;
 }
 
 export interface Limits {

@@ -18,7 +18,10 @@ export type ColumnType =
   | { readonly kind: 'date' }
   /** Microseconds since midnight. */
   | { readonly kind: 'time' }
-  /** Anything else: a JSON string's content, any other JSON value's text as it came. */
+  /**
+   * Anything else, and columns that a pipeline keeps as text: a JSON string's content, any other JSON value's text as it came. A string that
+   * UTF-8 cannot hold is kept as its JSON text (see `readJson`).
+   */
   | { readonly kind: 'json' };
 
 export interface Column {

@@ -36,6 +36,7 @@ const FIRST_VARIABLE = CODE.text;
 export class ColumnBuffer {
   readonly column: Column;
   readonly code: number;
+  readonly nullable: boolean;
   /** Bytes of a value; 0 for text, binary and JSON. */
   readonly width: number;
   /** Digits after the point; 0 for other kinds. */
@@ -62,6 +63,7 @@ export class ColumnBuffer {
   constructor(column: Column) {
     this.column = column;
     this.code = CODE[column.type.kind];
+    this.nullable = column.nullable;
     this.precision = column.type.kind === 'decimal' ? column.type.precision : 0;
     this.scale = column.type.kind === 'decimal' ? column.type.scale : 0;
     this.bound = this.precision === 0 ? Number.POSITIVE_INFINITY : 10 ** this.precision;

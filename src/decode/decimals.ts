@@ -1,9 +1,12 @@
 /** Decimals as whole numbers at a scale. */
-const NUMBER = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d{1,5}))?$/;
+const NUMBER = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
+
+/** Digits of the longest number that a column can hold, and some. */
+const MAX_DIGITS = 40;
 
 /**
  * The whole number that stands for a JSON number's text at a scale: `1.25` at scale 3 is 1250. Exact, any spelling.
- * Undefined when the text is no JSON number, or has digits beyond the scale that are not 0.
+ * Undefined when the text is no JSON number, has digits beyond the scale that are not 0, or is too large for any type.
  */
 export function decimalFromText(text: string, scale: number): bigint | undefined {
   const match = NUMBER.exec(text);
@@ -12,7 +15,8 @@ export function decimalFromText(text: string, scale: number): bigint | undefined
   const digits = (whole + fraction).replace(/^0+/, '');
   if (digits === '') return 0n;
   const shift = Number(exponent) - fraction.length + scale;
-  if (shift > 400) return undefined;
+  // More digits than any type here has: not even looked at.
+  if (digits.length + shift > MAX_DIGITS) return undefined;
   let unscaled: bigint;
   if (shift >= 0) {
     unscaled = BigInt(digits) * 10n ** BigInt(shift);

@@ -1,7 +1,10 @@
 /** Decodes a response: the envelope around the rows, and each row into columns, from bytes that come in chunks. */
+import { isUtf8 } from 'node:buffer';
 import { TablevaultError } from '../core/errors.ts';
 import type { Batch } from './columns.ts';
+import { Control, errorMessage, isObject, meaningOf, tellsOfError } from './control.ts';
 import { PADDING, RowDecoder, type RowDecoderOptions } from './row.ts';
+import { membersAsText, rowFaultError } from './row-fault.ts';
 import { type JsonFault, skipSpace, skipString, skipValue, UNDERRUN } from './skip.ts';
 
 /** What a response said besides its rows. */
@@ -44,8 +47,7 @@ export class ResponseDecoder {
   private wanted = 1;
   private ended = false;
   private hasValue = false;
-  private nextLink: string | null = null;
-  private count: number | null = null;
+  private control = new Control();
 
   constructor(names: readonly string[], options: ResponseDecoderOptions) {
     this.options = options;
@@ -61,8 +63,7 @@ export class ResponseDecoder {
     this.wanted = 1;
     this.ended = false;
     this.hasValue = false;
-    this.nextLink = null;
-    this.count = null;
+    this.control = new Control();
   }
 
   /** Adds input. The chunk is copied and may be reused. */
@@ -94,7 +95,8 @@ export class ResponseDecoder {
 
   /** What the response said besides rows; complete once a step has ended by `done`. */
   envelope(): Envelope {
-    return { nextLink: this.nextLink, count: this.count };
+    const { nextLink, count } = this.control;
+    return { nextLink, count };
   }
 
   /** Decodes until the batch is full, the input is used up or the response is complete. `keep` says of a decoded row whether it counts. */
@@ -148,7 +150,7 @@ export class ResponseDecoder {
       const after = rows.decode(at, batch);
       if (after < 0) {
         this.pos = at;
-        this.explain(at);
+        this.explain(at, batch);
         return this.underrun();
       }
       this.emptyRows = false;
@@ -177,6 +179,7 @@ export class ResponseDecoder {
     if (at >= end) return false;
     const byte = buf[at]!;
     if (this.phase === 'start') {
+      if (byte === 0xef && this.consumed + at === 0) return this.skipByteOrderMark();
       if (byte !== 0x7b) throw this.invalid({ offset: at, reason: 'the response is not a JSON object' });
       at = skipSpace(buf, at + 1, end);
       if (at >= end) return false;
@@ -194,14 +197,15 @@ export class ResponseDecoder {
     if (byte !== 0x22) throw this.invalid({ offset: at, reason: 'a property name was expected' });
     const nameEnd = this.ok(skipString(buf, at, end));
     if (nameEnd === UNDERRUN) return false;
-    const name = JSON.parse(this.text(at, nameEnd)) as string;
+    const name = this.parsed(at, nameEnd) as string;
     at = skipSpace(buf, nameEnd, end);
     if (at >= end) return false;
     if (buf[at] !== 0x3a) throw this.invalid({ offset: at, reason: "':' was expected" });
     at = skipSpace(buf, at + 1, end);
     if (at >= end) return false;
-    if (name === 'value') {
+    if (meaningOf(name) === 'rows') {
       if (this.hasValue) throw this.invalid({ offset: at, reason: 'a second "value"' });
+      if (this.control.error !== undefined) throw this.serverError(this.control.error);
       if (buf[at] !== 0x5b) throw this.invalid({ offset: at, reason: '"value" is not a list of rows' });
       this.hasValue = true;
       this.emptyRows = true;
@@ -211,40 +215,25 @@ export class ResponseDecoder {
     }
     const valueEnd = this.ok(skipValue(buf, at, end));
     if (valueEnd === UNDERRUN) return false;
-    this.member(name, JSON.parse(this.text(at, valueEnd)), at);
+    const wrong = this.control.take(name, this.parsed(at, valueEnd));
+    if (wrong !== undefined) throw this.invalid({ offset: at, reason: wrong });
     this.pos = valueEnd;
     this.phase = 'afterMember';
     return true;
   }
 
-  private member(name: string, value: unknown, offset: number): void {
-    switch (name) {
-      case '@odata.nextLink':
-      case '@nextLink':
-        if (typeof value !== 'string' || value === '')
-          throw this.invalid({ offset, reason: 'a next link that is no text' });
-        if (this.nextLink !== null) throw this.invalid({ offset, reason: 'a second next link' });
-        this.nextLink = value;
-        return;
-      case '@odata.count':
-      case '@count': {
-        const count = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
-        if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 0) {
-          throw this.invalid({ offset, reason: 'a count that is no whole number' });
-        }
-        this.count = count;
-        return;
-      }
-      case 'error':
-      case '@odata.error':
-        throw this.serverError(value);
-      case 'message':
-        if (!this.hasValue) throw this.serverError(value);
-        return;
-    }
+  /** The mark that some servers put before UTF-8, at the very beginning alone. */
+  private skipByteOrderMark(): boolean {
+    const { buf, end } = this.rows;
+    if (end < 3) return false;
+    if (buf[1] !== 0xbb || buf[2] !== 0xbf)
+      throw this.invalid({ offset: 0, reason: 'the response is not a JSON object' });
+    this.pos = 3;
+    return true;
   }
 
   private close(offset: number): Phase {
+    if (this.control.error !== undefined) throw this.serverError(this.control.error);
     if (!this.hasValue) throw this.invalid({ offset, reason: 'the response has no "value"' });
     return 'done';
   }
@@ -270,37 +259,23 @@ export class ResponseDecoder {
   }
 
   /** Throws unless the row that could not be decoded is merely incomplete. */
-  private explain(start: number): void {
+  private explain(start: number, batch: Batch): void {
     const { buf, end, fault } = this.rows;
     const rowEnd = this.ok(skipValue(buf, start, end));
     if (rowEnd === UNDERRUN) return;
+    if (!isUtf8(buf.subarray(start, rowEnd))) throw this.invalid({ offset: start, reason: 'a row that is not UTF-8' });
     const row: unknown = parseLoosely(this.text(start, rowEnd));
     if (!isObject(row)) throw this.invalid({ offset: start, reason: 'a row that is not an object' });
-    const looksLikeError = 'error' in row || ('message' in row && ('code' in row || 'type' in row));
-    if (fault?.kind === 'absent' && looksLikeError) throw this.serverError('error' in row ? row['error'] : row);
-    const { table } = this.options;
-    const key = this.options.keyOf(row);
-    const at = { ...this.place(start), ...(key === '' ? {} : { key }) };
-    const column = fault?.property ?? '';
-    if (fault?.kind === 'absent') {
-      throw new TablevaultError('BODY_INVALID', `a row of ${table} lacks the property ${column}, which was asked for`, {
-        at: { ...at, column },
-        hint: 'The identity may not be allowed to read this column, or the schema changed during the read: exclude the column or ask the administrator.',
-      });
-    }
-    if (fault?.kind === 'duplicate') {
-      throw new TablevaultError('BODY_INVALID', `a row of ${table} has the property ${column} twice`, {
-        at: { ...at, column },
-      });
-    }
-    throw new TablevaultError(
-      'VALUE_MISFIT',
-      `a value of ${table}.${column} does not fit the type that $metadata declares`,
-      {
-        at: { ...at, column },
-        hint: 'Nothing is rounded, cut or replaced. Report it to whoever runs the instance, or leave the column out in the pipeline.',
-      },
-    );
+    const column = batch.columns.find((each) => each.column.name === fault?.property)?.column;
+    const isColumn = (name: string) => batch.columns.some((each) => each.column.name === name);
+    if (fault?.kind === 'error' || tellsOfError(row, isColumn, false)) throw this.serverError(row);
+    if (fault === undefined) throw this.invalid({ offset: start, reason: 'a row that cannot be read' });
+    throw rowFaultError(fault, {
+      table: this.options.table,
+      column,
+      key: this.options.keyOf(membersAsText(buf, start, rowEnd)),
+      at: this.place(start),
+    });
   }
 
   private ok(position: number | JsonFault): number {
@@ -320,12 +295,15 @@ export class ResponseDecoder {
     );
   }
 
-  private serverError(value: unknown): TablevaultError {
-    const message = isObject(value) && typeof value['message'] === 'string' ? value['message'] : String(value);
+  private serverError(error: unknown): TablevaultError {
     return new TablevaultError(
       'BODY_INVALID',
-      `the instance reported an error inside the response for ${this.options.table}: ${message.slice(0, 300)}`,
-      { at: this.place(this.pos), retryable: true },
+      `the instance reported an error inside the response for ${this.options.table}: ${errorMessage(error).slice(0, 300)}`,
+      {
+        at: this.place(this.pos),
+        retryable: true,
+        hint: 'Nothing of this response is used; the read is repeated. If it keeps failing, ask whoever runs the instance about this message.',
+      },
     );
   }
 
@@ -343,14 +321,21 @@ export class ResponseDecoder {
     return last === undefined ? at : { ...at, lastKey: last };
   }
 
+  /** A name or value of the envelope. */
+  private parsed(start: number, end: number): unknown {
+    try {
+      return JSON.parse(UTF8.decode(this.rows.buf.subarray(start, end)));
+    } catch {
+      throw this.invalid({ offset: start, reason: 'text that is not UTF-8' });
+    }
+  }
+
   private text(start: number, end: number): string {
     return Buffer.from(this.rows.buf.buffer, start, end - start).toString('utf8');
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** For messages only: the row is known to be valid JSON, but may be longer than a string can be. */
 function parseLoosely(text: string): unknown {

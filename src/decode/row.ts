@@ -1,14 +1,12 @@
 /** Decodes one row into column buffers. */
+import { isUtf8 } from 'node:buffer';
 import { type Batch, CODE, type ColumnBuffer } from './columns.ts';
+import { isErrorName, tellsOfError } from './control.ts';
+import { withoutEscapes } from './escapes.ts';
+import type { RowFault } from './row-fault.ts';
 import { NO, readBoolean, readDate, readFloat, readGuid, readNumber, readTime, readTimestamp } from './scalars.ts';
 import { skipSpace, skipString, skipValue, UNDERRUN } from './skip.ts';
 import { readBinary, readDecimalText, readJson, readText } from './strings.ts';
-
-/** Why a row that is complete and valid JSON is not a row of this table. */
-export interface RowFault {
-  readonly kind: 'misfit' | 'absent' | 'duplicate' | 'notObject';
-  readonly property: string;
-}
 
 export interface RowDecoderOptions {
   /** A probe proved that this server leaves out properties that are null: a nullable column may be absent, any other not. */
@@ -98,7 +96,12 @@ export class RowDecoder {
         at += rest;
       }
       const slot = order[k]!;
-      at = slot < 0 ? this.skip(at) : this.readValue(at, columns[slot]!, row);
+      if (slot < 0) {
+        at = this.skip(at);
+      } else {
+        const after = readValue(this.buf, view, at, this.end, columns[slot]!, row);
+        at = after < 0 ? this.readEscaped(at, columns[slot]!, row) : after;
+      }
       if (at < 0) return NO;
     }
     for (const slot of this.absent) setNull(columns[slot]!, row);
@@ -107,48 +110,22 @@ export class RowDecoder {
     return at + tail.length;
   }
 
+  /** A value that nobody asked for: valid JSON nevertheless, UTF-8 among it. */
   private skip(pos: number): number {
     const after = skipValue(this.buf, pos, this.end);
-    return typeof after === 'number' ? after : NO;
+    if (typeof after !== 'number' || after < 0) return NO;
+    return isUtf8(this.buf.subarray(pos, after)) ? after : this.fail('notUtf8', '');
   }
 
-  private readValue(pos: number, column: ColumnBuffer, row: number): number {
-    const { buf, view } = this;
-    if (buf[pos] === 0x6e) {
-      if (view.getUint32(pos, true) !== 0x6c6c756e) return NO;
-      setNull(column, row);
-      return pos + 4;
-    }
-    switch (column.code) {
-      case CODE.guid:
-        return pos + 38 <= this.end ? readGuid(view, pos, column, row) : NO;
-      case CODE.text:
-        return readText(buf, pos, column, row);
-      case CODE.decimal:
-      case CODE.int32:
-      case CODE.int64:
-      case CODE.int16:
-      case CODE.int8:
-      case CODE.uint8:
-        return readNumber(buf, pos, column, row);
-      case CODE.boolean:
-        return readBoolean(view, pos, column, row);
-      case CODE.binary:
-        return readBinary(buf, pos, column, row);
-      case CODE.timestamp:
-        return readTimestamp(buf, pos, column, row);
-      case CODE.date:
-        return readDate(buf, pos, column, row);
-      case CODE.time:
-        return readTime(buf, pos, column, row);
-      case CODE.float32:
-      case CODE.float64:
-        return readFloat(buf, pos, column, row);
-      case CODE.decimalText:
-        return readDecimalText(buf, pos, this.end, column, row);
-      default:
-        return readJson(buf, pos, this.end, column, row);
-    }
+  /** A value of which the usual reader could make nothing: once more if it is a string with escapes, as the characters they stand for. */
+  private readEscaped(pos: number, column: ColumnBuffer, row: number): number {
+    if (this.buf[pos] !== 0x22 || column.code === CODE.text || column.code === CODE.json) return NO;
+    const after = skipString(this.buf, pos, this.end);
+    if (typeof after !== 'number' || after < 0) return NO;
+    const plain = withoutEscapes(this.buf, pos, after, PADDING);
+    if (plain === undefined) return NO;
+    const length = plain.length - PADDING;
+    return readValue(plain, new DataView(plain.buffer), 0, length, column, row) === length ? after : NO;
   }
 
   /** Reads a row by the names of its properties and learns its shape. */
@@ -158,6 +135,7 @@ export class RowDecoder {
     this.known = false;
     const round = ++this.round;
     const shape: { from: number; to: number; slot: number }[] = [];
+    let mayBeError = false;
     if (buf[pos] !== 0x7b) return this.fail('notObject', '');
     let from = pos;
     let at = skipSpace(buf, pos + 1, end);
@@ -171,21 +149,24 @@ export class RowDecoder {
       const nameEnd = skipString(buf, at, end);
       if (typeof nameEnd !== 'number' || nameEnd < 0) return NO;
       const name = propertyName(buf, at, nameEnd);
-      if (name === undefined) return NO;
+      if (name === undefined) return this.fail('notUtf8', '');
       at = skipSpace(buf, nameEnd, end);
       if (buf[at] !== 0x3a) return NO;
       at = skipSpace(buf, at + 1, end);
       const slot = this.slots.get(name) ?? -1;
       shape.push({ from, to: at, slot });
       if (slot < 0) {
+        mayBeError ||= isErrorName(name);
         this.noteUnknown(name);
         at = this.skip(at);
       } else {
         if (this.seen[slot] === round) return this.fail('duplicate', name);
         this.seen[slot] = round;
         found++;
-        const after = this.readValue(at, batch.columns[slot]!, row);
-        if (after < 0) return this.fail('misfit', name);
+        const column = batch.columns[slot]!;
+        let after = readValue(buf, this.view, at, end, column, row);
+        if (after < 0) after = this.readEscaped(at, column, row);
+        if (after < 0) return this.fail(buf[at] === 0x6e && !column.nullable ? 'null' : 'misfit', name);
         at = after;
       }
       if (at < 0) return NO;
@@ -193,6 +174,7 @@ export class RowDecoder {
       at = skipSpace(buf, at, end);
       if (at >= end) return NO;
     }
+    if (mayBeError && this.isError(pos, at + 1, found === this.width)) return this.fail('error', '');
     const absent: number[] = [];
     if (found < this.width) {
       for (const [name, slot] of this.slots) {
@@ -202,8 +184,17 @@ export class RowDecoder {
         absent.push(slot);
       }
     }
-    this.learn(shape, absent, from, at + 1);
+    // Whether such a row tells of an error may depend on its values: each is looked at anew.
+    if (!mayBeError) this.learn(shape, absent, from, at + 1);
     return at + 1;
+  }
+
+  private isError(start: number, end: number, whole: boolean): boolean {
+    const row = JSON.parse(Buffer.from(this.buf.buffer, start, end - start).toString('utf8')) as Record<
+      string,
+      unknown
+    >;
+    return tellsOfError(row, (name) => this.slots.has(name), whole);
   }
 
   private learn(
@@ -244,6 +235,52 @@ export class RowDecoder {
   }
 }
 
+/** The value at `pos` into a row of its column; the position after it, or `NO`. */
+function readValue(
+  buf: Uint8Array,
+  view: DataView,
+  pos: number,
+  end: number,
+  column: ColumnBuffer,
+  row: number,
+): number {
+  if (buf[pos] === 0x6e) {
+    if (view.getUint32(pos, true) !== 0x6c6c756e || !column.nullable) return NO;
+    setNull(column, row);
+    return pos + 4;
+  }
+  switch (column.code) {
+    case CODE.guid:
+      return pos + 38 <= end ? readGuid(view, pos, column, row) : NO;
+    case CODE.text:
+      return readText(buf, pos, column, row);
+    case CODE.decimal:
+    case CODE.int32:
+    case CODE.int64:
+    case CODE.int16:
+    case CODE.int8:
+    case CODE.uint8:
+      return readNumber(buf, pos, column, row);
+    case CODE.boolean:
+      return readBoolean(view, pos, column, row);
+    case CODE.binary:
+      return readBinary(buf, pos, column, row);
+    case CODE.timestamp:
+      return readTimestamp(buf, pos, column, row);
+    case CODE.date:
+      return readDate(buf, pos, column, row);
+    case CODE.time:
+      return readTime(buf, pos, column, row);
+    case CODE.float32:
+    case CODE.float64:
+      return readFloat(buf, pos, column, row);
+    case CODE.decimalText:
+      return readDecimalText(buf, pos, end, column, row);
+    default:
+      return readJson(buf, pos, end, column, row);
+  }
+}
+
 function setNull(column: ColumnBuffer, row: number): void {
   column.validity[row >> 3]! &= ~(1 << (row & 7));
   column.nulls++;
@@ -261,9 +298,9 @@ function restoreRow(columns: readonly ColumnBuffer[], row: number): void {
   }
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The name in a JSON string, or undefined when it is not valid UTF-8. */
+/** The name in a JSON string, or undefined when it is not valid UTF-8. A mark that cannot be seen makes it another name. */
 function propertyName(buf: Uint8Array, start: number, end: number): string | undefined {
   try {
     const raw = decoder.decode(buf.subarray(start + 1, end - 1));

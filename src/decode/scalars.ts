@@ -5,6 +5,7 @@
  */
 import type { ColumnBuffer } from './columns.ts';
 import { decimalFromText, store128 } from './decimals.ts';
+import { doubleOf, singleOf } from './floats.ts';
 
 /** Not such a value (or not all of it has arrived). */
 export const NO = -1;
@@ -137,28 +138,40 @@ function fits(unscaled: bigint, column: ColumnBuffer): boolean {
   return BigInt.asIntN(64, unscaled) === unscaled && (column.width === 8 || Number.isSafeInteger(Number(unscaled)));
 }
 
-/** A double or single; OData writes the values that JSON numbers lack as the strings `NaN`, `INF` and `-INF`. */
+/**
+ * A double or single, quoted or not, as the nearest value of the type; a number beyond it, or so small that it would become zero, does not fit.
+ * OData writes the values that JSON numbers lack as the strings `NaN`, `INF` and `-INF`.
+ */
 export function readFloat(buf: Uint8Array, pos: number, column: ColumnBuffer, row: number): number {
   const quoted = buf[pos] === 0x22;
   const start = quoted ? pos + 1 : pos;
-  const end = quoted ? buf.indexOf(0x22, start) : numberEnd(buf, start);
-  if (end <= start || end - start > 400) return NO;
+  const end = numberEnd(buf, start);
+  if (quoted && buf[end] !== 0x22) return readSpecialFloat(buf, start, column, row);
   const text = latin1(buf, start, end);
-  let value: number;
-  if (quoted && text in SPECIAL_FLOATS) value = SPECIAL_FLOATS[text as keyof typeof SPECIAL_FLOATS];
-  else if (JSON_NUMBER.test(text)) value = Number(text);
-  else return NO;
-  if (column.width === 4) {
-    column.f32[row] = value;
-    if (Number.isFinite(value) && !Number.isFinite(column.f32[row]!)) return NO;
-  } else {
-    column.f64[row] = value;
-  }
-  if (!Number.isFinite(value) && !quoted) return NO;
+  if (!JSON_NUMBER.test(text)) return NO;
+  const value = column.width === 4 ? singleOf(text) : doubleOf(text);
+  if (value === undefined) return NO;
+  if (column.width === 4) column.f32[row] = value;
+  else column.f64[row] = value;
   return quoted ? end + 1 : end;
 }
 
-const SPECIAL_FLOATS = { NaN: Number.NaN, INF: Number.POSITIVE_INFINITY, '-INF': Number.NEGATIVE_INFINITY } as const;
+function readSpecialFloat(buf: Uint8Array, start: number, column: ColumnBuffer, row: number): number {
+  for (const [name, value] of SPECIAL_FLOATS) {
+    const end = start + name.length;
+    if (buf[end] !== 0x22 || latin1(buf, start, end) !== name) continue;
+    if (column.width === 4) column.f32[row] = value;
+    else column.f64[row] = value;
+    return end + 1;
+  }
+  return NO;
+}
+
+const SPECIAL_FLOATS = [
+  ['NaN', Number.NaN],
+  ['INF', Number.POSITIVE_INFINITY],
+  ['-INF', Number.NEGATIVE_INFINITY],
+] as const;
 const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 
 export function readBoolean(view: DataView, pos: number, column: ColumnBuffer, row: number): number {
@@ -182,36 +195,28 @@ export function readDate(buf: Uint8Array, pos: number, column: ColumnBuffer, row
   column.i32[row] = days;
   let at = pos + 11;
   if (buf[at] === 0x54) {
-    const seconds = clockAt(buf, at + 1);
-    if (seconds !== 0) return NO;
-    at += 9;
-    if (buf[at] === 0x2e) {
-      at++;
-      while (buf[at] === 0x30) at++;
-    }
+    at = readClock(buf, at + 1);
+    if (at === NO || clockSeconds !== 0 || fractionMicros !== 0) return NO;
     if (buf[at] === 0x5a) at++;
-    else if (buf[at] === 0x2b && offsetAt(buf, at) === 0) at += 6;
+    else if (offsetAt(buf, at) === 0) at += 6;
     else return NO;
   }
   return buf[at] === 0x22 ? at + 1 : NO;
 }
 
-/** `YYYY-MM-DDThh:mm[:ss[.fffffff]](Z|±hh:mm)` as microseconds since 1970 in UTC; a seventh digit that is not 0 does not fit. */
+/** The first and the last second of the years 1 to 9999 in UTC, which every format and database can hold. */
+const FIRST_SECOND = -62_135_596_800;
+const LAST_SECOND = 253_402_300_799;
+
+/**
+ * `YYYY-MM-DDThh:mm[:ss[.fffffff]](Z|±hh:mm)` as microseconds since 1970 in UTC. A seventh digit that is not 0 does not fit, nor does an
+ * offset that leads out of the years 1 to 9999.
+ */
 export function readTimestamp(buf: Uint8Array, pos: number, column: ColumnBuffer, row: number): number {
   if (buf[pos] !== 0x22) return NO;
   const days = daysAt(buf, pos + 1);
   if (Number.isNaN(days) || buf[pos + 11] !== 0x54) return NO;
-  let at = pos + 12;
-  let seconds: number;
-  if (buf[at + 5] === 0x3a) {
-    seconds = clockAt(buf, at);
-    at += 8;
-  } else {
-    seconds = clockAt(buf, at, false);
-    at += 5;
-  }
-  if (Number.isNaN(seconds)) return NO;
-  at = readFraction(buf, at);
+  let at = readClock(buf, pos + 12);
   if (at === NO) return NO;
   let offset = 0;
   if (buf[at] === 0x5a) {
@@ -222,21 +227,31 @@ export function readTimestamp(buf: Uint8Array, pos: number, column: ColumnBuffer
     at += 6;
   }
   if (buf[at] !== 0x22) return NO;
-  storeMicros(days * 86_400 + seconds - offset, fractionMicros, column.i32, row);
+  const seconds = days * 86_400 + clockSeconds - offset;
+  if (seconds < FIRST_SECOND || seconds > LAST_SECOND) return NO;
+  storeMicros(seconds, fractionMicros, column.i32, row);
   return at + 1;
 }
 
-/** `hh:mm:ss[.fffffff]` as microseconds since midnight. */
+/** `hh:mm[:ss[.fffffff]]` as microseconds since midnight. */
 export function readTime(buf: Uint8Array, pos: number, column: ColumnBuffer, row: number): number {
   if (buf[pos] !== 0x22) return NO;
-  const seconds = clockAt(buf, pos + 1);
-  if (Number.isNaN(seconds)) return NO;
-  let at = pos + 9;
-  at = readFraction(buf, at);
-  if (at === NO) return NO;
-  if (buf[at] !== 0x22) return NO;
-  storeMicros(seconds, fractionMicros, column.i32, row);
+  const at = readClock(buf, pos + 1);
+  if (at === NO || buf[at] !== 0x22) return NO;
+  storeMicros(clockSeconds, fractionMicros, column.i32, row);
   return at + 1;
+}
+
+/** What `readClock` read last: seconds since midnight. */
+let clockSeconds = 0;
+
+/** `hh:mm[:ss[.fffffff]]`: where it ends, or NO; fills `clockSeconds` and `fractionMicros`. Without seconds there is no fraction of one. */
+function readClock(buf: Uint8Array, pos: number): number {
+  const withSeconds = buf[pos + 5] === 0x3a;
+  clockSeconds = clockAt(buf, pos, withSeconds);
+  fractionMicros = 0;
+  if (Number.isNaN(clockSeconds)) return NO;
+  return withSeconds ? readFraction(buf, pos + 8) : pos + 5;
 }
 
 /** What `readFraction` read last, microseconds. Not returned: that would make garbage for every value. */
@@ -289,7 +304,7 @@ function daysIn(year: number, month: number): number {
 }
 
 /** Seconds since midnight of the `hh:mm:ss` (or `hh:mm`) at `pos`, or NaN. */
-function clockAt(buf: Uint8Array, pos: number, withSeconds = true): number {
+function clockAt(buf: Uint8Array, pos: number, withSeconds: boolean): number {
   const hour = two(buf, pos);
   const minute = two(buf, pos + 3);
   const second = withSeconds ? two(buf, pos + 6) : 0;

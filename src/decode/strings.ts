@@ -103,14 +103,34 @@ export function readDecimalText(buf: Uint8Array, pos: number, end: number, colum
   return quoted ? stop + 1 : stop;
 }
 
-/** A JSON string's content; any other JSON value's text as it came. */
+/**
+ * A value kept as text: a JSON string's content, any other JSON value's text as it came.
+ *
+ * A string with half a surrogate pair (`\ud800` alone), which UTF-8 cannot hold, is kept as its JSON text instead, quotation marks and escapes
+ * and all; so is a string whose content looks like such a text. What begins and ends with a quotation mark and holds the escape of a
+ * surrogate is thus always the JSON text.
+ */
 export function readJson(buf: Uint8Array, pos: number, end: number, column: ColumnBuffer, row: number): number {
-  if (buf[pos] === 0x22) return readText(buf, pos, column, row);
+  const isString = buf[pos] === 0x22;
+  if (isString) {
+    const after = readText(buf, pos, column, row);
+    if (after >= 0 && !looksLikeJsonText(column, row)) return after;
+  } else if (buf[pos] === 0x20 || buf[pos]! < 0x20) {
+    // White space: the caller knows where the value begins, and the row before had none here.
+    return NO;
+  }
   const stop = skipValue(buf, pos, end);
   if (typeof stop !== 'number' || stop < 0) return NO;
   copyRaw(buf, pos, stop, column, row);
   column.wide = true;
   return stop;
+}
+
+function looksLikeJsonText({ data, offsets }: ColumnBuffer, row: number): boolean {
+  const start = offsets[row]!;
+  const end = offsets[row + 1]!;
+  if (data[start] !== 0x22 || data[end - 1] !== 0x22) return false;
+  return /\\u[dD][89a-fA-F]/.test(Buffer.from(data.subarray(start, end)).toString('latin1'));
 }
 
 function copyRaw(buf: Uint8Array, start: number, stop: number, column: ColumnBuffer, row: number): void {

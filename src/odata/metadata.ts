@@ -91,7 +91,10 @@ function tableOf(
       `${name}: its key names ${strange}, which is not one of its columns; it is read as a table without key`,
     );
   }
-  return { name, columns, key: strange === undefined ? key : [], navigations };
+  if (strange !== undefined) return { name, columns, key: [], navigations };
+  // A key is never null (CSDL 4.01, section 6.5), also where `$metadata` forgets to say so.
+  const own = columns.map((column) => (key.includes(column.name) ? { ...column, nullable: false } : column));
+  return { name, columns: own, key, navigations };
 }
 
 function columnOf(property: CsdlProperty, sensitive: boolean, csdl: Csdl): Column | undefined {

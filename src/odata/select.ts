@@ -79,6 +79,11 @@ export function tableProblem(table: TableSchema, chosen: readonly string[]): str
 }
 
 export interface ColumnChoice {
+  /**
+   * The table with the types of its key columns as they are read: a GUID that is kept as text has no place in a range of keys. Its other
+   * columns keep their declared types, which filters go by.
+   */
+  readonly table: TableSchema;
   /** In the schema's order. */
   readonly columns: readonly Column[];
   readonly leftOut: readonly { readonly name: string; readonly reason: 'not selected' | 'sensitive' }[];
@@ -86,10 +91,11 @@ export interface ColumnChoice {
 
 /**
  * Columns to read. Patterns apply in order, a leading `-` takes away; a list that begins with a `-` begins with all. Key and Row_Version are
- * always read. A sensitive column is read only where a pattern names it literally, not by a glob.
+ * always read. A sensitive column is read only where a pattern names it literally, not by a glob. Columns that the override keeps as text
+ * have that type.
  *
  * @param sensitive `Table.Column` names beside those that `$metadata` marks
- * @throws CONFIG_INVALID when a pattern matches no column
+ * @throws CONFIG_INVALID when a pattern matches no column, or `types` names one that is not there
  */
 export function selectColumns(
   schema: TableSchema,
@@ -104,7 +110,7 @@ export function selectColumns(
     const takeAway = pattern.startsWith('-');
     const glob = takeAway ? pattern.slice(1) : pattern;
     const hits = names.filter(globMatcher(glob));
-    if (hits.length === 0) throw unknownColumn(schema.name, glob, names);
+    if (hits.length === 0) throw unknownColumn(schema.name, 'columns: no column matches', glob, names);
     for (const name of hits) {
       if (takeAway) {
         chosen.delete(name);
@@ -114,6 +120,10 @@ export function selectColumns(
         if (glob === name) named.add(name);
       }
     }
+  }
+  const readAs = (column: Column) => typeRead(schema, override, column);
+  for (const name of Object.keys(override?.types ?? {})) {
+    if (!names.includes(name)) throw unknownColumn(schema.name, 'types: there is no column', name, names);
   }
   const hidden = new Set(sensitive);
   const reasonToLeaveOut = ({ name, sensitive: marked }: Column): 'not selected' | 'sensitive' | undefined => {
@@ -125,7 +135,7 @@ export function selectColumns(
   const leftOut: { name: string; reason: 'not selected' | 'sensitive' }[] = [];
   for (const column of schema.columns) {
     const reason = reasonToLeaveOut(column);
-    if (reason === undefined) columns.push(column);
+    if (reason === undefined) columns.push(readAs(column));
     else leftOut.push({ name: column.name, reason });
   }
   if (columns.length === 0) {
@@ -134,12 +144,22 @@ export function selectColumns(
       hint: 'Name at least one column, or leave the table out with tables.exclude.',
     });
   }
-  return { columns, leftOut };
+  const isKey = ({ name }: Column) => schema.key.includes(name);
+  const table = { ...schema, columns: schema.columns.map((column) => (isKey(column) ? readAs(column) : column)) };
+  return { table, columns, leftOut };
 }
 
-function unknownColumn(table: string, wanted: string, names: readonly string[]): TablevaultError {
+/**
+ * A column with the type that it is read as. Kept as text, it takes whatever comes: null too, unless it is part of the key.
+ */
+export function typeRead(schema: TableSchema, override: TableOverride | undefined, column: Column): Column {
+  if (!Object.hasOwn(override?.types ?? {}, column.name)) return column;
+  return { ...column, type: { kind: 'json' }, nullable: !schema.key.includes(column.name) };
+}
+
+function unknownColumn(table: string, what: string, wanted: string, names: readonly string[]): TablevaultError {
   const near = nearNames(wanted, names);
-  const message = `tables.overrides.${table}.columns: no column matches "${wanted}"`;
+  const message = `tables.overrides.${table}.${what} "${printableName(wanted)}"`;
   return new TablevaultError(
     'CONFIG_INVALID',
     near.length === 0 ? message : `${message}; near names: ${near.join(', ')}`,

@@ -1,5 +1,6 @@
 /** The `COPY … TO` of DuckDB that writes a part, and what it tells of the columns. */
 import { quotedString } from '@duckdb/node-api';
+import type { Column } from '../core/schema.ts';
 import { widthOf } from '../decode/columns.ts';
 import type { ColumnStats, TaskSpec } from './task.ts';
 
@@ -21,11 +22,20 @@ export function copyOptions(spec: Pick<TaskSpec, 'columns' | 'compression' | 'me
     'FORMAT parquet',
     `COMPRESSION ${spec.compression}`,
     `ROW_GROUP_SIZE ${rows}`,
-    `DICTIONARY_SIZE_LIMIT ${Math.ceil(rows / ROWS_A_WORD)}`,
+    dictionaryOption(spec.columns, Math.ceil(rows / ROWS_A_WORD)),
     'RETURN_STATS',
     ...(metadata.length === 0 ? [] : [`KV_METADATA {${metadata.join(', ')}}`]),
   ];
   return options.join(', ');
+}
+
+/**
+ * The option for dictionaries of up to `words` words. DuckDB's dictionary takes 0.0 and -0.0 for one word, whichever came first, and can be
+ * turned off for a whole file alone: a file with floating point has none.
+ */
+export function dictionaryOption(columns: readonly Pick<Column, 'type'>[], words: number): string {
+  const floats = columns.some(({ type }) => type.kind === 'float32' || type.kind === 'float64');
+  return `DICTIONARY_SIZE_LIMIT ${floats ? 0 : words}`;
 }
 
 /** Rows of a row group, from the columns' types alone, so that they do not change with the data. Half of the nullable texts count as null. */

@@ -61,12 +61,21 @@ const override = z.strictObject({
     .literal('best-effort', 'must be best-effort')
     .optional()
     .describe('Take the table also where it can be neither proven nor counted to be complete; by default it fails.'),
+  types: z
+    .record(z.string(), z.literal('text', 'must be text, the only type that a column can be given'))
+    .optional()
+    .describe(
+      'Columns, by their exact names, whose values are kept as the text that comes, where they do not fit the type that $metadata declares.',
+    ),
 });
 
 const tables = z.strictObject({
   include: globs.min(1, 'must hold at least one pattern').default(['*']),
   exclude: globs.default([]),
-  overrides: z.record(z.string(), override).default({}).describe('Columns and filter for each table, by its name.'),
+  overrides: z
+    .record(z.string(), override)
+    .default({})
+    .describe('Columns, filter and types for each table, by its name.'),
 });
 
 const limits = z.strictObject({

@@ -56,9 +56,9 @@ export function chooseTables(
   const chosen = selectTables(model, include, exclude, Object.keys(overrides));
   for (const message of chosen.warnings) emit({ type: 'warning', message });
   const tables = only === undefined ? chosen.tables : chooseByGlobs(chosen.tables, only, NOT_OF_PIPELINE);
-  return tables.map((table) => {
-    const override = overrides[table.name];
-    const { columns, leftOut } = selectColumns(table, override, sensitive);
+  return tables.map((each) => {
+    const override = overrides[each.name];
+    const { table, columns, leftOut } = selectColumns(each, override, sensitive);
     return {
       table,
       columns,

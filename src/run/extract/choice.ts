@@ -5,7 +5,7 @@ import { nearNames } from '../../core/near-names.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
 import type { Column, TableSchema } from '../../core/schema.ts';
 import type { Model } from '../../odata/metadata.ts';
-import { selectColumns, tableProblem } from '../../odata/select.ts';
+import { selectColumns, tableProblem, typeRead } from '../../odata/select.ts';
 import { fingerprintOf } from '../../read/fingerprint.ts';
 import type { ChosenTable } from '../../read/plan.ts';
 
@@ -27,10 +27,10 @@ export function chooseExtract(
   select: readonly string[] | undefined,
   sensitive: readonly string[],
 ): ExtractChoice {
-  const table = model.tables.find((each) => each.name === name);
-  if (table === undefined) throw unknownTable(name, model);
+  const declared = model.tables.find((each) => each.name === name);
+  if (declared === undefined) throw unknownTable(name, model);
   const problem = tableProblem(
-    table,
+    declared,
     model.tables.map((each) => each.name),
   );
   if (problem !== undefined) {
@@ -39,10 +39,13 @@ export function chooseExtract(
     });
   }
   const override = pipeline.tables.overrides[name];
-  const usual = selectColumns(table, override, sensitive);
+  const usual = selectColumns(declared, override, sensitive);
+  const { table } = usual;
   const output = select === undefined ? usual.columns.map((column) => column.name) : namedColumns(table, select);
   const wanted = new Set([...output, ...table.key]);
-  const columns: readonly Column[] = table.columns.filter((column) => wanted.has(column.name));
+  const columns: readonly Column[] = table.columns
+    .filter((column) => wanted.has(column.name))
+    .map((column) => typeRead(table, override, column));
   return {
     table,
     columns,

@@ -248,7 +248,8 @@ async function oneFile(
   await mkdir(spill, { recursive: true });
   const to = join(tempDir, 'whole.parquet');
   const { combineParts } = await import('../../parquet/combine.ts');
-  await combineParts({ parts, output: choice.output, compression: pipeline.parquet.compression, spill, to, signal });
+  const output = choice.output.flatMap((name) => choice.columns.filter((column) => column.name === name));
+  await combineParts({ parts, output, compression: pipeline.parquet.compression, spill, to, signal });
   return to;
 }
 

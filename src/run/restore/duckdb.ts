@@ -8,28 +8,43 @@ import { duckDbType, typedColumn } from './columns.ts';
 import type { Engine } from './engine.ts';
 import { refuseUsedPath } from './target.ts';
 import type { RestoreWriter } from './writer.ts';
+import { columnsWithBothZeros, insertBothZeros, lostSigns, signsOfZeros } from './zeros.ts';
 
 /** A DuckDB file with a table a table; key columns are NOT NULL. Written beside its place, which it takes at the end. */
 export async function openDuckDbWriter(path: string, engine: Engine): Promise<RestoreWriter> {
   await refuseUsedPath(path);
   const partial = join(dirname(path), `.${basename(path)}.restoring-${process.pid}`);
   let attached = true;
+  /** Tables in which both zeros stand, with what tells them apart. */
+  const withZeros: { readonly name: string; readonly zeros: readonly string[]; readonly signs: string }[] = [];
+  const inTarget = (name: string) => `target.main.${quotedIdentifier(name)}`;
   await engine.run(`ATTACH ${quotedString(partial)} AS target`);
   return {
     shown: path,
     async table({ name, schema }, files) {
-      const table = `target.main.${quotedIdentifier(name)}`;
+      const table = inTarget(name);
+      const rows = parquetRows(files);
+      const zeros = await columnsWithBothZeros(engine, schema.columns, rows);
       const columns = schema.columns.map((column) => {
         const needed = schema.key.includes(column.name) ? ' NOT NULL' : '';
-        return `${quotedIdentifier(column.name)} ${duckDbType(column)}${needed}`;
+        const uncompressed = zeros.includes(column.name) ? ' USING COMPRESSION uncompressed' : '';
+        return `${quotedIdentifier(column.name)} ${duckDbType(column)}${uncompressed}${needed}`;
       });
       await engine.run(`CREATE TABLE ${table} (${columns.join(', ')})`);
       const selected = schema.columns.map(typedColumn).join(', ');
-      await engine.run(`INSERT INTO ${table} SELECT ${selected} FROM ${parquetRows(files)}`);
+      if (zeros.length === 0) {
+        await engine.run(`INSERT INTO ${table} SELECT ${selected} FROM ${rows}`);
+      } else {
+        await insertBothZeros(engine, table, { selected, rows, zeros });
+        withZeros.push({ name, zeros, signs: await signsOfZeros(engine, rows, zeros) });
+      }
       return Number(await engine.run(`SELECT count(*) FROM ${table}`));
     },
     async finish() {
       await engine.run('CHECKPOINT target');
+      for (const { name, zeros, signs } of withZeros) {
+        if ((await signsOfZeros(engine, inTarget(name), zeros)) !== signs) throw lostSigns(path, name, zeros);
+      }
       await engine.run('DETACH target');
       attached = false;
       try {

@@ -62,9 +62,11 @@ describe('types of $metadata', () => {
     });
   });
 
-  it('are nullable unless they say otherwise', async () => {
+  it('are nullable unless they say otherwise or are part of the key', async () => {
     expect((await columnOf('Type="Edm.Int32"'))?.nullable).toBe(true);
     expect((await columnOf('Type="Edm.Int32" Nullable="false"'))?.nullable).toBe(false);
+    const forgotten = doc('').replace(' Nullable="false"', '');
+    expect((await parseMetadata(bytes(forgotten))).tables[0]?.columns[0]?.nullable).toBe(false);
   });
 });
 

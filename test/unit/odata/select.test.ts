@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { nearNames } from '../../../src/core/near-names.ts';
-import type { TableSchema } from '../../../src/core/schema.ts';
+import type { Column, TableSchema } from '../../../src/core/schema.ts';
 import { readSensitiveColumns } from '../../../src/instance/sensitive.ts';
 import { selectColumns, selectTables } from '../../../src/odata/select.ts';
 import { crossCheck, parseServiceDocument } from '../../../src/odata/service.ts';
+import { fingerprintOf } from '../../../src/read/fingerprint.ts';
+import { rangeKey } from '../../../src/scan/plan.ts';
 
 function tableOf(
   name: string,
@@ -122,6 +124,51 @@ describe('the choice of columns', () => {
   it('refuses a pattern that matches nothing, since a column may be left in by a slip', () => {
     expect(() => pick(['*', '-Ntoes'])).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('Notes') }),
+    );
+  });
+});
+
+describe('columns kept as text', () => {
+  const guid = { name: 'Id', edmType: 'Edm.Guid', type: { kind: 'guid' }, nullable: false, sensitive: false } as const;
+  const flag = {
+    name: 'Void',
+    edmType: 'Edm.Boolean',
+    type: { kind: 'boolean' },
+    nullable: false,
+    sensitive: false,
+  } as const;
+  const schema: TableSchema = { name: 'T', key: ['Id'], navigations: [], columns: [guid, flag] };
+  const choose = (types: Record<string, 'text'>) => selectColumns(schema, { types }, []);
+
+  it('are read as whatever comes, null too, and are stored as text', () => {
+    expect(choose({ Void: 'text' }).columns).toEqual([guid, { ...flag, type: { kind: 'json' }, nullable: true }]);
+  });
+
+  it('keep their declared type in the table, so that filters on them stay right', () => {
+    expect(choose({ Void: 'text' }).table).toEqual(schema);
+  });
+
+  it('may be the key, by which no range is asked for then', () => {
+    const { table, columns } = choose({ Id: 'text' });
+    expect(columns[0]).toEqual({ ...guid, type: { kind: 'json' } });
+    expect(rangeKey(schema)).toBe('Id');
+    expect(rangeKey(table)).toBeNull();
+  });
+
+  it('have another fingerprint', () => {
+    const of = (columns: readonly Column[]) => fingerprintOf(columns, ['Id'], 'portable');
+    expect(of(choose({ Void: 'text' }).columns)).not.toBe(of(choose({}).columns));
+  });
+
+  it('must exist', () => {
+    expect(() => choose({ Viod: 'text' })).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringMatching(/^tables\.overrides\.T\.types: there is no column "Viod"; near names: .*Void/),
+      }),
+    );
+    expect(() => choose(JSON.parse(`{"toString":"text"}`))).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID' }),
     );
   });
 });

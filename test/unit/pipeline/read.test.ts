@@ -177,6 +177,13 @@ describe('a pipeline file that is wrong', () => {
     expect(error.message).toContain('the nearest known key is "concurrency"');
   });
 
+  it('keeps columns as text and as nothing else', async () => {
+    const { tables } = await read(`${GOOD}tables: { overrides: { A: { types: { "Ц x": text } } } }\n`);
+    expect(tables.overrides['A']).toEqual({ types: { 'Ц x': 'text' } });
+    const error = await refusal(`${GOOD}tables: { overrides: { A: { types: { X: Edm.String } } } }\n`);
+    expect(error.message).toContain('tables.overrides.A.types.X must be text, the only type');
+  });
+
   it('looks for the nearest key among those of the chosen kind of credential', async () => {
     const error = await refusal(GOOD.replace('clientId', 'client_id'));
     expect(error.message).toContain('auth.client_id is not a known key; the nearest known key is "clientId"');

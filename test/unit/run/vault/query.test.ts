@@ -105,7 +105,27 @@ describe('query', () => {
       clock: '01:02:03.5',
       flag: true,
     });
-    expect(second).toMatchObject({ big: -5, wide: '0', instant: '2024-01-01T00:00:00Z', bytes: '', odd: 0.5 });
+    expect(second).toMatchObject({ id: 2, big: '-5', wide: '0', instant: '2024-01-01T00:00:00Z', bytes: '', odd: 0.5 });
+  });
+
+  it('writes the whole numbers of a column in one way, with all their digits, in JSON of either form', async () => {
+    const sql =
+      'SELECT i AS n, i + 9007199254740990 AS m, [i, i + 9007199254740990] AS l FROM range(5) t(i) ORDER BY i';
+    const objects: Record<string, unknown>[] = JSON.parse(await query(sql, 'json'));
+    expect(objects.map(({ n }) => n)).toEqual([0, 1, 2, 3, 4]);
+    expect(objects.map(({ m }) => m)).toEqual([0n, 1n, 2n, 3n, 4n].map((i) => String(9007199254740990n + i)));
+    expect(objects[1]?.['l']).toEqual(['1', '9007199254740991']);
+    const late = 'SELECT CASE WHEN i = 19999 THEN 9007199254740993 ELSE i END AS n FROM range(20000) t(i)';
+    expect((await query(late)).trim().split('\n').at(-1)).toBe('{"n":9007199254740993}');
+  });
+
+  it('keeps the sign of negative zero in every format', async () => {
+    const sql = 'SELECT -0.0::DOUBLE AS d, -0.0::FLOAT AS f, 0.0::DOUBLE AS z, [-0.0::DOUBLE] AS l';
+    expect(await query(sql)).toBe('{"d":-0.0,"f":-0.0,"z":0,"l":[-0.0]}\n');
+    expect(await query(sql, 'json')).toContain('"d":-0.0,"f":-0.0,"z":0');
+    expect(await query(sql, 'csv')).toContain('\r\n-0.0,-0.0,0,[-0.0]\r\n');
+    expect(await query(sql, 'table')).toMatch(/-0\.0 +-0\.0 +0 +\[-0\.0\]/);
+    expect(await query(sql, 'expanded')).toMatch(/d +-0\.0\n/);
   });
 
   it('reads all parts of a table, whatever the table is called', async () => {

@@ -1,0 +1,106 @@
+/** Why a row that is complete and valid JSON is not a row of its table, and the error that says so. */
+import { TablevaultError } from '../core/errors.ts';
+import type { Column } from '../core/schema.ts';
+import { skipSpace, skipString, skipValue } from './skip.ts';
+
+export interface RowFault {
+  readonly kind:
+    | 'misfit'
+    /** Null in a column that is never null. */
+    | 'null'
+    | 'absent'
+    | 'duplicate'
+    | 'notObject'
+    /** A name or value that is not UTF-8. */
+    | 'notUtf8'
+    /** The element tells of an error. */
+    | 'error';
+  /** Empty where the fault is not that of one property. */
+  readonly property: string;
+}
+
+/** Where a fault is: the table, the key of the row where it has one, and what else the message's `at` holds. */
+export interface FaultPlace {
+  readonly table: string;
+  /** The column of the property, where there is one. */
+  readonly column: Column | undefined;
+  /** Empty for rows without a key. */
+  readonly key: string;
+  readonly at: Readonly<Record<string, string | number>>;
+}
+
+/** The error of a fault that is one of a value or property; it names table, column, key, and the line that would keep the value. */
+export function rowFaultError({ kind, property }: RowFault, place: FaultPlace): TablevaultError {
+  const { table, key } = place;
+  const row = key === '' ? 'a row' : `the row with the key ${key}`;
+  const at = { ...place.at, ...(key === '' ? {} : { key }), ...(property === '' ? {} : { column: property }) };
+  switch (kind) {
+    case 'absent':
+      return new TablevaultError(
+        'BODY_INVALID',
+        `${row} of ${table} lacks the property ${property}, which was asked for`,
+        {
+          at,
+          hint: 'The identity may not be allowed to read this column, or the schema changed during the read: exclude the column or ask the administrator.',
+        },
+      );
+    case 'duplicate':
+      return new TablevaultError('BODY_INVALID', `${row} of ${table} has the property ${property} twice`, {
+        at,
+        hint: 'Which of the two values is true cannot be told: report it to whoever runs the instance, or leave the column out.',
+      });
+    case 'null':
+      return new TablevaultError(
+        'VALUE_MISFIT',
+        `${table}.${property} is null in ${row}, but $metadata says that the column is never null; ${keptBy(table, property)}`,
+        { at, hint: 'Report it to whoever runs the instance, add that line to the pipeline, or leave the column out.' },
+      );
+    default:
+      return new TablevaultError(
+        'VALUE_MISFIT',
+        `a value of ${table}.${property} in ${row} does not fit ${place.column?.edmType ?? 'its type'}, the type that $metadata declares; ${keptBy(table, property)}`,
+        {
+          at,
+          hint: 'Nothing is rounded, cut or replaced. Correct the value in the ERP, add that line to the pipeline, or leave the column out.',
+        },
+      );
+  }
+}
+
+/** The line of a pipeline that stores a column as the text that comes. */
+function keptBy(table: string, column: string): string {
+  return `this line of a pipeline keeps it as text: tables: { overrides: { ${yamlKey(table)}: { types: { ${yamlKey(column)}: text } } } }`;
+}
+
+function yamlKey(name: string): string {
+  return /^[A-Za-z_]\w*$/.test(name) && !/^(true|false|null)$/i.test(name) ? name : JSON.stringify(name);
+}
+
+/** Longer values are left out: they are no keys. */
+const MAX_TEXT_BYTES = 1000;
+
+/**
+ * The members of a JSON object that is known to be valid: strings as their content, all else as its text, so that no digit of a key is
+ * lost. For messages.
+ */
+export function membersAsText(buf: Uint8Array, start: number, end: number): Record<string, string> {
+  const members: [string, string][] = [];
+  const text = (from: number, to: number) => Buffer.from(buf.buffer, buf.byteOffset + from, to - from).toString('utf8');
+  let at = skipSpace(buf, start + 1, end);
+  while (at < end && buf[at] === 0x22) {
+    const nameEnd = skipString(buf, at, end);
+    if (typeof nameEnd !== 'number' || nameEnd < 0) break;
+    const from = skipSpace(buf, skipSpace(buf, nameEnd, end) + 1, end);
+    const to = skipValue(buf, from, end);
+    if (typeof to !== 'number' || to < 0) break;
+    if (to - from <= MAX_TEXT_BYTES) {
+      const value = text(from, to);
+      members.push([
+        JSON.parse(text(at, nameEnd)) as string,
+        value.startsWith('"') ? (JSON.parse(value) as string) : value,
+      ]);
+    }
+    at = skipSpace(buf, skipSpace(buf, to, end) + 1, end);
+  }
+  return Object.fromEntries(members);
+}
