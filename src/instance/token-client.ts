@@ -142,6 +142,7 @@ function limitedFetch(options: TokenClientOptions): CustomFetch {
         place,
         encoding: String(response.headers['content-encoding'] ?? ''),
         maxRatio: 1,
+        withinMs: options.timeoutMs,
         signal: ending,
         onWireBytes: () => undefined,
         onEnd: () => undefined,
@@ -151,7 +152,8 @@ function limitedFetch(options: TokenClientOptions): CustomFetch {
       throw networkError(thrown, place);
     }
     if (status === 429 || status >= 500) {
-      const wait = retryAfter(String(answerHeaders['retry-after'] ?? ''), clock.now());
+      const date = String(answerHeaders['date'] ?? '');
+      const wait = retryAfter(String(answerHeaders['retry-after'] ?? ''), date, clock.now());
       throw new TablevaultError('INSTANCE_ANSWER', `the authority answers ${status} to ${place.purpose}`, {
         at: { authority, status, ...(wait === null ? {} : { retryAfterMs: wait }) },
         retryable: true,

@@ -30,7 +30,7 @@ import { forgetProbe, readCachedProbe, storeProbe } from './probe-cache.ts';
 import type { TableContext } from './read-table.ts';
 import { readTables } from './read-tables.ts';
 import { outcomeOf, type SnapshotOutcome } from './report.ts';
-import { TableResults } from './tables.ts';
+import { TableResults, tellNotRead } from './tables.ts';
 
 export type { SnapshotOutcome, SnapshotReport, TableReport } from './report.ts';
 
@@ -143,7 +143,7 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
   emit({ type: 'planned', tables: begun.planned.length, rowsExpected });
 
   const context = await openReading(run, opened, begun, probe);
-  const asPlanned = await readTables(begun.planned, context, results, opened.abort);
+  const asPlanned = await readTables(begun.planned.map(tellNotRead), context, results, opened.abort);
   // What is known of the instance may be out of date.
   if (cached !== undefined && !asPlanned) await forgetProbe(vault, instance);
   await readChangedSchemas(run, opened, context, probe);
@@ -207,7 +207,10 @@ async function openReading(
   return { ...reading, vault, run, finished, nextNumber, limit };
 }
 
-/** Reads `$metadata` again: tables whose schema changed while they were read are read anew. */
+/**
+ * Reads `$metadata` again: tables whose schema changed while they were read are read anew. What counts is what `$metadata` says of the tables
+ * of this snapshot; each further round follows a read of tables, and there are `MAX_SCHEMA_ROUNDS` at most.
+ */
 async function readChangedSchemas(
   { pipeline, options, state: { results } }: SnapshotRun,
   { instance, previous, emit, abort }: Opened,
@@ -225,7 +228,8 @@ async function readChangedSchemas(
     for (const { table } of before) if (!now.has(table.name)) results.forget(table.name);
     const then = new Map(before.map((each) => [each.table.name, each.fingerprint]));
     const changed = results.chosen.filter(({ table, fingerprint }) => then.get(table.name) !== fingerprint);
-    if (changed.length === 0) continue;
+    // Nothing is read anew, so nothing can have changed under it.
+    if (changed.length === 0) return;
     if (round >= MAX_SCHEMA_ROUNDS) throw keepsChanging(changed);
     for (const { table } of changed) {
       results.forget(table.name);
@@ -233,7 +237,7 @@ async function readChangedSchemas(
     }
     const hints = previous?.tables ?? [];
     const planned = await planTables(changed, { instance, probe, hints, pipeline, signal: context.signal, emit });
-    await readTables(planned, { ...context, finished: new Map() }, results, abort);
+    await readTables(planned.map(tellNotRead), { ...context, finished: new Map() }, results, abort);
   }
 }
 

@@ -1,9 +1,15 @@
 /** What became of each table of a run, as far as it has come: what the manifest and the report are made of. */
 import { TablevaultError } from '../../core/errors.ts';
 import { shareOf } from '../../core/words.ts';
-import type { ChosenTable } from '../../read/plan.ts';
+import type { ChosenTable, PlannedTable } from '../../read/plan.ts';
 import type { TableEntry } from '../../vault/chain/manifest.ts';
 import { doneTable, emptyTable, type FailedTable, failedTable, type TableReport } from './report.ts';
+
+/** The plan of a table with what its rows may carry beside what is read among its warnings: the manifest tells it. */
+export function tellNotRead(planned: PlannedTable): PlannedTable {
+  const { notRead = [] } = planned.table;
+  return notRead.length === 0 ? planned : { ...planned, warnings: [...notRead, ...planned.warnings] };
+}
 
 /** Names of failed tables that a message lists. */
 const NAMES_SHOWN = 10;
