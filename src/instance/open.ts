@@ -150,7 +150,7 @@ async function createCredential(
   closers: Closers,
 ): Promise<Credential> {
   if (auth.kind === 'reference-token') return createReferenceCredential(auth);
-  const { connectTimeoutMs, env } = { ...TRANSPORT_DEFAULTS, ...tuning };
+  const { connectTimeoutMs, firstByteTimeoutMs, env } = { ...TRANSPORT_DEFAULTS, ...tuning };
   const dispatcher = createDispatcher({ connections: 1, connectTimeoutMs, env });
   closers.add(() => dispatcher.destroy());
   const { createTokenClient } = await import('./token-client.ts');
@@ -162,7 +162,7 @@ async function createCredential(
     random: deps.random,
     signal: deps.signal,
     userAgent: userAgent(),
-    timeoutMs: TOKEN_TIMEOUT_MS,
+    timeoutMs: Math.min(TOKEN_TIMEOUT_MS, firstByteTimeoutMs),
     tries: TOKEN_TRIES,
   });
   return createServiceCredential(auth, { clock: deps.clock, emit: deps.emit, requestToken });
