@@ -51,6 +51,7 @@ export function logEvent(log: Log, event: RunEvent): void {
     case 'tableFailed':
       log.error({ table: event.table }, event.message);
       return;
+    case 'continued':
     case 'planned':
     case 'tableStarted':
     case 'tableDone':

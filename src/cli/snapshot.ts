@@ -10,6 +10,7 @@ import { errorParagraph } from './errors.ts';
 import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
+import { continuedText } from './notes.ts';
 import { globList } from './options.ts';
 import { progressModeOf, startProgress } from './progress.ts';
 import type { View } from './view.ts';
@@ -91,7 +92,7 @@ const LARGEST: readonly Column[] = [
 ];
 
 /** What a person wants to know at the end. */
-function summary({ report, error }: SnapshotOutcome, destination: string, view: View): string[] {
+function summary({ report, error, continued }: SnapshotOutcome, destination: string, view: View): string[] {
   const total = (pick: (table: SnapshotReport['tables'][number]) => number) =>
     report.tables.reduce((sum, table) => sum + pick(table), 0);
   const facts = `${plural(report.tables.length, 'table')}, ${plural(
@@ -99,6 +100,8 @@ function summary({ report, error }: SnapshotOutcome, destination: string, view: 
     'row',
   )}, ${bytes(total((table) => table.bytes))} of Parquet, ${plural(report.requests, 'request')}, ${bytes(report.bytesReceived)} received, ${duration(report.durationMs)}`;
   const lines: string[] = [];
+  if (continued !== null)
+    lines.push(`  continued run ${continued.run}: ${continuedText(continued)} had been read before`);
   if (report.snapshot !== null) {
     const largest = report.tables.toSorted((a, b) => b.rows - a.rows).slice(0, TABLES_SHOWN);
     const rows = largest.map((each) => [`  ${each.name}`, count(each.rows), bytes(each.bytes)]);

@@ -49,6 +49,8 @@ export interface TableSchema {
   /** Names of the key columns in order; empty for views. */
   readonly key: readonly string[];
   readonly navigations: readonly Navigation[];
+  /** What its rows may carry beside the columns, and is not read: sentences for a warning. Absent where there is nothing to say. */
+  readonly notRead?: readonly string[];
 }
 
 /** Column types of the Parquet files: `portable` is read by every warehouse and by Delta, `native` keeps UUID, TIME and UINT8. */

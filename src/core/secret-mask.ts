@@ -38,6 +38,8 @@ function secretForms(value: string): readonly string[] {
     encoded,
     encoded.toLowerCase(),
     encoded.replaceAll('%20', '+'),
+    // As a form has it.
+    new URLSearchParams({ '': value }).toString().slice(1),
     encoded.replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`),
     bytes.toString('hex'),
     bytes.toString('hex').toUpperCase(),

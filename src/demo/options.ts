@@ -62,8 +62,11 @@ export interface Personality {
   readonly chunkBytes: number;
   /** Where auto-discovery answers. Default `tools`. */
   readonly discovery: 'tools' | 'sys' | 'both' | 'none';
-  /** `private` leaves the Table API site out of the list; `two` lists a second one. Default `listed`. */
-  readonly tableApiSite: 'listed' | 'private' | 'not-working' | 'two' | 'foreign';
+  /**
+   * `private` leaves the Table API site out of the list; `two` lists a second one, which works too; `one-of-two` lists one before it that is
+   * not there. Default `listed`.
+   */
+  readonly tableApiSite: 'listed' | 'private' | 'not-working' | 'two' | 'foreign' | 'one-of-two';
   /** Is the error object flat, or below `error`? Default `flat`. */
   readonly errorShape: 'flat' | 'nested';
   /** Status of a request the server does not understand. Default 500, as the vendor's Domain API. */

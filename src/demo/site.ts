@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TrustedApplication } from './applications.ts';
 import type { Faults } from './faults.ts';
 import { type Answer, answerIdentity, json } from './identity.ts';
-import type { FaultAction } from './options.ts';
+import type { FaultAction, Personality } from './options.ts';
 import { Refusal, refusalBody } from './refusal.ts';
 import { sendBody } from './send.ts';
 import { answerTableApi, misfit, type TableApi } from './tableapi.ts';
@@ -58,8 +58,9 @@ export async function answerSite(site: Site, request: IncomingMessage, response:
     const fault = site.faults.match(method, url);
     if (fault !== null && applyAtOnce(site, fault.action, request, whole)) return;
     const [path = '/', search = ''] = splitUrl(url);
-    if (path === '/tableapi/odata' || path.startsWith('/tableapi/odata/')) {
-      const inner = decodePath(path.slice('/tableapi/odata/'.length));
+    const below = belowTableApi(path, site.api.personality().tableApiSite);
+    if (below !== undefined) {
+      const inner = decodePath(below);
       await answerTableApi(site.api, { request, response, path: inner, search, record, fault, signal: gone.signal });
     } else if (fault !== null) {
       await sendFaulty(await answerElsewhere(site, request, path), fault);
@@ -84,6 +85,12 @@ export async function answerSite(site: Site, request: IncomingMessage, response:
       body: refusalBody(refusal, personality.errorShape),
     });
   }
+}
+
+/** The path below the OData root; undefined elsewhere. A second site serves the same. */
+function belowTableApi(path: string, sites: Personality['tableApiSite']): string | undefined {
+  const found = /^\/tableapi(2?)\/odata(?:\/(.*))?$/s.exec(path);
+  return found === null || (found[1] === '2' && sites !== 'two') ? undefined : (found[2] ?? '');
 }
 
 /** Faults that need no answer of the site itself. True when the request is done with. */
@@ -156,6 +163,7 @@ function discoveryDocument(site: Site): unknown {
     'not-working': [entry('TableAPI', `${site.url}/tableapi`, 'NotWorking')],
     two: [entry('TableAPI', `${site.url}/tableapi`), entry('TableAPI', `${site.url}/tableapi2`)],
     foreign: [entry('TableAPI', `${site.api.foreignUrl}/tableapi`)],
+    'one-of-two': [entry('TableAPI', `${site.url}/tableapi-old`), entry('TableAPI', `${site.url}/tableapi`)],
   }[tableApiSite];
   return {
     Host: new URL(site.url).host,

@@ -1,7 +1,8 @@
 /** One GET: sent, and its head judged. No retry, no waiting. */
 import { type Dispatcher, request as send } from 'undici';
-import { type Body, type BodyOptions, type Chunks, openBody, readHead } from './body.ts';
-import { networkError, type RequestPlace } from './errors.ts';
+import { TablevaultError } from '../core/errors.ts';
+import { type Body, type BodyOptions, type Chunks, openBody, readHead, timerOf } from './body.ts';
+import { networkError, placeOf, type RequestPlace } from './errors.ts';
 import { judge, looksLikeError, type Verdict } from './refusal.ts';
 
 export interface Attempt {
@@ -11,6 +12,8 @@ export interface Attempt {
   readonly signal: AbortSignal;
   readonly firstByteTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** From the head to the end of the body; Infinity for bodies of any length. */
+  readonly bodyTimeoutMs: number;
   readonly maxRatio: number;
   readonly now: () => number;
   /** Replaces secrets in a text of the server. */
@@ -33,6 +36,8 @@ export type Outcome =
 
 /** Bytes of an error's body that are read at most. */
 const ERROR_BYTES = 64 * 1024;
+/** How long the body of an error is waited for, ms: the status says most of it. */
+const ERROR_MS = 30_000;
 /** Enough of a body to tell data from an error object. */
 const PEEK_BYTES = 64;
 
@@ -62,6 +67,7 @@ export async function attempt(options: Attempt): Promise<Outcome> {
     place,
     encoding: headers['content-encoding'],
     maxRatio: options.maxRatio,
+    withinMs: options.bodyTimeoutMs,
     signal: options.signal,
     onWireBytes: options.onWireBytes,
     onEnd: ending.end,
@@ -73,19 +79,40 @@ export async function attempt(options: Attempt): Promise<Outcome> {
     response.body.destroy();
     throw thrown;
   }
-  const trouble = (text: string): Outcome => ({
-    kind: 'trouble',
-    status,
-    verdict: judge({ status, headers, text: options.scrub(text) }, place, options.now()),
-  });
-  if (status !== 200) return trouble(await readHead(body, ERROR_BYTES));
+  const trouble = async (begun: Body): Promise<Outcome> => {
+    const timer = timerOf(Math.min(ERROR_MS, options.idleTimeoutMs), () => body.cancel());
+    const text = await readHead(begun, ERROR_BYTES);
+    clearTimeout(timer);
+    return {
+      kind: 'trouble',
+      status,
+      verdict: judge({ status, headers, text: options.scrub(text) }, place, options.now()),
+    };
+  };
+  if (status !== 200) return trouble(body);
 
+  const peeking = timerOf(options.firstByteTimeoutMs, () =>
+    body.fail(slowBeginning(place, options.firstByteTimeoutMs)),
+  );
   const peeked = await peek(body);
+  clearTimeout(peeking);
   const firstByteMs = options.now() - began;
   if (looksLikeError(Buffer.concat(peeked).toString('utf8', 0, PEEK_BYTES))) {
-    return trouble(await readHead(withChunks(body, peeked), ERROR_BYTES));
+    return trouble(withChunks(body, peeked));
   }
   return { kind: 'data', status, headers, body: withChunks(body, peeked), firstByteMs, whenEnded: ending.whenEnded };
+}
+
+function slowBeginning(place: RequestPlace, ms: number): TablevaultError {
+  return new TablevaultError(
+    'INSTANCE_UNREACHABLE',
+    `${new URL(place.url).origin} cannot be used: its answer does not get past its first bytes in ${Math.round(ms / 1000)} s`,
+    {
+      at: placeOf(place),
+      retryable: true,
+      hint: 'tablevault tries again by itself; if that does not help, the instance or a proxy before it hangs: try later.',
+    },
+  );
 }
 
 /** The first chunks, until there is enough to look at. */

@@ -12,6 +12,8 @@ export interface BodyOptions {
   readonly encoding: string | undefined;
   /** Decompressed bytes per byte on the wire at most; checked past the first 16 MiB. */
   readonly maxRatio: number;
+  /** The whole body must be here within this time, ms; a byte now and then does not prolong it. Default: no end, for rows. */
+  readonly withinMs?: number;
   /** Its reason is what the reader sees when it aborts. */
   readonly signal: AbortSignal;
   readonly onWireBytes: (bytes: number) => void;
@@ -29,6 +31,8 @@ export interface Body {
   readonly chunks: Chunks;
   /** Gives the body up: its connection is closed. */
   cancel(): void;
+  /** As `cancel`, and whoever reads it gets this error. */
+  fail(error: TablevaultError): void;
 }
 
 const CHUNK = 128 * 1024;
@@ -42,9 +46,15 @@ export function openBody(raw: Readable, options: BodyOptions): Body {
   let wire = 0;
   let cancelled = false;
   let ended = false;
+  const fail = (error: TablevaultError) => {
+    if (!ended) raw.destroy(error);
+  };
+  const { withinMs = Number.POSITIVE_INFINITY } = options;
+  const timer = timerOf(withinMs, () => fail(tooSlow(place, withinMs, wire)));
   const end = () => {
     if (ended) return;
     ended = true;
+    clearTimeout(timer);
     onEnd();
   };
   const count = (bytes: number) => {
@@ -93,7 +103,24 @@ export function openBody(raw: Readable, options: BodyOptions): Body {
       raw.destroy();
       end();
     },
+    fail,
   };
+}
+
+/** A timer that keeps no process alive; none for a time without end. */
+export function timerOf(ms: number, onTime: () => void): NodeJS.Timeout | undefined {
+  return Number.isFinite(ms) ? setTimeout(onTime, ms).unref() : undefined;
+}
+
+function tooSlow(place: RequestPlace, ms: number, wire: number): TablevaultError {
+  return new TablevaultError(
+    'INSTANCE_ANSWER',
+    `the answer to ${place.purpose} is not complete after ${Math.round(ms / 1000)} s (${wire} bytes came)`,
+    {
+      at: placeOf(place),
+      hint: 'The instance or a proxy before it hands it out far too slowly: check network and load of the instance, then run again.',
+    },
+  );
 }
 
 async function* counted(raw: Readable, count: (bytes: number) => void): AsyncGenerator<Buffer, void, undefined> {

@@ -2,7 +2,7 @@
  * The credential of a run: what to send with each request, and how to get a new one. One token at a time; callers that come while it is
  * renewed wait for the same renewal.
  */
-import { createHash } from 'node:crypto';
+import { createHash, scryptSync } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { asTablevaultError, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
@@ -115,14 +115,23 @@ export function createReferenceCredential({ token, header }: ReferenceAuth): Cre
     });
   }
   const headers = header === 'authorization' ? { authorization: `Bearer ${value}` } : { 'x-api-key': value };
+  let shown: string | undefined;
   const sent = header === 'authorization' ? 'Authorization' : 'X-Api-Key';
   return {
     kind: 'reference-token',
     headers: () => Promise.resolve(headers),
     renewAfter401: () => Promise.resolve(false),
     scrub: createSecretMask(value).mask,
-    describe: () => `reference token ${fingerprint(token).slice(0, 8)} (SHA-256), in ${sent}`,
+    describe: () => {
+      shown ??= costlyHash(token).slice(0, 8);
+      return `reference token ${shown} (scrypt), in ${sent}`;
+    },
   };
+}
+
+/** For what is stored and shown: a token that is too short to be safe is not found from it by quick guesses. Takes some 50 ms. */
+function costlyHash(secret: Secret): string {
+  return scryptSync(secret.reveal(), 'tablevault reference token', 16, { N: 2 ** 14, r: 8, p: 1 }).toString('hex');
 }
 
 /** SHA-256 of a secret, hexadecimal: tells tokens apart without telling what they are. */

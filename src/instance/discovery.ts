@@ -5,7 +5,7 @@ import * as z from 'zod';
 import { TablevaultError } from '../core/errors.ts';
 import type { Endpoints } from '../core/pipeline.ts';
 import { below, refuseGlobalIdentity, usableUrl } from './origins.ts';
-import type { Transport } from './transport.ts';
+import type { RequestPatience, Transport } from './transport.ts';
 
 const siteSchema = z.object({
   Type: z.string(),
@@ -36,15 +36,23 @@ export interface Discovery {
 }
 
 export interface ChosenEndpoints {
-  /** OData root, ends in `/odata/`. */
-  readonly tableApi: string;
+  /**
+   * OData roots that come into question, each ends in a slash: a configured address as it is, then with `odata/`, of which the first that
+   * answers is taken; or the sites that discovery lists, of which one alone must answer.
+   */
+  readonly tableApis: readonly string[];
   /** Was it listed, configured, or is it only the usual place? */
   readonly tableApiFrom: 'configured' | 'discovered' | 'usual place';
+  /** Table API sites that discovery lists on another origin, beside those of the instance's own: nothing is sent there. */
+  readonly elsewhere: readonly string[];
   readonly authority: string;
   readonly warnings: readonly string[];
 }
 
-const NOTHING: Discovery = { source: null, databaseName: null, sites: [] };
+/** What is known of an instance that was not asked, or has no document. */
+export const NOTHING_DISCOVERED: Discovery = { source: null, databaseName: null, sites: [] };
+/** A few lines of text that whoever starts a run waits for. */
+const PATIENCE: RequestPatience = { firstByteTimeoutMs: 30_000, idleTimeoutMs: 30_000, bodyTimeoutMs: 30_000 };
 /** The newer address first. */
 const PATHS = ['tools/auto-discovery', 'sys/auto-discovery'];
 
@@ -59,7 +67,7 @@ export async function discover(transport: Transport, instance: string): Promise<
     const discovery = text === undefined ? undefined : parseDiscovery(text, url);
     if (discovery !== undefined) return discovery;
   }
-  return NOTHING;
+  return NOTHING_DISCOVERED;
 }
 
 /** Version of the instance, from `/tools/ver`; null when it does not tell. */
@@ -77,7 +85,13 @@ async function readText(
   accept: string,
 ): Promise<string | undefined> {
   try {
-    const { bytes } = await transport.getBytes(url, { purpose, accept, credentials: false, maxBytes: 1024 * 1024 });
+    const { bytes } = await transport.getBytes(url, {
+      purpose,
+      accept,
+      credentials: false,
+      patience: PATIENCE,
+      maxBytes: 1024 * 1024,
+    });
     return Buffer.from(bytes).toString('utf8');
   } catch (thrown) {
     if (thrown instanceof TablevaultError && isAbsence(thrown)) return undefined;
@@ -118,11 +132,17 @@ function parseDiscovery(text: string, source: string): Discovery | undefined {
   return { source, databaseName: document.data.DbName ?? null, sites };
 }
 
+/** Is every address configured that a run needs? Then the instance is asked for none, and for nothing else beside the Table API. */
+export function allConfigured(endpoints: Endpoints, needsAuthority: boolean): boolean {
+  return endpoints.tableApi !== undefined && (endpoints.identity !== undefined || !needsAuthority);
+}
+
 /**
  * The endpoints to use: configured ones first, then what discovery lists on the instance's own origin, then the usual places.
  *
  * @param needsAuthority false for a reference token, which never meets the authority
- * @throws FOREIGN_ORIGIN when discovery names another origin, AMBIGUOUS_ENDPOINT when it lists several, AUTH_AUTHORITY for the global identity
+ * @throws FOREIGN_ORIGIN when discovery names another origin alone, AMBIGUOUS_ENDPOINT when it lists several authorities, AUTH_AUTHORITY for
+ *   the global identity
  */
 export function chooseEndpoints(
   discovery: Discovery,
@@ -130,35 +150,60 @@ export function chooseEndpoints(
   endpoints: Endpoints,
   needsAuthority: boolean,
 ): ChosenEndpoints {
-  const warnings: string[] = [];
-  const own = new URL(instance);
-  const pick = (type: string, key: keyof Endpoints): string | undefined => {
-    const configured = endpoints[key];
-    if (configured !== undefined) return usableUrl(configured, `endpoints.${key}`).href;
-    const urls = siteUrls(discovery, type, instance);
-    if (urls.length > 1) throw ambiguous(type, key, urls);
-    const url = urls[0];
-    if (url !== undefined && url.origin !== own.origin) throw foreign(type, key, url, own);
-    return url?.href;
-  };
-  const tableApi = pick('TableAPI', 'tableApi');
-  const authority = needsAuthority ? pick('ID', 'identity') : endpoints.identity;
-  const chosenAuthority = (authority ?? below(instance, 'id')).replace(/\/+$/, '');
+  const chosen = chooseTableApis(discovery, instance, endpoints);
+  const authority = needsAuthority ? chooseAuthority(discovery, instance, endpoints) : endpoints.identity;
+  const chosenAuthority = trimmed(authority ?? below(instance, 'id'));
   if (needsAuthority) refuseGlobalIdentity(new URL(chosenAuthority), 'the identity authority');
-  for (const site of discovery.sites) {
-    const matters = site.type === 'TableAPI' || (site.type === 'ID' && needsAuthority);
-    if (matters && site.status !== 'Working') {
-      const why = site.statusDescription === '' ? '' : `: ${site.statusDescription.replace(/\s+/g, ' ').slice(0, 200)}`;
-      warnings.push(`the instance reports its ${site.type} site as ${site.status}${why}`);
-    }
+  const used = [
+    ...(chosen.tableApis.length === 1 ? chosen.tableApis : []),
+    ...(needsAuthority ? [chosenAuthority] : []),
+  ];
+  return { ...chosen, authority: chosenAuthority, warnings: statusWarnings(discovery, instance, used) };
+}
+
+function chooseTableApis(
+  discovery: Discovery,
+  instance: string,
+  { tableApi }: Endpoints,
+): Pick<ChosenEndpoints, 'tableApis' | 'tableApiFrom' | 'elsewhere'> {
+  if (tableApi !== undefined) {
+    const asItIs = `${trimmed(usableUrl(tableApi, 'endpoints.tableApi').href)}/`;
+    const tableApis = [...new Set([asItIs, odataRoot(asItIs)])];
+    return { tableApis, tableApiFrom: 'configured', elsewhere: [] };
   }
+  const { origin } = new URL(instance);
+  const urls = siteUrls(discovery, 'TableAPI', instance);
+  const own = urls.filter((url) => url.origin === origin);
+  const elsewhere = urls.filter((url) => url.origin !== origin);
+  if (own.length === 0 && elsewhere.length > 0) throw foreign('TableAPI', 'tableApi', elsewhere, new URL(instance));
+  const roots = own.length === 0 ? [below(instance, 'tableapi')] : own.map(({ href }) => href);
   return {
-    tableApi: odataRoot(tableApi ?? below(instance, 'tableapi')),
-    tableApiFrom:
-      endpoints.tableApi !== undefined ? 'configured' : tableApi !== undefined ? 'discovered' : 'usual place',
-    authority: chosenAuthority,
-    warnings,
+    tableApis: [...new Set(roots.map(odataRoot))],
+    tableApiFrom: own.length === 0 ? 'usual place' : 'discovered',
+    elsewhere: elsewhere.map(({ href }) => href),
   };
+}
+
+/** Undefined where neither the pipeline nor discovery names one. */
+function chooseAuthority(discovery: Discovery, instance: string, { identity }: Endpoints): string | undefined {
+  if (identity !== undefined) return usableUrl(identity, 'endpoints.identity').href;
+  const own = new URL(instance);
+  const urls = siteUrls(discovery, 'ID', instance);
+  if (urls.length > 1) throw ambiguous('ID', 'identity', urls, discovery);
+  const [url] = urls;
+  if (url !== undefined && url.origin !== own.origin) throw foreign('ID', 'identity', [url], own);
+  return url?.href;
+}
+
+/** What the instance reports of the sites that are used and do not work. */
+function statusWarnings(discovery: Discovery, instance: string, used: readonly string[]): readonly string[] {
+  const bare = (address: string) => trimmed(address).replace(/\/odata$/, '');
+  const places = new Set(used.map(bare));
+  return discovery.sites.flatMap(({ type, url, status, statusDescription }) => {
+    if (status === 'Working' || !places.has(bare(new URL(url, below(instance, '')).href))) return [];
+    const why = statusDescription === '' ? '' : `: ${statusDescription.replace(/\s+/g, ' ').slice(0, 200)}`;
+    return [`the instance reports its ${type} site as ${status}${why}`];
+  });
 }
 
 /** Different addresses of the sites of a type, in the order of the document. */
@@ -183,23 +228,31 @@ function siteUrls(discovery: Discovery, type: string, instance: string): readonl
   return [...urls.values()];
 }
 
-function ambiguous(type: string, key: keyof Endpoints, urls: readonly URL[]): TablevaultError {
+function ambiguous(type: string, key: keyof Endpoints, urls: readonly URL[], { sites }: Discovery): TablevaultError {
   const list = urls.map(({ href }) => href).join(', ');
+  const working = sites.find((site) => site.type.toLowerCase() === type.toLowerCase() && site.status === 'Working');
   return new TablevaultError('AMBIGUOUS_ENDPOINT', `the instance has ${urls.length} sites of type ${type}: ${list}`, {
-    hint: `Choose one in the pipeline: endpoints: { ${key}: ${urls[0]?.href ?? ''} }.`,
+    hint: `Choose one in the pipeline: endpoints: { ${key}: ${working?.url ?? urls[0]?.href ?? ''} }.`,
   });
 }
 
-function foreign(type: string, key: keyof Endpoints, url: URL, own: URL): TablevaultError {
-  const line = url.host === own.host ? `${own.origin}${url.pathname}` : url.href;
+function foreign(type: string, key: keyof Endpoints, urls: readonly URL[], own: URL): TablevaultError {
+  const lines = urls.map((url) => (url.host === own.host ? `${own.origin}${url.pathname}` : url.href));
+  const origins = [...new Set(urls.map(({ origin }) => origin))].join(', ');
   return new TablevaultError(
     'FOREIGN_ORIGIN',
-    `auto-discovery of ${own.origin} names a ${type} site on another origin, ${url.origin}; nothing was sent there`,
-    { hint: `If that is right, add this line to the pipeline: endpoints: { ${key}: ${line} }.` },
+    `auto-discovery of ${own.origin} names a ${type} site on another origin, ${origins}; nothing was sent there`,
+    {
+      hint: `If that is right, add this line to the pipeline: endpoints: { ${key}: ${lines.join(' } or endpoints: { ')} }.`,
+    },
   );
 }
 
 function odataRoot(site: string): string {
-  const bare = site.replace(/\/+$/, '');
+  const bare = trimmed(site);
   return bare.endsWith('/odata') ? `${bare}/` : `${bare}/odata/`;
+}
+
+function trimmed(address: string): string {
+  return address.replace(/\/+$/, '');
 }

@@ -21,7 +21,7 @@ export interface GovernorLimits {
   readonly restMs: number;
   /** Longest such rest, ms. Default 10 minutes. */
   readonly maxRestMs: number;
-  /** First pause of all requests after a 429 without `Retry-After`, ms; doubles with each one in a row. Default 250. */
+  /** First pause of all requests after a 429, ms; doubles with each one in a row. `Retry-After` may only lengthen it. Default 250. */
   readonly pauseMs: number;
   /** Longest such pause, ms. Default 30 s. */
   readonly maxPauseMs: number;
@@ -161,7 +161,7 @@ export function onRefused(state: GovernorState, now: number, refusal: Refusal): 
   const { limits } = state;
   const inARow = state.refusedInARow + 1;
   const pause = { firstPauseMs: limits.pauseMs, lastPauseMs: limits.maxPauseMs };
-  const own = pauseMs(pause, inARow, 0.5 + refusal.jitter / 2);
+  const until = now + Math.max(pauseMs(pause, inARow, 0.5 + refusal.jitter / 2), refusal.retryAfterMs ?? 0);
   const counted = {
     ...state,
     answered: state.answered + 1,
@@ -175,17 +175,13 @@ export function onRefused(state: GovernorState, now: number, refusal: Refusal): 
     // A budget that was already kept and still refused shrinks.
     const perMinute =
       state.perMinute !== null && budget >= state.perMinute ? Math.max(6, Math.floor(budget * 0.8)) : budget;
-    return paused(
-      { ...counted, perMinute },
-      now + (refusal.retryAfterMs ?? own),
-      'the instance refused a request (429: too many per minute)',
-    );
+    return paused({ ...counted, perMinute }, until, 'the instance refused a request (429: too many per minute)');
   }
   // What was in flight beside the refused one was taken: half of that.
   const accepted = Math.max(0, state.inFlight - 1);
   const limit = Math.max(1, Math.min(state.limit, Math.floor(accepted / 2)));
   const reason = 'the instance refused a request (429: too many at once)';
-  return paused(changed(counted, limit), now + (refusal.retryAfterMs ?? own), reason);
+  return paused(changed(counted, limit), until, reason);
 }
 
 /** Nobody sends before `until`. A pause is never shortened. */

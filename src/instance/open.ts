@@ -1,17 +1,22 @@
 /** From settings to an instance that can be read: discovery, identity, `$metadata`. */
-import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { type Closers, createClosers } from '../core/closers.ts';
-import { hasCode, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { Auth, Pipeline } from '../core/pipeline.ts';
-import { type RetryPolicy, withRetries } from '../core/retry.ts';
-import { type Model, parseMetadata } from '../odata/metadata.ts';
-import { crossCheck, parseServiceDocument } from '../odata/service.ts';
+import type { Model } from '../odata/metadata.ts';
 import { type Credential, createReferenceCredential, createServiceCredential, fingerprint } from './credential.ts';
-import { type ChosenEndpoints, chooseEndpoints, type Discovery, discover, readVersion } from './discovery.ts';
+import {
+  allConfigured,
+  type ChosenEndpoints,
+  chooseEndpoints,
+  type Discovery,
+  discover,
+  NOTHING_DISCOVERED,
+  readVersion,
+} from './discovery.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { refuseGlobalIdentity, usableUrl } from './origins.ts';
+import { findTableApi, reloadMetadata } from './table-api.ts';
 import { lockToken } from './token-lock.ts';
 import { createTransport, type Transport } from './transport.ts';
 import { TRANSPORT_DEFAULTS, type TransportDeps, type TransportTuning } from './transport-options.ts';
@@ -38,7 +43,7 @@ export interface Instance {
   readonly version: string | null;
   readonly discovery: Discovery & ChosenEndpoints;
   readonly model: Model;
-  /** Of the bytes of `$metadata`, hexadecimal. */
+  /** SHA-256 of what `$metadata` means, hexadecimal: the same however it is written. */
   readonly metadataSha256: string;
   readonly transport: Transport;
   readonly identity: { readonly kind: Auth['kind']; readonly describe: () => string };
@@ -47,8 +52,6 @@ export interface Instance {
   close(): Promise<void>;
 }
 
-/** Of a `$metadata` that breaks off, or is no XML. */
-const METADATA_RETRIES: RetryPolicy = { attempts: 4, firstPauseMs: 1_000, lastPauseMs: 10_000 };
 const TOKEN_TIMEOUT_MS = 30_000;
 const TOKEN_TRIES = 5;
 /** Faults of discovery are retried for this long: whoever starts a run waits for it. */
@@ -77,22 +80,27 @@ export async function openInstance(settings: InstanceSettings, deps: InstanceDep
     for (const message of found.warnings) deps.emit({ type: 'warning', message });
     const credential = await createCredential(settings, found.authority, transportDeps, deps.tuning, closers);
     const transport = createTransport(
-      { origins: new Set([new URL(found.tableApi).origin]), credential, limits: settings.limits, tuning: deps.tuning },
+      {
+        origins: new Set(found.tableApis.map((root) => new URL(root).origin)),
+        credential,
+        limits: settings.limits,
+        tuning: deps.tuning,
+      },
       transportDeps,
     );
     closers.add(() => transport.close());
-    const { model, sha256 } = await readModel(transport, found, transportDeps);
+    const { root, model, sha256 } = await findTableApi(found, transport, transportDeps);
     for (const message of model.warnings) deps.emit({ type: 'warning', message });
     return {
       url: instance,
-      tableApi: found.tableApi,
+      tableApi: root,
       version: found.version,
       discovery: found,
       model,
       metadataSha256: sha256,
       transport,
       identity: { kind: credential.kind, describe: credential.describe },
-      reloadModel: () => readMetadata(transport, found, transportDeps),
+      reloadModel: () => reloadMetadata(root, found, transport, transportDeps),
       close,
     };
   } catch (thrown) {
@@ -103,13 +111,21 @@ export async function openInstance(settings: InstanceSettings, deps: InstanceDep
 
 type Found = Discovery & ChosenEndpoints & { readonly version: string | null };
 
-/** Discovery over a transport of its own that has no credential to lose. */
+/** Discovery over a transport of its own that has no credential to lose. Where every address is configured, the instance is asked nothing. */
 async function discoverSite(
   { instance, auth, endpoints, limits }: InstanceSettings,
   url: URL,
   deps: TransportDeps,
   tuning: Partial<TransportTuning> | undefined,
 ): Promise<Found> {
+  const needsAuthority = auth.kind === 'service';
+  if (allConfigured(endpoints, needsAuthority)) {
+    return {
+      ...NOTHING_DISCOVERED,
+      ...chooseEndpoints(NOTHING_DISCOVERED, instance, endpoints, needsAuthority),
+      version: null,
+    };
+  }
   const { retry } = { ...TRANSPORT_DEFAULTS, ...tuning };
   const patience = { ...retry, faultBudgetMs: Math.min(retry.faultBudgetMs, DISCOVERY_BUDGET_MS) };
   const transport = createTransport(
@@ -118,7 +134,7 @@ async function discoverSite(
   );
   try {
     const discovery = await discover(transport, instance);
-    const chosen = chooseEndpoints(discovery, instance, endpoints, auth.kind === 'service');
+    const chosen = chooseEndpoints(discovery, instance, endpoints, needsAuthority);
     return { ...discovery, ...chosen, version: await readVersion(transport, instance) };
   } finally {
     await transport.close();
@@ -134,7 +150,7 @@ async function createCredential(
   closers: Closers,
 ): Promise<Credential> {
   if (auth.kind === 'reference-token') return createReferenceCredential(auth);
-  const { connectTimeoutMs, env } = { ...TRANSPORT_DEFAULTS, ...tuning };
+  const { connectTimeoutMs, firstByteTimeoutMs, env } = { ...TRANSPORT_DEFAULTS, ...tuning };
   const dispatcher = createDispatcher({ connections: 1, connectTimeoutMs, env });
   closers.add(() => dispatcher.destroy());
   const { createTokenClient } = await import('./token-client.ts');
@@ -146,79 +162,8 @@ async function createCredential(
     random: deps.random,
     signal: deps.signal,
     userAgent: userAgent(),
-    timeoutMs: TOKEN_TIMEOUT_MS,
+    timeoutMs: Math.min(TOKEN_TIMEOUT_MS, firstByteTimeoutMs),
     tries: TOKEN_TRIES,
   });
   return createServiceCredential(auth, { clock: deps.clock, emit: deps.emit, requestToken });
-}
-
-/** Both documents; `$metadata` decides, the service document only warns. */
-async function readModel(
-  transport: Transport,
-  found: Found,
-  deps: TransportDeps,
-): Promise<{ readonly model: Model; readonly sha256: string }> {
-  const { model, sha256 } = await readMetadata(transport, found, deps);
-  const warnings = await serviceWarnings(transport, found.tableApi, model);
-  return { model: { ...model, warnings: [...model.warnings, ...warnings] }, sha256 };
-}
-
-async function serviceWarnings(transport: Transport, tableApi: string, model: Model): Promise<readonly string[]> {
-  try {
-    const { bytes } = await transport.getBytes(tableApi, { purpose: 'the service document' });
-    return crossCheck(model, parseServiceDocument(Buffer.from(bytes).toString('utf8')));
-  } catch (thrown) {
-    const minor = hasCode(thrown, 'REQUEST_REFUSED', 'INSTANCE_ANSWER', 'AUTH_FORBIDDEN');
-    if (!minor) throw thrown;
-    return [`the service document cannot be read, so only $metadata lists the tables: ${thrown.message}`];
-  }
-}
-
-/** A `$metadata` that breaks off is read again from its beginning. */
-async function readMetadata(
-  transport: Transport,
-  { tableApi, tableApiFrom }: Found,
-  { clock, signal, random }: TransportDeps,
-): Promise<{ readonly model: Model; readonly sha256: string }> {
-  const url = new URL('$metadata', tableApi).href;
-  return withRetries(METADATA_RETRIES, { clock, random, signal }, async () => {
-    try {
-      const reply = await transport.get(url, { purpose: '$metadata', accept: 'application/xml' });
-      const hash = createHash('sha256');
-      try {
-        const model = await parseMetadata(hashed(reply.body, hash));
-        return { model, sha256: hash.digest('hex') };
-      } finally {
-        reply.cancel();
-      }
-    } catch (thrown) {
-      // A refusal of $metadata concerns the whole instance, not a table.
-      if (hasCode(thrown, 'REQUEST_REFUSED')) throw noMetadata(thrown, tableApi, tableApiFrom);
-      throw thrown;
-    }
-  });
-}
-
-async function* hashed(
-  chunks: AsyncIterable<Uint8Array>,
-  hash: { update(chunk: Uint8Array): unknown },
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    yield chunk;
-  }
-}
-
-function noMetadata(cause: TablevaultError, tableApi: string, from: ChosenEndpoints['tableApiFrom']): TablevaultError {
-  const absent = [404, 405, 410].includes(Number(cause.at['status']));
-  const what = absent
-    ? `there is no Table API at ${tableApi} (${from})`
-    : `the Table API at ${tableApi} does not give its $metadata`;
-  return new TablevaultError('INSTANCE_ANSWER', `${what}: ${cause.message}`, {
-    at: cause.at,
-    cause,
-    hint: absent
-      ? 'Check that the instance has a Table API site. If it has another address, name it in the pipeline: endpoints: { tableApi: https://… }.'
-      : 'Ask the administrator of the instance: its log tells more than its answer.',
-  });
 }

@@ -39,6 +39,8 @@ export type Verdict =
 
 /** Name of the error that tells that all licence seats are taken; its status is not documented. */
 const NO_SEAT = 'MaximumLicenseCountExceeded';
+/** Of what `Retry-After` asks for, ms. */
+const LONGEST_WAIT_MS = 86_400_000;
 const ABOUT_RATE = /rpm|per[ -]?minute|rate limit/i;
 /** Types of errors that blame the request: the same request will fail again. */
 const REQUEST_FAULT =
@@ -56,7 +58,7 @@ export function judge(answer: HttpAnswer, place: RequestPlace, now: number): Ver
   const body = parseErrorBody(text);
   const said = describe(body);
   const at = { ...placeOf(place), status };
-  const afterMs = retryAfter(headers['retry-after'], now);
+  const afterMs = retryAfter(headers['retry-after'], headers['date'], now);
   if (text.includes(NO_SEAT)) {
     const error = new TablevaultError('INSTANCE_SEATS', 'all licence seats of the instance are taken', {
       at,
@@ -146,12 +148,20 @@ export function looksLikeError(head: string): boolean {
   return /^\s*\{\s*"(error|message|code|type|info|messageFormat)"\s*:/.test(head);
 }
 
-/** `Retry-After` in ms: seconds or an HTTP date; null when absent or meaningless. At most a day. */
-export function retryAfter(header: string | undefined, now: number): number | null {
+/**
+ * `Retry-After` in ms: seconds or an HTTP date; null when absent or meaningless. At most a day. It only ever adds to a pause of our own: a
+ * server that says 0, or whose clock is behind, does not ask to be asked without a pause.
+ *
+ * @param date `Date` of the same answer: the server's clock, which a date in `Retry-After` is read by; ours where there is none
+ * @see RFC 9110 section 10.2.3
+ */
+export function retryAfter(header: string | undefined, date: string | undefined, now: number): number | null {
   const text = header?.trim() ?? '';
   if (text === '') return null;
-  const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
-  return Number.isNaN(ms) ? null : Math.min(Math.max(ms, 0), 86_400_000);
+  if (/^\d+(\.\d+)?$/.test(text)) return Math.min(Number(text) * 1000, LONGEST_WAIT_MS);
+  const theirs = Date.parse(date ?? '');
+  const ms = Date.parse(text) - (Number.isNaN(theirs) ? now : theirs);
+  return Number.isNaN(ms) ? null : Math.min(Math.max(ms, 0), LONGEST_WAIT_MS);
 }
 
 function redirected({ status, headers }: HttpAnswer, place: RequestPlace): TablevaultError {

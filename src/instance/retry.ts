@@ -112,7 +112,9 @@ function again(verdict: Extract<Verdict, { kind: 'again' }>, input: StepInput): 
   const { history, policy, now } = input;
   const tries = history.faults + 1;
   const since = history.firstFaultAt ?? now;
-  const ms = verdict.afterMs ?? pauseMs(policy, tries, input.random);
+  const own = pauseMs(policy, tries, input.random);
+  const asked = verdict.afterMs ?? 0;
+  const ms = Math.max(own, asked);
   const most = Math.min(
     verdict.tries ?? Number.POSITIVE_INFINITY,
     input.contacted ? Number.POSITIVE_INFINITY : policy.firstContactTries,
@@ -121,7 +123,7 @@ function again(verdict: Extract<Verdict, { kind: 'again' }>, input: StepInput): 
     return gaveUp(verdict.error, now - since, tries);
   }
   const next = { ...history, faults: tries, firstFaultAt: since };
-  if (verdict.afterMs !== null) {
+  if (asked > own) {
     return { do: 'pause', ms, reason: 'the instance asked to wait (Retry-After)', refusal: null, history: next };
   }
   return { do: 'delay', ms, history: next, error: verdict.error };

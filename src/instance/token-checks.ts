@@ -2,6 +2,7 @@
 import { decodeJwt, type JWTPayload } from 'jose';
 import { TablevaultError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
+import { isSameIssuer } from './token-answer.ts';
 
 export interface TokenGrant {
   readonly token: Secret;
@@ -35,7 +36,7 @@ const AUDIENCE = 'TableAPI';
  */
 export function checkGrant(answer: TokenAnswer, issuer: string, askedAt: number): TokenGrant {
   const claims = claimsOf(answer.accessToken);
-  if (claims?.iss !== undefined && trimmed(claims.iss) !== trimmed(issuer)) {
+  if (claims?.iss !== undefined && !isSameIssuer(claims.iss, issuer)) {
     throw new TablevaultError(
       'AUTH_AUTHORITY',
       `the token was issued by ${claims.iss.slice(0, 200)}, not by ${issuer}`,
@@ -100,8 +101,4 @@ function scopesOf(claims: JWTPayload | undefined): readonly string[] {
 
 function words(text: string): readonly string[] {
   return text.split(/\s+/).filter((word) => word !== '');
-}
-
-function trimmed(url: string): string {
-  return url.replace(/\/+$/, '');
 }

@@ -18,9 +18,11 @@ import type { Clock } from '../core/clock.ts';
 import { TablevaultError } from '../core/errors.ts';
 import type { Auth } from '../core/pipeline.ts';
 import { pauseMs } from '../core/retry.ts';
+import { createSecretMask } from '../core/secret-mask.ts';
 import { openBody, readAll } from './body.ts';
 import { networkError } from './errors.ts';
 import { retryAfter } from './refusal.ts';
+import { plainDocument, plainTokenAnswer } from './token-answer.ts';
 import { checkGrant, type TokenGrant } from './token-checks.ts';
 import { tokenError } from './token-errors.ts';
 
@@ -104,7 +106,7 @@ async function discover(options: TokenClientOptions): Promise<Configuration> {
 /** The only way out of openid-client: what it may ask for is compared with what it needs. */
 function limitedFetch(options: TokenClientOptions): CustomFetch {
   const { authority, dispatcher, clock, signal } = options;
-  const origin = new URL(authority).origin;
+  const { origin, href: server } = new URL(authority);
   const document = `${authority.replace(/\/+$/, '')}/.well-known/openid-configuration`;
   return async (url, { method, headers, body, signal: timeout }) => {
     const target = new URL(url);
@@ -142,6 +144,7 @@ function limitedFetch(options: TokenClientOptions): CustomFetch {
         place,
         encoding: String(response.headers['content-encoding'] ?? ''),
         maxRatio: 1,
+        withinMs: options.timeoutMs,
         signal: ending,
         onWireBytes: () => undefined,
         onEnd: () => undefined,
@@ -151,7 +154,8 @@ function limitedFetch(options: TokenClientOptions): CustomFetch {
       throw networkError(thrown, place);
     }
     if (status === 429 || status >= 500) {
-      const wait = retryAfter(String(answerHeaders['retry-after'] ?? ''), clock.now());
+      const date = String(answerHeaders['date'] ?? '');
+      const wait = retryAfter(String(answerHeaders['retry-after'] ?? ''), date, clock.now());
       throw new TablevaultError('INSTANCE_ANSWER', `the authority answers ${status} to ${place.purpose}`, {
         at: { authority, status, ...(wait === null ? {} : { retryAfterMs: wait }) },
         retryable: true,
@@ -160,7 +164,11 @@ function limitedFetch(options: TokenClientOptions): CustomFetch {
     }
     // Without WWW-Authenticate, which would keep openid-client from reading the error in the body.
     const type = String(answerHeaders['content-type'] ?? '');
-    return new Response(status === 204 || status === 304 ? null : bytes, { status, headers: { 'content-type': type } });
+    const answer = isToken ? plainTokenAnswer(bytes) : plainDocument(bytes, server);
+    return new Response(status === 204 || status === 304 ? null : answer, {
+      status,
+      headers: { 'content-type': type },
+    });
   };
 }
 
@@ -170,7 +178,8 @@ function explain(thrown: unknown, { authority, auth }: TokenClientOptions): Tabl
   if (ours !== undefined) return ours;
   const at = { authority };
   if (thrown instanceof ResponseBodyError) {
-    const description = thrown.error_description?.replaceAll(auth.clientSecret.reveal(), '[secret]');
+    const secrets = createSecretMask(auth.clientSecret.reveal());
+    const description = thrown.error_description === undefined ? undefined : secrets.mask(thrown.error_description);
     return tokenError(thrown.error, description, { ...at, clientId: auth.clientId });
   }
   if (thrown instanceof ClientError && thrown.code === 'OAUTH_TIMEOUT') {

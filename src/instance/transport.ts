@@ -28,7 +28,22 @@ export interface TransportRequest {
   readonly acceptLanguage?: string | undefined;
   /** Send the credential. Default true. */
   readonly credentials?: boolean | undefined;
+  /** Less patience than the transport has: for documents, which are small, and for addresses that need not answer. */
+  readonly patience?: RequestPatience | undefined;
 }
+
+/** Times in ms; where the transport's own is shorter, that counts. */
+export interface RequestPatience {
+  readonly firstByteTimeoutMs?: number;
+  readonly idleTimeoutMs?: number;
+  /** From the head of the answer to its end. A body that is not complete by then is not asked for again. */
+  readonly bodyTimeoutMs?: number;
+  /** Faults are retried for this long. */
+  readonly faultBudgetMs?: number;
+}
+
+/** For `$metadata` and the service document: minutes for a server to compose them, and minutes to send them. */
+export const DOCUMENT_PATIENCE: RequestPatience = { firstByteTimeoutMs: 120_000, bodyTimeoutMs: 120_000 };
 
 export interface Reply {
   readonly url: string;
@@ -88,6 +103,8 @@ interface Failed {
   readonly sent: Readonly<Record<string, string>>;
 }
 
+/** What is read here is OData 4.0, which a server of a later version must then speak. `OData-Version` is for requests with a body. */
+const TABLE_API_HEADERS = { 'odata-maxversion': '4.0' };
 const MAX_BYTES = 64 * 1024 * 1024;
 const BODY_TRIES = 4;
 
@@ -134,7 +151,7 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
 
   /** One try, which holds a slot: until the reply's body has ended, or until it is known what to do next. */
   async function tryOnce(ask: Ask): Promise<{ readonly reply: Reply } | Failed> {
-    const { place, origin, request, lifetime, history, tried } = ask;
+    const { place, origin, request, lifetime, tried } = ask;
     if (clock.now() >= deadlineAt) throw deadlinePassed(placeOf(place));
     const slot = await governor.acquire({ signal: lifetime.signal, first: tried > 0 });
     let sent: Readonly<Record<string, string>> = {};
@@ -152,14 +169,14 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
         });
         return { reply };
       }
-      const step = stepAfter(outcome.verdict, history, origin);
+      const step = stepAfter(outcome.verdict, ask);
       pauseAll(step, slot);
       slot.release();
       return { step, sent };
     } catch (thrown) {
       slot.release();
       if (!isRetryable(thrown)) throw thrown;
-      return { step: stepAfter({ kind: 'again', afterMs: null, tries: null, error: thrown }, history, origin), sent };
+      return { step: stepAfter({ kind: 'again', afterMs: null, tries: null, error: thrown }, ask), sent };
     }
   }
 
@@ -170,6 +187,7 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
     sent: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Outcome> {
+    const { patience = {} } = request;
     counts.requests += 1;
     try {
       const outcome = await attempt({
@@ -177,13 +195,18 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
         headers: {
           ...fixedHeaders,
           accept: request.accept ?? tuning.accept,
+          ...(request.credentials === false ? {} : TABLE_API_HEADERS),
           ...(request.acceptLanguage === undefined ? {} : { 'accept-language': request.acceptLanguage }),
           ...sent,
         },
         dispatcher,
         signal,
-        firstByteTimeoutMs: tuning.firstByteTimeoutMs,
-        idleTimeoutMs: tuning.idleTimeoutMs,
+        firstByteTimeoutMs: Math.min(
+          tuning.firstByteTimeoutMs,
+          patience.firstByteTimeoutMs ?? Number.POSITIVE_INFINITY,
+        ),
+        idleTimeoutMs: Math.min(tuning.idleTimeoutMs, patience.idleTimeoutMs ?? Number.POSITIVE_INFINITY),
+        bodyTimeoutMs: patience.bodyTimeoutMs ?? Number.POSITIVE_INFINITY,
         maxRatio: tuning.maxRatio,
         now: clock.now,
         scrub: (text) => credential?.scrub(text) ?? text,
@@ -210,11 +233,15 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
     return credential.headers();
   }
 
-  function stepAfter(verdict: Verdict, history: RequestHistory, origin: string): Step {
+  function stepAfter(verdict: Verdict, { history, origin, request }: Ask): Step {
+    const faultBudgetMs = Math.min(
+      tuning.retry.faultBudgetMs,
+      request.patience?.faultBudgetMs ?? Number.POSITIVE_INFINITY,
+    );
     return nextStep({
       verdict,
       history,
-      policy: tuning.retry,
+      policy: { ...tuning.retry, faultBudgetMs },
       now: clock.now(),
       deadlineAt,
       contacted: contacted.has(origin),

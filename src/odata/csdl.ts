@@ -6,6 +6,7 @@
  */
 import { type SaxesAttributePlain, SaxesParser, type SaxesTagPlain } from 'saxes';
 import { TablevaultError } from '../core/errors.ts';
+import { type CsdlElement as Element, otherThanV4 } from './csdl-version.ts';
 import type { Facets } from './edm-types.ts';
 
 export interface CsdlProperty extends Facets {
@@ -24,6 +25,8 @@ export interface CsdlNavigation {
 export interface CsdlType {
   readonly name: string;
   readonly baseType: string | undefined;
+  /** May its rows carry properties that are declared nowhere? */
+  readonly open: boolean;
   readonly key: string[];
   readonly properties: CsdlProperty[];
   readonly navigations: CsdlNavigation[];
@@ -34,6 +37,8 @@ export interface Csdl {
   readonly types: ReadonlyMap<string, CsdlType>;
   readonly definitions: ReadonlyMap<string, { readonly underlying: string } & Facets>;
   readonly sets: readonly { readonly name: string; readonly type: string }[];
+  /** Names of the single objects beside the sets. */
+  readonly singletons: readonly string[];
   /** Targets (`Ns.Type/Property`) that out-of-line annotations mark as sensitive. */
   readonly sensitiveTargets: readonly string[];
   /** Alias to namespace. */
@@ -50,11 +55,6 @@ export const CSDL_LIMITS: CsdlLimits = { maxBytes: 128 * 1024 * 1024, maxDepth: 
 
 /** Last part of an annotation's term that tells of something not to be copied about. */
 const SENSITIVE_TERM = /password|sensitive|secret|credential|confidential/i;
-
-interface Element {
-  readonly name: string;
-  readonly attributes: Readonly<Record<string, string>>;
-}
 
 /**
  * @throws INSTANCE_ANSWER when it is not CSDL, or past a limit
@@ -92,6 +92,8 @@ export async function readCsdl(
       );
     }
     path.push(element);
+    const other = otherThanV4(path);
+    if (other !== undefined) throw notV4(other);
     collector.open(path);
   });
   parser.on('text', (text) => collector.text(path, text));
@@ -128,6 +130,7 @@ function collectCsdl() {
   const types = new Map<string, CsdlType>();
   const definitions = new Map<string, { readonly underlying: string } & Facets>();
   const sets: { name: string; type: string }[] = [];
+  const singletons: string[] = [];
   const sensitiveTargets: string[] = [];
   const aliases = new Map<string, string>();
   let namespace = '';
@@ -146,7 +149,14 @@ function collectCsdl() {
         break;
       case 'EntityType':
         if (parent !== 'Schema') break;
-        type = { name: at['Name'] ?? '', baseType: at['BaseType'], key: [], properties: [], navigations: [] };
+        type = {
+          name: at['Name'] ?? '',
+          baseType: at['BaseType'],
+          open: at['OpenType'] === 'true',
+          key: [],
+          properties: [],
+          navigations: [],
+        };
         types.set(`${namespace}.${type.name}`, type);
         break;
       case 'TypeDefinition':
@@ -176,6 +186,9 @@ function collectCsdl() {
         break;
       case 'EntitySet':
         if (parent === 'EntityContainer') sets.push({ name: at['Name'] ?? '', type: at['EntityType'] ?? '' });
+        break;
+      case 'Singleton':
+        if (parent === 'EntityContainer') singletons.push(at['Name'] ?? '');
         break;
       case 'Annotation':
         openAnnotation(at, parent, path.at(-2)?.attributes['Target']);
@@ -217,7 +230,7 @@ function collectCsdl() {
     }
   }
 
-  return { open, text, close, done: (): Csdl => ({ types, definitions, sets, sensitiveTargets, aliases }) };
+  return { open, text, close, done: (): Csdl => ({ types, definitions, sets, singletons, sensitiveTargets, aliases }) };
 }
 
 function last(path: readonly Element[]): Element {
@@ -233,6 +246,17 @@ function unusable(why: string, more: { readonly cause?: unknown; readonly retrya
     hint: 'Check that endpoints.tableApi (or what discovery found) is the Table API; `tablevault doctor` shows the address.',
     ...more,
   });
+}
+
+function notV4(what: string): TablevaultError {
+  return new TablevaultError(
+    'INSTANCE_ANSWER',
+    `$metadata of the instance cannot be used: it is that of ${what}, not of OData V4`,
+    {
+      at: { odata: what },
+      hint: 'tablevault reads OData V4 only, which the Table API speaks: check that endpoints.tableApi (or what discovery found) is the Table API.',
+    },
+  );
 }
 
 function truncated(cause: unknown): TablevaultError {

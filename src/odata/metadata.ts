@@ -2,6 +2,7 @@
  * `$metadata` to table schemas: names resolved, base types flattened, every oddity a warning that names the table.
  * A table is never dropped silently, and never guessed at.
  */
+import { printableName } from '../core/names.ts';
 import type { Column, Navigation, TableSchema } from '../core/schema.ts';
 import { type Csdl, type CsdlLimits, type CsdlProperty, type CsdlType, readCsdl } from './csdl.ts';
 import { columnTypeOf } from './edm-types.ts';
@@ -26,6 +27,7 @@ export async function parseMetadata(
 function modelOf(csdl: Csdl): Model {
   const warnings: string[] = [];
   const sensitive = new Set(csdl.sensitiveTargets.map((target) => fullName(target, csdl)));
+  const derived = derivedTypes(csdl);
   const tables: TableSchema[] = [];
   const seen = new Set<string>();
   for (const set of csdl.sets) {
@@ -39,8 +41,11 @@ function modelOf(csdl: Csdl): Model {
       warnings.push(`${set.name}: its entity type ${set.type} is not in $metadata; the table cannot be read`);
       continue;
     }
-    tables.push(tableOf(set.name, lineage, csdl, sensitive, warnings));
+    const table = tableOf(set.name, lineage, csdl, sensitive, warnings);
+    const notRead = propertiesNotRead(lineage, derived);
+    tables.push(notRead.length === 0 ? table : { ...table, notRead });
   }
+  if (csdl.singletons.length > 0) warnings.push(aboutSingletons(csdl.singletons));
   return { tables, warnings };
 }
 
@@ -61,6 +66,56 @@ function lineageOf(typeName: string, csdl: Csdl): readonly Ancestor[] | undefine
     name = type.baseType;
   }
   return lineage;
+}
+
+/** By the full name of a type: all types that are derived from it, however far. */
+function derivedTypes(csdl: Csdl): ReadonlyMap<string, readonly Ancestor[]> {
+  const derived = new Map<string, Ancestor[]>();
+  for (const full of csdl.types.keys()) {
+    const lineage = lineageOf(full, csdl) ?? [];
+    const own = lineage.at(-1);
+    if (own === undefined) continue;
+    for (const { fullName: base } of lineage.slice(0, -1)) derived.set(base, [...(derived.get(base) ?? []), own]);
+  }
+  return derived;
+}
+
+/** What rows of a set may carry beside its columns: properties of types derived from its own, and such as an open type declares nowhere. */
+function propertiesNotRead(
+  lineage: readonly Ancestor[],
+  derived: ReadonlyMap<string, readonly Ancestor[]>,
+): readonly string[] {
+  const type = lineage.at(-1);
+  if (type === undefined) return [];
+  const below = (derived.get(type.fullName) ?? []).toSorted((a, b) => (a.fullName < b.fullName ? -1 : 1));
+  const notes = below.flatMap(({ fullName: full, type: { properties } }) =>
+    properties.length === 0
+      ? []
+      : [`rows may be of the derived type ${full}; its columns are not read: ${listed(properties)}`],
+  );
+  const open = [...lineage, ...below].filter((each) => each.type.open).map((each) => ({ name: each.fullName }));
+  if (open.length === 0) return notes;
+  const types = `${open.length === 1 ? 'type' : 'types'} ${listed(open)}`;
+  return [
+    ...notes,
+    `rows of the open ${types} may carry properties that $metadata does not name; such properties are not read`,
+  ];
+}
+
+function aboutSingletons(names: readonly string[]): string {
+  const what =
+    names.length === 1
+      ? 'is a singleton, one object and not a table: it is not read'
+      : 'are singletons, single objects and not tables: they are not read';
+  return `${listed(names.map((name) => ({ name })))} ${what}`;
+}
+
+/** In one order, so that the text is the same whatever the order of the document. */
+function listed(items: readonly { readonly name: string }[]): string {
+  return items
+    .map(({ name }) => printableName(name))
+    .toSorted()
+    .join(', ');
 }
 
 function tableOf(

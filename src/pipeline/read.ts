@@ -15,9 +15,10 @@ import { type PipelineFile, pipelineFileSchema, pipelineJsonSchema } from './sch
 import {
   isReference,
   type ReferenceContext,
-  resolveSecret,
+  resolveClientSecret,
   resolveSecretText,
   resolveText,
+  resolveToken,
 } from './secret-references.ts';
 import { parseYaml, type YamlFile } from './yaml.ts';
 
@@ -154,8 +155,8 @@ async function complete(
     );
     return '';
   };
-  const secret = async (value: string, at: readonly PropertyKey[]): Promise<Secret> => {
-    const resolved = await resolveSecret(value, at, context);
+  const secret = async (value: string, at: readonly PropertyKey[], resolve: typeof resolveToken): Promise<Secret> => {
+    const resolved = await resolve(value, at, context);
     if (resolved instanceof Secret) return resolved;
     problems.push(resolved);
     return new Secret('');
@@ -206,15 +207,20 @@ async function completeSigningKey(value: string, context: ReferenceContext): Pro
 async function completeAuth(
   auth: PipelineFile['auth'],
   text: (value: string, at: readonly PropertyKey[], check: (value: string) => Checked) => Promise<string>,
-  secret: (value: string, at: readonly PropertyKey[]) => Promise<Secret>,
+  secret: (value: string, at: readonly PropertyKey[], resolve: typeof resolveToken) => Promise<Secret>,
 ): Promise<Auth> {
   switch (auth.kind) {
     case 'service': {
       const clientId = await text(auth.clientId, ['auth', 'clientId'], (value) => ({ value }));
-      return { kind: 'service', clientId, clientSecret: await secret(auth.clientSecret, ['auth', 'clientSecret']) };
+      const clientSecret = await secret(auth.clientSecret, ['auth', 'clientSecret'], resolveClientSecret);
+      return { kind: 'service', clientId, clientSecret };
     }
     case 'reference-token':
-      return { kind: 'reference-token', token: await secret(auth.token, ['auth', 'token']), header: auth.header };
+      return {
+        kind: 'reference-token',
+        token: await secret(auth.token, ['auth', 'token'], resolveToken),
+        header: auth.header,
+      };
   }
 }
 

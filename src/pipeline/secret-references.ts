@@ -41,11 +41,32 @@ export async function resolveText(
       message: `mixes text with a reference; a reference must be the whole value, \${env:NAME}, \${file:path} or \${aws-secret:NAME}`,
     };
   }
-  return readReference(value, path, context);
+  const found = await readReference(value, path, context);
+  return typeof found === 'string' ? found.trim() : found;
 }
 
-/** The secret a reference stands for. Leading and trailing white space (an editor's last line break) is not part of it. */
-export async function resolveSecret(
+/**
+ * A client secret that a reference stands for: any printable characters, spaces among them, also at its ends. A line break at its end, which
+ * editors leave, is not part of it.
+ * @see RFC 6749 appendix A.2
+ */
+export async function resolveClientSecret(
+  value: string,
+  path: readonly PropertyKey[],
+  context: ReferenceContext,
+): Promise<Secret | Problem> {
+  const found = await readReference(value, path, context);
+  if (typeof found !== 'string') return found;
+  if (!/\p{Cc}/u.test(found)) return new Secret(found);
+  return missing(
+    path,
+    `of ${value} holds a line break or another character that cannot be printed`,
+    'Store the secret alone, as it was registered.',
+  );
+}
+
+/** A token that a reference stands for: it goes into a header as it is. White space at its ends is not part of it. */
+export async function resolveToken(
   value: string,
   path: readonly PropertyKey[],
   context: ReferenceContext,
@@ -62,16 +83,17 @@ export async function resolveSecret(
   return secret;
 }
 
-/** As `resolveSecret`, of secrets that may have several lines. */
+/** As `resolveToken`, of secrets that may have several lines. */
 export async function resolveSecretText(
   value: string,
   path: readonly PropertyKey[],
   context: ReferenceContext,
 ): Promise<Secret | Problem> {
   const found = await readReference(value, path, context);
-  return typeof found === 'string' ? new Secret(found) : found;
+  return typeof found === 'string' ? new Secret(found.trim()) : found;
 }
 
+/** What the reference stands for, not blank, and without line breaks at its end. */
 async function readReference(
   value: string,
   path: readonly PropertyKey[],
@@ -80,8 +102,8 @@ async function readReference(
   const groups = REFERENCE.exec(value)?.groups;
   const name = groups?.['name'];
   if (name !== undefined) {
-    const found = context.env[name]?.trim();
-    if (found !== undefined && found !== '') return found;
+    const found = context.env[name];
+    if (found !== undefined && found.trim() !== '') return withoutLineEnd(found);
     const state = found === undefined ? 'not set' : 'empty';
     return missing(path, `needs the environment variable ${name}, which is ${state}`, `Set ${name} and run again.`);
   }
@@ -89,9 +111,8 @@ async function readReference(
   if (secret !== undefined) {
     const found = await readAwsSecret(secret, groups?.['field']);
     if ('problem' in found) return missing(path, `needs the AWS secret ${secret}, which ${found.problem}`, found.hint);
-    const trimmed = found.value.trim();
-    return trimmed !== ''
-      ? trimmed
+    return found.value.trim() !== ''
+      ? withoutLineEnd(found.value)
       : missing(path, `needs the AWS secret ${secret}, which is empty`, 'Store the value.');
   }
   const written = groups?.['path']?.trim() ?? '';
@@ -100,13 +121,18 @@ async function readReference(
     const { size } = await stat(file);
     if (size > MAX_SECRET_BYTES)
       return missing(path, `needs ${file}, which is ${size} bytes long`, 'Name the file that holds the value alone.');
-    const found = (await readFile(file, 'utf8')).replace(/^\uFEFF/, '').trim();
-    if (found !== '') return found;
+    const found = (await readFile(file, 'utf8')).replace(/^\uFEFF/, '');
+    if (found.trim() !== '') return withoutLineEnd(found);
     return missing(path, `needs ${file}, which is empty`, 'Write the value into the file.');
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? 'unknown reason';
     return missing(path, `needs ${file}, which cannot be read (${reason})`, 'Check the path and its rights.');
   }
+}
+
+/** Editors and `echo` end a text with line breaks. */
+function withoutLineEnd(text: string): string {
+  return text.replace(/[\r\n]+$/, '');
 }
 
 function missing(path: readonly PropertyKey[], message: string, hint: string): Problem {

@@ -34,6 +34,8 @@ export function sequenceOf(key: string, folder: string): number | undefined {
 export const runFolder = (run: string): string => `${RUNS}${run}/`;
 export const planKey = (run: string): string => `${runFolder(run)}plan.json`;
 export const outcomeKey = (run: string): string => `${runFolder(run)}outcome.json`;
+/** Nobody continues the run, nor an earlier one of its pipeline. */
+export const closedKey = (run: string): string => `${runFolder(run)}closed.json`;
 /** Written after the manifest was confirmed: spares later writers the search for it. Never the proof of a commit. */
 export const doneKey = (run: string): string => `${runFolder(run)}done.json`;
 export const refsKey = (run: string, n: number): string => `${runFolder(run)}refs-${n}.json`;

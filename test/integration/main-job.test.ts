@@ -105,6 +105,7 @@ describe('3. discovery', () => {
   test.each([
     ['the newer address', { discovery: 'tools', tableApiSite: 'listed' }],
     ['the older address', { discovery: 'sys', tableApiSite: 'listed' }],
+    ['what answers, when a site that is not there is listed too', { discovery: 'tools', tableApiSite: 'one-of-two' }],
     ['its usual place, when the Table API is not listed', { discovery: 'tools', tableApiSite: 'private' }],
     ['its usual place, when there is no discovery at all', { discovery: 'none', tableApiSite: 'listed' }],
   ] as const)('the Table API is found by %s', async (_, personality) => {
@@ -119,7 +120,7 @@ describe('3. discovery', () => {
     const asked = await tables();
     expect(asked.code).toBe(2);
     expect(paragraphOf(asked)).toContain('endpoints');
-    expect(paragraphOf(asked)).toContain(`${job.demo.url}/tableapi`);
+    expect(paragraphOf(asked)).toContain(`${job.demo.url}/tableapi/odata/, ${job.demo.url}/tableapi2/odata/`);
     const answered = await tables(`endpoints: { tableApi: "${job.demo.url}/tableapi" }`);
     expect(answered.code, answered.stderr).toBe(0);
   });

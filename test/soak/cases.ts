@@ -73,6 +73,7 @@ const PERSONALITIES: readonly Partial<Personality>[] = [
   { tableApiSite: 'not-working' },
   { tableApiSite: 'two' },
   { tableApiSite: 'foreign' },
+  { tableApiSite: 'one-of-two' },
   { errorShape: 'nested' },
   { requestErrorStatus: 400 },
   { passwordsMarked: false },

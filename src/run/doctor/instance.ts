@@ -3,7 +3,14 @@ import type { Clock } from '../../core/clock.ts';
 import type { Emit } from '../../core/events.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
 import { plural } from '../../core/words.ts';
-import { type ChosenEndpoints, chooseEndpoints, type Discovery, discover } from '../../instance/discovery.ts';
+import {
+  allConfigured,
+  type ChosenEndpoints,
+  chooseEndpoints,
+  type Discovery,
+  discover,
+  NOTHING_DISCOVERED,
+} from '../../instance/discovery.ts';
 import { createDispatcher } from '../../instance/dispatcher.ts';
 import { type Instance, openInstance } from '../../instance/open.ts';
 import type { TokenGrant } from '../../instance/token-checks.ts';
@@ -46,19 +53,22 @@ export async function findSites(pipeline: Pipeline, deps: DoctorDeps): Promise<S
     { ...deps, random: Math.random },
   );
   try {
-    const discovery = await discover(transport, instance);
-    const chosen = chooseEndpoints(discovery, instance, endpoints, auth.kind === 'service');
-    const from =
-      discovery.source === null
+    const needsAuthority = auth.kind === 'service';
+    const configured = allConfigured(endpoints, needsAuthority);
+    const discovery = configured ? NOTHING_DISCOVERED : await discover(transport, instance);
+    const chosen = chooseEndpoints(discovery, instance, endpoints, needsAuthority);
+    const from = configured
+      ? 'all addresses are configured, so auto-discovery is not asked'
+      : discovery.source === null
         ? 'no auto-discovery document'
         : `auto-discovery of database ${discovery.databaseName ?? '(unnamed)'}`;
     const details = [
-      `Table API: ${chosen.tableApi} (${chosen.tableApiFrom})`,
+      `Table API: ${chosen.tableApis.join(' or ')} (${chosen.tableApiFrom})`,
       ...(auth.kind === 'service' ? [`identity: ${chosen.authority}`] : []),
       ...chosen.warnings,
     ];
     const base = {
-      found: `${from}, ${plural(discovery.sites.length, 'site')} listed`,
+      found: configured ? from : `${from}, ${plural(discovery.sites.length, 'site')} listed`,
       details,
       value: { ...discovery, ...chosen },
     };

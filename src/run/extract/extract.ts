@@ -81,6 +81,7 @@ export async function extractTable(
   try {
     const choice = chooseExtract(instance.model, pipeline, options.table, options.select, readSensitiveColumns());
     const { name } = choice.table;
+    for (const message of choice.table.notRead ?? []) emit({ type: 'warning', table: name, message });
     if (choice.filter?.op === 'text')
       emit({
         type: 'warning',

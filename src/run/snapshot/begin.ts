@@ -1,9 +1,8 @@
 /** How a run begins: with the plan of an unfinished run and what that has read, or with a plan of its own. */
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
-import type { Emit } from '../../core/events.ts';
+import type { Continued, Emit } from '../../core/events.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
-import { plural } from '../../core/words.ts';
 import type { Instance } from '../../instance/open.ts';
 import { userAgent } from '../../instance/user-agent.ts';
 import type { CountKnowledge } from '../../read/counts.ts';
@@ -24,6 +23,7 @@ import { beginRun, planHashOf } from '../../vault/commit/run.ts';
 import { newRunId } from '../../vault/layout.ts';
 import type { Vault } from '../../vault/vault.ts';
 import { settingsOf } from './draft.ts';
+import { identityOf } from './identity.ts';
 
 export interface BeginInput {
   readonly pipeline: Pipeline;
@@ -42,7 +42,8 @@ export interface BeginInput {
 
 export interface BegunRun {
   readonly run: string;
-  readonly resumed: boolean;
+  /** What the run that is continued had read; null for a new run. */
+  readonly continued: Continued | null;
   readonly planned: readonly PlannedTable[];
   /** Finished tasks of the run that is continued, by `Table/task`. */
   readonly finished: ReadonlyMap<string, Checkpoint>;
@@ -55,6 +56,7 @@ export async function begin(input: BeginInput): Promise<BegunRun> {
   const planHash = planHashOf({
     formatVersion: FORMAT_VERSION,
     pipeline: settingsOf(input.pipeline),
+    identity: await identityOf(input.pipeline.auth, input.vault.info.id),
     database: input.instance.discovery.databaseName,
     tables: input.chosen.map(({ table, fingerprint }) => ({ name: table.name, fingerprint })),
   });
@@ -65,7 +67,13 @@ async function continued(input: BeginInput, planHash: string): Promise<BegunRun 
   const { pipeline, vault, chosen, fresh, clock, emit, signal } = input;
   if (fresh) return undefined;
   const { resumeWithinMs: withinMs } = pipeline.limits;
-  const unfinished = await findResumable(vault, { planHash, withinMs, nowMs: clock.now(), signal });
+  const unfinished = await findResumable(vault, {
+    planHash,
+    pipeline: pipeline.name,
+    withinMs,
+    nowMs: clock.now(),
+    signal,
+  });
   if (unfinished === undefined) return undefined;
   const { tables: stored } = unfinished.plan as { tables: StoredTablePlan[] };
   const planned = restorePlans(chosen, stored);
@@ -73,13 +81,15 @@ async function continued(input: BeginInput, planHash: string): Promise<BegunRun 
   const { run } = unfinished;
   const { checkpoints, unusable, nextNumber } = await readCheckpoints(vault, run, { signal });
   for (const { key, reason } of unusable) emit({ type: 'warning', message: `${key} is not used: ${reason}` });
-  emit({
-    type: 'log',
-    level: 'info',
-    message: `continuing run ${run}, ${plural(checkpoints.length, 'task')} done already`,
-  });
+  const done: Continued = {
+    run,
+    tables: new Set(checkpoints.map(({ table }) => table)).size,
+    rows: checkpoints.reduce((sum, { rows }) => sum + rows, 0),
+    tasks: checkpoints.length,
+  };
+  emit({ type: 'continued', ...done });
   const finished = new Map(checkpoints.map((each) => [`${each.table}/${each.task}`, each]));
-  return { run, resumed: true, planned, finished, nextNumber: numbering(nextNumber) };
+  return { run, continued: done, planned, finished, nextNumber: numbering(nextNumber) };
 }
 
 async function begun(input: BeginInput, planHash: string): Promise<BegunRun> {
@@ -88,7 +98,7 @@ async function begun(input: BeginInput, planHash: string): Promise<BegunRun> {
   const run = newRunId(clock.now(), () => randomBytes(4).toString('hex'));
   const plan = { probe: probe.capabilities, tables: planned.map(storePlan) };
   await beginRun(vault, { run, pipeline: pipeline.name, planHash, plan, tool: userAgent() }, { clock, signal });
-  return { run, resumed: false, planned, finished: new Map(), nextNumber: numbering(new Map()) };
+  return { run, continued: null, planned, finished: new Map(), nextNumber: numbering(new Map()) };
 }
 
 function numbering(first: ReadonlyMap<string, number>): (table: string) => number {

@@ -9,6 +9,7 @@ import type { TableResults } from './tables.ts';
  * Reads tables and enters into `results` what became of each.
  *
  * @param abort ends the reads of the other tables
+ * @param onFailure told of what was thrown at once, before other tables are waited for, also where an interrupt hides it
  * @returns whether every table was read as it was planned
  * @throws the failure that concerns the whole process, if there was one; the other reads are broken off
  */
@@ -17,10 +18,11 @@ export async function readTables(
   context: TableContext,
   results: TableResults,
   abort: AbortController,
+  onFailure: (thrown: unknown) => Promise<void>,
 ): Promise<boolean> {
   let asPlanned = true;
   let fatal: TablevaultError | undefined;
-  const fail = (name: string, thrown: unknown) => {
+  const fail = async (name: string, thrown: unknown) => {
     const error = asTablevaultError(context.signal.aborted && fatal === undefined ? context.signal.reason : thrown);
     if (concernsAll(error)) {
       fatal ??= error;
@@ -29,6 +31,7 @@ export async function readTables(
       results.fail(name, error);
       context.emit({ type: 'tableFailed', table: name, message: error.message });
     }
+    await onFailure(thrown);
   };
   const bySize = planned.toSorted((a, b) => (b.plan.estimate?.rows ?? 0) - (a.plan.estimate?.rows ?? 0));
   await Promise.all(
@@ -39,7 +42,7 @@ export async function readTables(
         if (!read.asPlanned) asPlanned = false;
       } catch (thrown) {
         asPlanned = false;
-        fail(table.table.name, thrown);
+        await fail(table.table.name, thrown);
       }
     }),
   );

@@ -1,5 +1,6 @@
 /** The object of `snapshot --json`, and the outcome of a run. */
 import { asTablevaultError, type ErrorCode, EXIT, type ExitCode, type TablevaultError } from '../../core/errors.ts';
+import type { Continued } from '../../core/events.ts';
 import type { Manifest, TableEntry } from '../../vault/chain/manifest.ts';
 
 /** The object of `snapshot --json`, as the outside contract has it. */
@@ -34,6 +35,8 @@ export interface SnapshotOutcome {
   readonly exitCode: ExitCode;
   /** What the run ended by, with its hint and place. */
   readonly error: TablevaultError | null;
+  /** What the unfinished run had read that was continued; null for a run of its own. */
+  readonly continued: Continued | null;
 }
 
 export interface FailedTable {
@@ -80,7 +83,7 @@ export function emptyTable(name: string): TableReport {
 export interface ReportParts {
   readonly manifest: Manifest | null;
   readonly tables: readonly TableReport[];
-  readonly resumed: boolean;
+  readonly continued: Continued | null;
   readonly requests: number;
   readonly bytesReceived: number;
   readonly durationMs: number;
@@ -88,16 +91,17 @@ export interface ReportParts {
 }
 
 export function outcomeOf(parts: ReportParts): SnapshotOutcome {
-  const { manifest, tables, resumed, requests, bytesReceived, durationMs } = parts;
+  const { manifest, tables, continued, requests, bytesReceived, durationMs } = parts;
   const error = parts.error === null ? null : asTablevaultError(parts.error);
   return {
     exitCode: error?.exitCode ?? EXIT.done,
     error,
+    continued,
     report: {
       snapshot: manifest?.snapshot ?? null,
       sequence: manifest?.sequence ?? 0,
       complete: manifest?.complete ?? false,
-      resumed,
+      resumed: continued !== null,
       tables,
       requests,
       bytesReceived,

@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '../../core/clock.ts';
 import { type Closers, createClosers } from '../../core/closers.ts';
 import { type Deadline, startDeadline } from '../../core/deadline.ts';
 import { TablevaultError } from '../../core/errors.ts';
-import type { Emit } from '../../core/events.ts';
+import type { Continued, Emit } from '../../core/events.ts';
 import { maxRowBytesOf, type Pipeline } from '../../core/pipeline.ts';
 import { type Instance, type InstanceDeps, openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
@@ -30,8 +30,9 @@ import { checkExpectations } from './expectations.ts';
 import { forgetProbe, readCachedProbe, storeProbe } from './probe-cache.ts';
 import type { TableContext } from './read-table.ts';
 import { readTables } from './read-tables.ts';
+import { createRefusalWatch, isRefusal, type RefusalWatch, refuseEarlierRuns } from './refusal.ts';
 import { outcomeOf, type SnapshotOutcome } from './report.ts';
-import { TableResults } from './tables.ts';
+import { TableResults, tellNotRead } from './tables.ts';
 
 export type { SnapshotOutcome, SnapshotReport, TableReport } from './report.ts';
 
@@ -72,7 +73,7 @@ export async function runSnapshot(
   const deadline = startDeadline(pipeline.limits.deadlineMs, clock);
   const signal = outer === undefined ? deadline.signal : AbortSignal.any([outer, deadline.signal]);
   const closers = createClosers();
-  const state: RunState = { results: new TableResults(), resumed: false, instance: undefined };
+  const state: RunState = { results: new TableResults(), continued: null, instance: undefined, begun: false };
   let error: unknown = null;
   let manifest: Manifest | null = null;
   try {
@@ -91,6 +92,7 @@ export async function runSnapshot(
     if (!manifest.complete) error = state.results.error();
   } catch (thrown) {
     error = signal.aborted && !outweighsInterrupt(thrown) ? interrupted(signal.reason) : thrown;
+    if (isRefusal(thrown) && !state.begun) await refuseEarlierRuns(pipeline, { clock, emit });
   } finally {
     deadline.stop();
     await closers.close();
@@ -99,7 +101,7 @@ export async function runSnapshot(
     manifest,
     error,
     tables: state.results.reports(),
-    resumed: state.resumed,
+    continued: state.continued,
     durationMs: clock.now() - startedMs,
     ...trafficOf(state.instance),
   });
@@ -108,8 +110,11 @@ export async function runSnapshot(
 /** How far a run has come: what its report tells when it fails. */
 interface RunState {
   readonly results: TableResults;
-  resumed: boolean;
+  /** What the run that is continued had read. */
+  continued: Continued | null;
   instance: Instance | undefined;
+  /** From then on a refusal closes the run itself. */
+  begun: boolean;
 }
 
 interface SnapshotRun {
@@ -126,10 +131,10 @@ interface SnapshotRun {
 }
 
 async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
-  const { pipeline, options, clock, deadline, state } = run;
+  const { pipeline, options, clock, state } = run;
   const { results } = state;
   const opened = await open(run);
-  const { instance, vault, lease, previous, emit, signal } = opened;
+  const { instance, vault, previous, emit, signal } = opened;
 
   const cached = options.fresh ? undefined : await readCachedProbe(vault, instance, clock.now(), signal);
   const probe = await probeInstance(instance, results.chosen, signal, cached);
@@ -140,15 +145,43 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
   const fresh = options.fresh === true;
   const counts = new CountKnowledge(probe.capabilities.count);
   const begun = await begin({ pipeline, instance, vault, chosen, probe, counts, hints, fresh, clock, emit, signal });
-  state.resumed = begun.resumed;
+  state.continued = begun.continued;
+  state.begun = true;
+  const closing = createRefusalWatch(vault, begun.run, pipeline.name, { clock, emit });
+  try {
+    return await readBegun(run, opened, begun, { probe, counts, cached: cached !== undefined, closing });
+  } catch (thrown) {
+    await closing.seen(thrown);
+    throw thrown;
+  }
+}
+
+interface BegunReading {
+  readonly probe: ProbeResult;
+  readonly counts: CountKnowledge;
+  /** Was the probe known from an earlier run? */
+  readonly cached: boolean;
+  readonly closing: RefusalWatch;
+}
+
+/** Reads the tables of a run that has begun, and commits. */
+async function readBegun(
+  run: SnapshotRun,
+  opened: Opened,
+  begun: BegunRun,
+  { probe, counts, cached, closing }: BegunReading,
+): Promise<Manifest> {
+  const { pipeline, options, clock, deadline, state } = run;
+  const { results } = state;
+  const { instance, vault, lease, previous, emit, signal } = opened;
   const rowsExpected = begun.planned.reduce((sum, { plan }) => sum + (plan.estimate?.rows ?? 0), 0);
   emit({ type: 'planned', tables: begun.planned.length, rowsExpected });
 
   const context = await openReading(run, opened, begun, { probe, counts });
-  const asPlanned = await readTables(begun.planned, context, results, opened.abort);
+  const asPlanned = await readTables(begun.planned.map(tellNotRead), context, results, opened.abort, closing.seen);
   // What is known of the instance may be out of date.
-  if (cached !== undefined && !asPlanned) await forgetProbe(vault, instance);
-  await readChangedSchemas(run, opened, context, probe);
+  if (cached && !asPlanned) await forgetProbe(vault, instance);
+  await readChangedSchemas(run, opened, context, { probe, counts, cached, closing });
   if (results.failed.length > 0 && options.allowPartial !== true) throw results.error();
 
   const draft = await signedDraft(await draftOf(run, opened, begun.run), pipeline, vault, signal);
@@ -209,12 +242,15 @@ async function openReading(
   return { ...reading, vault, run, finished, nextNumber, limit };
 }
 
-/** Reads `$metadata` again: tables whose schema changed while they were read are read anew. */
+/**
+ * Reads `$metadata` again: tables whose schema changed while they were read are read anew. What counts is what `$metadata` says of the tables
+ * of this snapshot; each further round follows a read of tables, and there are `MAX_SCHEMA_ROUNDS` at most.
+ */
 async function readChangedSchemas(
   { pipeline, options, state: { results } }: SnapshotRun,
   { instance, previous, emit, abort }: Opened,
   context: TableContext,
-  probe: ProbeResult,
+  { probe, closing }: BegunReading,
 ): Promise<void> {
   let { metadataSha256: sha256 } = instance;
   for (let round = 1; ; round++) {
@@ -227,7 +263,8 @@ async function readChangedSchemas(
     for (const { table } of before) if (!now.has(table.name)) results.forget(table.name);
     const then = new Map(before.map((each) => [each.table.name, each.fingerprint]));
     const changed = results.chosen.filter(({ table, fingerprint }) => then.get(table.name) !== fingerprint);
-    if (changed.length === 0) continue;
+    // Nothing is read anew, so nothing can have changed under it.
+    if (changed.length === 0) return;
     if (round >= MAX_SCHEMA_ROUNDS) throw keepsChanging(changed);
     for (const { table } of changed) {
       results.forget(table.name);
@@ -236,7 +273,7 @@ async function readChangedSchemas(
     const hints = previous?.tables ?? [];
     const { counts, signal } = context;
     const planned = await planTables(changed, { instance, probe, counts, hints, pipeline, signal, emit });
-    await readTables(planned, { ...context, finished: new Map() }, results, abort);
+    await readTables(planned.map(tellNotRead), { ...context, finished: new Map() }, results, abort, closing.seen);
   }
 }
 

@@ -1,12 +1,22 @@
 /** What became of each table of a run, as far as it has come: what the manifest and the report are made of. */
 import { TablevaultError } from '../../core/errors.ts';
 import { shareOf } from '../../core/words.ts';
-import type { ChosenTable } from '../../read/plan.ts';
+import type { ChosenTable, PlannedTable } from '../../read/plan.ts';
 import type { TableEntry } from '../../vault/chain/manifest.ts';
+import { isRefusal } from './refusal.ts';
 import { doneTable, emptyTable, type FailedTable, failedTable, type TableReport } from './report.ts';
+
+/** The plan of a table with what its rows may carry beside what is read among its warnings: the manifest tells it. */
+export function tellNotRead(planned: PlannedTable): PlannedTable {
+  const { notRead = [] } = planned.table;
+  return notRead.length === 0 ? planned : { ...planned, warnings: [...notRead, ...planned.warnings] };
+}
 
 /** Names of failed tables that a message lists. */
 const NAMES_SHOWN = 10;
+
+const ONLY_MISSING = 'Running again reads only what is missing.';
+const ANEW = 'Running again reads all tables anew, since the rights may have changed meanwhile.';
 
 export class TableResults {
   /** Tables that the snapshot is to hold, in the order of the instance. */
@@ -62,7 +72,7 @@ export class TableResults {
       `${shareOf(names.length, this.chosen.length, 'table')} failed: ${shown}; the first: ${first?.error.message}`,
       {
         cause: first?.error,
-        hint: `${first?.error.hint ?? 'See the error of each table.'} Running again reads only what is missing.`,
+        hint: `${first?.error.hint ?? 'See the error of each table.'} ${this.failed.some(({ error }) => isRefusal(error)) ? ANEW : ONLY_MISSING}`,
       },
     );
   }

@@ -120,7 +120,9 @@ const draftShape = {
     url: z.string(),
     database: z.string().nullable().optional(),
     version: z.string().nullable(),
-    metadataSha256: sha256,
+    metadataSha256: sha256.describe(
+      'Of what `$metadata` says of all tables, however it is written; before version 0.2, of its bytes.',
+    ),
   }),
   identity: z.object({ kind: z.string(), describe: z.string() }),
   tool: z.object({ version: z.string(), formatVersion: z.int() }),

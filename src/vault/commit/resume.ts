@@ -2,6 +2,7 @@
 import { hasCode } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';
 import type { Vault } from '../vault.ts';
+import { isClosed } from './close.ts';
 import type { RunPlan } from './run.ts';
 import { listRuns, readOutcome, readPlan } from './run.ts';
 
@@ -9,29 +10,46 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** A run that seems to begin later than now by more than this was dated by a wrong clock, and is not continued. */
 const CLOCK_TOLERANCE_MS = 5 * 60 * 1000;
 
-export interface ResumeQuery extends CallOptions {
-  readonly planHash: string;
+export interface UnfinishedQuery extends CallOptions {
+  /** Its runs alone are looked at: its lease keeps others from them. */
+  readonly pipeline: string;
   /** A run that began longer ago is not continued: tonight's backup must not be made of yesterday's rows. */
   readonly withinMs: number;
   readonly nowMs: number;
 }
 
+export interface ResumeQuery extends UnfinishedQuery {
+  readonly planHash: string;
+}
+
 /**
- * The newest undecided run of the same plan that is young enough; undefined when there is none. Call it while holding the
- * pipeline's lease: nobody else may be working on the run.
+ * The newest undecided run of the same plan that is young enough; undefined when there is none, or when a run was closed since it began. Call
+ * it while holding the pipeline's lease: nobody else may be working on the run.
  */
 export async function findResumable(vault: Vault, query: ResumeQuery): Promise<RunPlan | undefined> {
+  for await (const plan of unfinishedRuns(vault, query)) if (plan.planHash === query.planHash) return plan;
+  return undefined;
+}
+
+/** Is there any run of the pipeline, of whatever plan, that may be continued? */
+export async function hasUnfinished(vault: Vault, query: UnfinishedQuery): Promise<boolean> {
+  for await (const _ of unfinishedRuns(vault, query)) return true;
+  return false;
+}
+
+/** Undecided runs that are young enough, the newest first, back to the last that was closed. */
+async function* unfinishedRuns(vault: Vault, query: UnfinishedQuery): AsyncGenerator<RunPlan, void, undefined> {
   const oldest = query.nowMs - query.withinMs;
   const oldestDay = dayOf(oldest - DAY_MS);
   const runs = (await listRuns(vault, query)).filter((run) => run.slice(0, 8) >= oldestDay);
   for (const run of runs.toReversed()) {
+    if (await isClosed(vault, run, query.pipeline, query)) return;
     const plan = await planIfSound(vault, run, query);
-    if (plan === undefined || plan.planHash !== query.planHash) continue;
+    if (plan === undefined || plan.pipeline !== query.pipeline) continue;
     const startedMs = Date.parse(plan.startedAt);
     if (startedMs < oldest || startedMs > query.nowMs + CLOCK_TOLERANCE_MS) continue;
-    if ((await readOutcome(vault, run, query)) === undefined) return plan;
+    if ((await readOutcome(vault, run, query)) === undefined) yield plan;
   }
-  return undefined;
 }
 
 /** A damaged plan is not continued; the run simply begins anew. */

@@ -69,7 +69,7 @@ export async function miniRun(store: Store, options: MiniRun): Promise<Committed
     const planHash = planHashOf({ pipeline, tables: tasks.map(({ table }) => table) });
     const unfinished = options.fresh
       ? undefined
-      : await findResumable(vault, { planHash, withinMs: 6 * 3_600_000, nowMs: clock.now() });
+      : await findResumable(vault, { planHash, pipeline, withinMs: 6 * 3_600_000, nowMs: clock.now() });
     const run = unfinished?.run ?? newRunId(clock.now(), () => random.next().toString(16).slice(2, 10).padEnd(8, '0'));
     const { checkpoints, nextNumber } =
       unfinished === undefined

@@ -118,6 +118,6 @@ describe('Retry-After', () => {
     ['', null],
     ['99999999', 86_400_000],
   ])('%s', (header, ms) => {
-    expect(retryAfter(header, now)).toBe(ms);
+    expect(retryAfter(header, undefined, now)).toBe(ms);
   });
 });

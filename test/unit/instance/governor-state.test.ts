@@ -52,7 +52,15 @@ describe('governor rules', () => {
     expect(decide(refused, 1100)).toMatchObject({ go: false, at: 1250 });
   });
 
-  it('waits exactly as long as Retry-After says', () => {
+  it('never waits less than its own pause, which doubles, whatever Retry-After says', () => {
+    let state = fill(initialState(limits(4)));
+    for (const pause of [250, 500, 1000]) {
+      state = onRefused({ ...state, pausedUntil: 0 }, 0, { retryAfterMs: 0, aboutRate: pause === 1000, jitter: 1 });
+      expect(state.pausedUntil).toBe(pause);
+    }
+  });
+
+  it('waits as long as Retry-After says', () => {
     const state = onRefused(fill(initialState(limits(4))), 0, { retryAfterMs: 7000, aboutRate: false, jitter: 0 });
     expect(decide({ ...state, inFlight: 0 }, 6999)).toMatchObject({ go: false, at: 7000 });
     expect(decide({ ...state, inFlight: 0 }, 7000).go).toBe(true);

@@ -71,6 +71,8 @@ describe('a request', () => {
       'accept-encoding': 'gzip, br',
       'accept-language': 'en',
     });
+    expect(seen?.headers).toMatchObject({ 'odata-maxversion': '4.0' });
+    expect(seen?.headers).not.toHaveProperty('odata-version');
     expect(seen?.headers['user-agent']).toMatch(/^tablevault\/\d+\.\d+\.\d+/);
     expect(seen?.headers).not.toHaveProperty('x-api-key');
   });
@@ -242,16 +244,50 @@ describe('limits of the instance', () => {
     ['a date', (now: number) => new Date(now + 7000).toUTCString()],
   ])('waits as long as Retry-After says in %s, and says why', async (_, header) => {
     let retryAt = '';
+    let date = '';
     const context = await setUp((_request, response, count) =>
-      json(response, count === 0 ? 429 : 200, rows, { 'retry-after': retryAt }),
+      json(response, count === 0 ? 429 : 200, rows, { 'retry-after': retryAt, date }),
     );
     retryAt = header(context.clock.now());
+    date = new Date(context.clock.now()).toUTCString();
     const began = context.clock.now();
     await context.transport.getBytes(context.url, asked);
     expect(context.clock.now() - began).toBeGreaterThanOrEqual(6000);
     expect(context.events).toContainEqual(
       expect.objectContaining({ type: 'wait', reason: expect.stringContaining('429') }),
     );
+  });
+
+  it('reads a date in Retry-After by the clock of the server that says it', async () => {
+    // Its clock is an hour behind ours: by our clock the date is long past.
+    const { transport, clock, url } = await setUp((_, response, count) => {
+      const theirs = clock.now() - 3_600_000;
+      const [date, later] = [theirs, theirs + 9000].map((ms) => new Date(ms).toUTCString());
+      json(response, count === 0 ? 429 : 200, rows, { date: date ?? '', 'retry-after': later ?? '' });
+    });
+    const began = clock.now();
+    await transport.getBytes(url, asked);
+    expect(clock.now() - began).toBeGreaterThanOrEqual(8000);
+    expect(clock.now() - began).toBeLessThan(11_000);
+  });
+
+  it.each([429, 503])('never waits less than its own back-off after %i, whatever Retry-After says', async (status) => {
+    const spent = async (headers: (now: number) => Record<string, string>) => {
+      const { transport, clock, url } = await setUp((_, response, count) =>
+        json(response, count < 5 ? status : 200, rows, headers(clock.now())),
+      );
+      const began = clock.now();
+      await transport.getBytes(url, asked);
+      return clock.now() - began;
+    };
+    const own = await spent(() => ({}));
+    expect(own).toBeGreaterThan(1000);
+    expect(await spent(() => ({ 'retry-after': '0' }))).toBeGreaterThanOrEqual(own);
+    const past = (now: number) => ({
+      date: new Date(now).toUTCString(),
+      'retry-after': new Date(now - 60_000).toUTCString(),
+    });
+    expect(await spent(past)).toBeGreaterThanOrEqual(own);
   });
 
   it('waits out a 429 without Retry-After', async () => {

@@ -158,6 +158,80 @@ describe('sensitive columns of $metadata', () => {
   });
 });
 
+describe('what rows may carry beside the columns of their table', () => {
+  const derived = (base: string, attributes: string, derivedOnes: string) =>
+    csdl(
+      `<EntityType Name="Doc" ${attributes}><Key><PropertyRef Name="Id"/></Key><Property Name="Id" Type="Edm.Guid"/></EntityType>
+       ${derivedOnes}`.replaceAll('BASE', base),
+    );
+
+  it.each(['Erp.Doc', 'Self.Doc'])('is told of every type derived from %s, with its columns', async (base) => {
+    const text = derived(
+      base,
+      '',
+      `<EntityType Name="Invoice" BaseType="BASE"><Property Name="Total" Type="Edm.Int32"/><Property Name="Due" Type="Edm.Date"/></EntityType>
+       <EntityType Name="Credit" BaseType="Erp.Invoice"><Property Name="Reason" Type="Edm.String"/></EntityType>
+       <EntityType Name="Plain" BaseType="BASE"/><EntityType Name="Other"><Property Name="X" Type="Edm.Int32"/></EntityType>`,
+    );
+    const [table] = (await parseMetadata(bytes(text))).tables;
+    expect(table?.columns.map(({ name }) => name)).toEqual(['Id']);
+    expect(table?.notRead).toEqual([
+      'rows may be of the derived type Erp.Credit; its columns are not read: Reason',
+      'rows may be of the derived type Erp.Invoice; its columns are not read: Due, Total',
+    ]);
+  });
+
+  it.each([
+    ['the type itself', derived('Erp.Doc', 'OpenType="true"', ''), 'Erp.Doc'],
+    ['a derived type', derived('Erp.Doc', '', '<EntityType Name="Any" BaseType="BASE" OpenType="true"/>'), 'Erp.Any'],
+  ])('is told where %s is open', async (_, text, name) => {
+    const [table] = (await parseMetadata(bytes(text))).tables;
+    expect(table?.notRead).toEqual([expect.stringContaining(`open type ${name} may carry properties`)]);
+  });
+
+  it('is nothing for a table of a plain type', async () => {
+    expect((await parseMetadata(bytes(doc('')))).tables[0]).not.toHaveProperty('notRead');
+  });
+
+  it('singletons are named as not read', async () => {
+    const sets = '<EntitySet Name="Docs" EntityType="Erp.Doc"/><Singleton Name="Me" Type="Erp.Doc"/>';
+    const text = doc('').replace('<EntitySet Name="Docs" EntityType="Erp.Doc"/>', sets);
+    expect((await parseMetadata(bytes(text))).warnings).toEqual([
+      expect.stringMatching(/^Me is a singleton.*not read/),
+    ]);
+  });
+});
+
+describe('$metadata of another version than V4', () => {
+  const old = (root: string, services: string, schema: string) =>
+    `<edmx:Edmx ${root}><edmx:DataServices ${services} xmlns:m="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"><Schema Namespace="N" ${schema}>
+<EntityType Name="T"><Key><PropertyRef Name="Id"/></Key><Property Name="Id" Type="Edm.Guid" Nullable="false"/></EntityType>
+<EntityContainer Name="C"><EntitySet Name="T" EntityType="N.T"/></EntityContainer></Schema></edmx:DataServices></edmx:Edmx>`;
+  const V4 = 'Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx"';
+  const V1 = 'Version="1.0" xmlns:edmx="http://schemas.microsoft.com/ado/2007/06/edmx"';
+
+  it.each([
+    ['V2', old(V1, 'm:DataServiceVersion="2.0"', 'xmlns="http://schemas.microsoft.com/ado/2008/09/edm"')],
+    ['V3', old(V1, 'm:DataServiceVersion="3.0"', 'xmlns="http://schemas.microsoft.com/ado/2009/11/edm"')],
+    ['V3', old('Version="4.0"', 'm:DataServiceVersion="3.0;"', '')],
+    ['V1 to V3', old(V1, '', '')],
+    ['V1 to V3', old('Version="4.0"', '', 'xmlns="http://schemas.microsoft.com/ado/2006/04/edm"')],
+    ['another version', old('Version="5.0"', '', '')],
+  ])('%s is named as such, with what is needed', async (name, text) => {
+    await expect(parseMetadata(bytes(text))).rejects.toMatchObject({
+      code: 'INSTANCE_ANSWER',
+      retryable: false,
+      message: expect.stringMatching(new RegExp(`OData .*${name}.*not of OData V4`)),
+      hint: expect.stringContaining('reads OData V4 only'),
+    });
+  });
+
+  it.each(['4.0', '4.01'])('is not what %s is', async (version) => {
+    const text = old(V4.replace('4.0', version), '', 'xmlns="http://docs.oasis-open.org/odata/ns/edm"');
+    expect((await parseMetadata(bytes(text))).tables).toHaveLength(1);
+  });
+});
+
 describe('hostile or broken $metadata', () => {
   it('with an entity bomb is refused', async () => {
     const bomb = `<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><Edmx>&b;</Edmx>`;

@@ -5,7 +5,7 @@ import { readSensitiveColumns } from '../../../src/instance/sensitive.ts';
 import { selectColumns, selectTables } from '../../../src/odata/select.ts';
 import { crossCheck, parseServiceDocument } from '../../../src/odata/service.ts';
 import { fingerprintOf } from '../../../src/read/fingerprint.ts';
-import { rangeKey } from '../../../src/scan/plan.ts';
+import { scanKeyOf } from '../../../src/scan/key.ts';
 
 function tableOf(
   name: string,
@@ -151,8 +151,8 @@ describe('columns kept as text', () => {
   it('may be the key, by which no range is asked for then', () => {
     const { table, columns } = choose({ Id: 'text' });
     expect(columns[0]).toEqual({ ...guid, type: { kind: 'json' } });
-    expect(rangeKey(schema)).toBe('Id');
-    expect(rangeKey(table)).toBeNull();
+    expect(scanKeyOf(schema, schema.columns)?.column).toBe('Id');
+    expect(scanKeyOf(table, columns)).toBeNull();
   });
 
   it('have another fingerprint', () => {

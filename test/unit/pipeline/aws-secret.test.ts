@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readAwsSecret } from '../../../src/pipeline/aws-secret.ts';
-import { resolveSecret } from '../../../src/pipeline/secret-references.ts';
+import { resolveToken } from '../../../src/pipeline/secret-references.ts';
 
 interface Seen {
   readonly target: string | undefined;
@@ -88,10 +88,10 @@ describe('a secret of AWS Secrets Manager', () => {
 
   it('stands in a pipeline where a secret belongs', async () => {
     const context = { env: {}, folder: '/' };
-    const found = await resolveSecret(`\${aws-secret:erp/backup}`, ['auth', 'token'], context);
+    const found = await resolveToken(`\${aws-secret:erp/backup}`, ['auth', 'token'], context);
     expect('reveal' in found && found.reveal()).toBe(VALUE);
     answer = refused('ResourceNotFoundException');
-    expect(await resolveSecret(`\${aws-secret:erp/backup#token}`, ['auth', 'token'], context)).toMatchObject({
+    expect(await resolveToken(`\${aws-secret:erp/backup#token}`, ['auth', 'token'], context)).toMatchObject({
       code: 'SECRET_MISSING',
       message: 'needs the AWS secret erp/backup, which does not exist in this region and account',
     });

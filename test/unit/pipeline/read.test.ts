@@ -128,6 +128,22 @@ expect: { maxRowDropPercent: 20, minRows: { Gen_Documents: 5 } }
     expect(pipeline.auth.kind === 'service' && pipeline.auth.clientSecret.reveal()).toBe(SECRET);
   });
 
+  it.each(['p@ss word:100%+/=&?#"\'`\\ {}$~!*()', ' begins and ends with a space ', 'пароль ключ'])(
+    'takes every printable character of a client secret: %j',
+    async (secret) => {
+      const revealed = ({ auth }: Pipeline) => auth.kind === 'service' && auth.clientSecret.reveal();
+      expect(revealed(await read(GOOD, { ERPNET_CLIENT_SECRET: secret }))).toBe(secret);
+      await writeFile(join(folder, 'odd.txt'), `${secret}\n`);
+      const fromFile = GOOD.replace(`\${env:ERPNET_CLIENT_SECRET}`, `\${file:./odd.txt}`);
+      expect(revealed(await read(fromFile, {}))).toBe(secret);
+    },
+  );
+
+  it('refuses a client secret of two lines', async () => {
+    const error = await read(GOOD, { ERPNET_CLIENT_SECRET: 'one\ntwo' }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ message: expect.stringContaining('line break') });
+  });
+
   it('takes a signing key from a file, and refuses one in clear or of another kind', async () => {
     const key = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' });
     await writeFile(join(folder, 'signing.pem'), key);

@@ -19,6 +19,8 @@ export interface Behaviour {
   readonly token?: (request: SeenRequest, response: ServerResponse, count: number) => boolean;
   readonly scope?: string | null;
   readonly expiresIn?: number;
+  /** Members of the token answer in place of the good ones. */
+  readonly answer?: Readonly<Record<string, unknown>>;
   readonly issuer?: (origin: string) => string;
   readonly tokenEndpoint?: (origin: string) => string;
   readonly api?: (request: SeenRequest, response: ServerResponse, count: number) => boolean;
@@ -40,6 +42,8 @@ export async function startMiniInstance(
         { Type: 'ID', Status: 'Working', Url: `${origin}/id` },
       ];
       json(response, 200, { Host: '127.0.0.1', DbName: 'demo', WebSites: sites });
+    } else if (path.startsWith('/tools/') && behaviour.api?.(request, response, count) === true) {
+      return;
     } else if (path === '/tools/ver') {
       response.end('26.1.2.3\n');
     } else if (path === '/id/.well-known/openid-configuration') {
@@ -64,6 +68,7 @@ export async function startMiniInstance(
         token_type: 'Bearer',
         expires_in: behaviour.expiresIn ?? 3600,
         ...(scope === null ? {} : { scope }),
+        ...behaviour.answer,
       });
     } else if (behaviour.api?.(request, response, count) === true) {
       return;

@@ -6,11 +6,12 @@ import { sha256Hex } from '../../../../src/core/digest.ts';
 import { createMemoryStore } from '../../../../src/storage/memory.ts';
 import { sealedBytes } from '../../../../src/vault/chain/seal.ts';
 import { readCheckpoints, writeCheckpoint } from '../../../../src/vault/commit/checkpoints.ts';
+import { closeRun } from '../../../../src/vault/commit/close.ts';
 import { commitSnapshot } from '../../../../src/vault/commit/commit.ts';
 import { declareReference, readReferences } from '../../../../src/vault/commit/refs.ts';
-import { findResumable } from '../../../../src/vault/commit/resume.ts';
+import { findResumable, hasUnfinished } from '../../../../src/vault/commit/resume.ts';
 import { abandonRun, beginRun, listRuns, planHashOf, readPlan } from '../../../../src/vault/commit/run.ts';
-import { checkpointKey, newRunId, partKey, planKey, tombstoneKey } from '../../../../src/vault/layout.ts';
+import { checkpointKey, closedKey, newRunId, partKey, planKey, tombstoneKey } from '../../../../src/vault/layout.ts';
 import { openVault } from '../../../../src/vault/open.ts';
 import { putPart } from '../../../../src/vault/parts.ts';
 import { readSnapshot } from '../../../../src/vault/vault.ts';
@@ -67,7 +68,7 @@ describe('opening a vault', () => {
 describe('a run', () => {
   it('is continued by the newest undecided run of the same plan, if young enough', async () => {
     const vault = await memoryVault();
-    const query = { planHash, withinMs: 6 * HOUR, nowMs: NOW };
+    const query = { planHash, pipeline: 'nightly', withinMs: 6 * HOUR, nowMs: NOW };
     expect(await findResumable(vault, query)).toBeUndefined();
     await begun(vault, NOW - 7 * HOUR);
     await begun(vault, NOW - HOUR, planHashOf('another plan'));
@@ -85,10 +86,63 @@ describe('a run', () => {
     expect(await findResumable(vault, query)).toBeUndefined();
   });
 
+  it('is not continued by another pipeline, whose lease is another', async () => {
+    const vault = await memoryVault();
+    await begun(vault, NOW - HOUR);
+    const query = { planHash, pipeline: 'hourly', withinMs: 6 * HOUR, nowMs: NOW };
+    expect(await findResumable(vault, query)).toBeUndefined();
+  });
+
+  it('that was closed is not continued, nor is any that began before it; one that begins later is', async () => {
+    const vault = await memoryVault();
+    const query = { planHash, pipeline: 'nightly', withinMs: 6 * HOUR, nowMs: NOW };
+    await begun(vault, NOW - 3 * HOUR);
+    const refused = await begun(vault, NOW - 2 * HOUR);
+    await closeRun(vault, refused, { pipeline: 'nightly', reason: 'AUTH_FORBIDDEN' }, deps);
+    await closeRun(vault, refused, { pipeline: 'nightly', reason: 'again' }, deps);
+    expect(await findResumable(vault, query)).toBeUndefined();
+    expect(await hasUnfinished(vault, query)).toBe(false);
+    const later = await begun(vault, NOW - HOUR);
+    expect((await findResumable(vault, query))?.run).toBe(later);
+    // A run of its own need not have begun.
+    await closeRun(
+      vault,
+      newRunId(NOW, () => 'ffffffff'),
+      { pipeline: 'nightly', reason: 'AUTH_TOKEN' },
+      deps,
+    );
+    expect(await findResumable(vault, query)).toBeUndefined();
+  });
+
+  it('that was closed may still be committed by its own process', async () => {
+    const vault = await memoryVault();
+    const run = await begun(vault, NOW - HOUR);
+    await closeRun(vault, run, { pipeline: 'nightly', reason: 'AUTH_FORBIDDEN' }, deps);
+    const { manifest } = await commitSnapshot(vault, draft({ run, snapshot: run }), deps);
+    expect(manifest.run).toBe(run);
+  });
+
+  it('of another pipeline that was closed closes nothing here; a damaged mark closes', async () => {
+    const vault = await memoryVault();
+    const query = { planHash, pipeline: 'nightly', withinMs: 6 * HOUR, nowMs: NOW };
+    const run = await begun(vault, NOW - HOUR);
+    await closeRun(
+      vault,
+      newRunId(NOW, () => 'ffffffff'),
+      { pipeline: 'hourly', reason: 'AUTH_TOKEN' },
+      deps,
+    );
+    expect((await findResumable(vault, query))?.run).toBe(run);
+    await vault.store.replace(closedKey(run), Buffer.from('{'));
+    expect(await findResumable(vault, query)).toBeUndefined();
+  });
+
   it('dated in the future by a wrong clock is not continued', async () => {
     const vault = await memoryVault();
     await begun(vault, NOW + 10 * 365 * 24 * HOUR);
-    expect(await findResumable(vault, { planHash, withinMs: 6 * HOUR, nowMs: NOW })).toBeUndefined();
+    expect(
+      await findResumable(vault, { planHash, pipeline: 'nightly', withinMs: 6 * HOUR, nowMs: NOW }),
+    ).toBeUndefined();
   });
 
   it('is begun once, also when the answer is lost and it is begun again', async () => {

@@ -1,0 +1,92 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: pipeline files name variables like this
+/** Which unfinished runs are continued: those of the same identity, unless it was refused something since. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SnapshotReport } from '../../src/run/snapshot/snapshot.ts';
+import { tablevault } from '../support/cli.ts';
+import { type Job, startJob } from '../support/job.ts';
+
+let job: Job;
+beforeAll(async () => {
+  job = await startJob({ tables: ['Gen_Currencies', 'Gen_Countries', 'Gen_Parties'] });
+});
+afterAll(() => job.close());
+
+/** Reads of the rows of a table, not those of probes. */
+const rowsOf = (table: string) => new RegExp(`/odata/${table}\\?\\$select=[^&]*,[^&]*$`);
+const refused = (status: number) =>
+  job.demo.configure({ faults: [{ on: { path: rowsOf('Gen_Parties') }, do: { status } }] });
+const healthy = () => job.demo.configure({ faults: [] });
+
+interface Ran {
+  readonly code: number | null;
+  readonly stderr: string;
+  readonly report: SnapshotReport;
+}
+
+async function ran(file: string, env: Record<string, string>, ...args: string[]): Promise<Ran> {
+  const { code, stderr, stdout } = await tablevault(['snapshot', file, '--json', ...args], { env });
+  return { code, stderr, report: JSON.parse(stdout) as SnapshotReport };
+}
+
+/** A run that leaves two of three tables read. */
+async function unfinished(auth: 'token' | 'service' = 'token') {
+  const { file, env } = await job.pipeline({ auth });
+  refused(400);
+  const first = await ran(file, env);
+  healthy();
+  expect(first.code, first.stderr).toBe(5);
+  return { file, env };
+}
+
+describe('an unfinished run', () => {
+  test.each(['token', 'service'] as const)(
+    'of the same identity (%s) is continued, and says with how much',
+    async (auth) => {
+      const { file, env } = await unfinished(auth);
+      const again = await ran(file, env);
+      expect(again.report).toMatchObject({ resumed: true, complete: true });
+      expect(again.stderr).toMatch(/continuing run \S+: 2 tables, [\d,]+ rows and \d+ tasks are read already/);
+      expect(again.stderr).toMatch(/continued run \S+: 2 tables, /);
+    },
+  );
+
+  test('of another reference token is not continued', async () => {
+    const { file, env } = await unfinished();
+    const TOKEN = job.demo.issueReferenceToken({ kind: 'PAT', application: 'my.app/backup', by: 'user' }).token;
+    expect((await ran(file, { ...env, TOKEN })).report).toMatchObject({ resumed: false, complete: true });
+  });
+
+  test('in which a table was forbidden is not continued, and says so', async () => {
+    const { file, env } = await job.pipeline({ auth: 'token' });
+    refused(403);
+    const first = await ran(file, env);
+    healthy();
+    expect(first.report.tables.find(({ name }) => name === 'Gen_Parties')?.error?.code).toBe('AUTH_FORBIDDEN');
+    expect(first.stderr).toContain('reads all tables anew');
+    expect((await ran(file, env)).report).toMatchObject({ resumed: false, complete: true });
+  });
+
+  test('is not continued after a later run that was refused before it began', async () => {
+    const { file, env } = await unfinished();
+    const failed = await ran(file, { ...env, TOKEN: 'enrt_of-nobody' });
+    expect(failed.code).toBe(3);
+    expect((await ran(file, env)).report).toMatchObject({ resumed: false, complete: true });
+  });
+
+  test('is not continued after a later run, begun anew, in which a table was forbidden', async () => {
+    const { file, env } = await unfinished();
+    refused(403);
+    expect((await ran(file, env, '--fresh')).code).not.toBe(0);
+    healthy();
+    expect((await ran(file, env)).report).toMatchObject({ resumed: false, complete: true });
+  });
+
+  test('in which a table was forbidden can still be published in part', async () => {
+    const { file, env } = await job.pipeline({ auth: 'token' });
+    refused(403);
+    const partial = await ran(file, env, '--allow-partial');
+    healthy();
+    expect(partial.report).toMatchObject({ complete: false, snapshot: expect.any(String) });
+    expect((await ran(file, env)).report).toMatchObject({ resumed: false, complete: true });
+  });
+});
