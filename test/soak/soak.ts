@@ -29,11 +29,10 @@ export async function soak(options: SoakOptions): Promise<Soak> {
   const { seed, budgetMs, parallel, pairs, only, every, onBegin, onResult } = options;
   const until = Date.now() + budgetMs;
   const fixed = allCases().filter((_, index) => index % every === seed % every);
-  const evidence =
-    options.evidencePairs === null ? [] : [...evidenceCases(), ...evidencePairs(seed, options.evidencePairs)];
-  const cases = [...fixed, ...evidence, ...pairCases(seed, pairs)].filter(
-    (one) => only === undefined || only.test(label(one)),
-  );
+  const evidence = options.evidencePairs === null ? [] : evidenceCases();
+  // When the time is up before the end, some pairs of both kinds were tried.
+  const drawn = alternate(pairCases(seed, pairs), evidencePairs(seed, options.evidencePairs ?? 0));
+  const cases = [...fixed, ...evidence, ...drawn].filter((one) => only === undefined || only.test(label(one)));
   const results: SoakResult[] = [];
   let next = 0;
   const reader = async () => {
@@ -47,6 +46,14 @@ export async function soak(options: SoakOptions): Promise<Soak> {
   };
   await Promise.all(Array.from({ length: parallel }, reader));
   return { results, skipped: cases.length - results.length };
+}
+
+/** The elements of both lists, by turns. */
+function alternate<T>(a: readonly T[], b: readonly T[]): readonly T[] {
+  return Array.from({ length: Math.max(a.length, b.length) }, (_, i) => [
+    ...a.slice(i, i + 1),
+    ...b.slice(i, i + 1),
+  ]).flat();
 }
 
 export function label(one: SoakCase): string {

@@ -142,7 +142,14 @@ function compareMoving(
       if (fault !== null) return fault;
       continue;
     }
-    const known = [first.get(key), last.get(key)].find((one) => one?.['Row_Version'] === row['Row_Version']);
+    const versionsKnown = [first.get(key), last.get(key)].filter((one) => one !== undefined);
+    if (!('Row_Version' in row)) {
+      // Nothing but its values tells which version it is.
+      const faults = versionsKnown.map((one) => differs(row, one));
+      if (!faults.includes(null)) return faults[0] ?? `the row ${key} is known in neither version`;
+      continue;
+    }
+    const known = versionsKnown.find((one) => one['Row_Version'] === row['Row_Version']);
     if (known !== undefined) {
       const fault = differs(row, known);
       if (fault !== null) return fault;
