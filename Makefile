@@ -19,7 +19,7 @@ demo: build ## take, verify and query snapshots of the demo instance
 test: node_modules/.package-lock.json ## every test
 	@npm test --silent -- $(ARGS)
 
-soak: build ## every personality, right, fault and limit of the demo instance against the extractor (10 minutes)
+soak: build ## every personality, right, fault and limit of the demo instance against the extractor (12 minutes)
 	@UV_THREADPOOL_SIZE=16 npx --no-install vitest run --config test/soak/vitest.config.ts --root .
 
 torture: build ## kills, lost answers, damage, power cuts and races against the vault (TORTURE_MINUTES, 30 at most by default)

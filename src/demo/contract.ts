@@ -2,10 +2,10 @@
 import type { ReferenceToken, TrustedApplication } from './applications.ts';
 import type { Row, SchemaChange } from './database.ts';
 import type { SqlType } from './model.ts';
-import type { DemoChanges } from './options.ts';
+import type { DemoChanges, WriteOrder } from './options.ts';
 import type { ReferenceOrder } from './tokens.ts';
 import type { Witness } from './witness.ts';
-import type { Change, WriteOrder } from './writer.ts';
+import type { Change } from './writer.ts';
 
 export interface ServiceCredential {
   readonly clientId: string;

@@ -1,7 +1,7 @@
 /** Rows as JSON, in the form that the personality and the request ask for. */
-import { mix } from './hash.ts';
+import { hashText, mix } from './hash.ts';
 import type { DemoColumn, Value } from './model.ts';
-import type { Personality } from './options.ts';
+import type { Personality } from './personality.ts';
 import type { Rights } from './rights.ts';
 import type { RowRef, TableData } from './table.ts';
 
@@ -20,6 +20,7 @@ export interface JsonForm
     | 'json'
     | 'escapes'
     | 'extraProperties'
+    | 'controlPrefix'
   > {
   /** Int64 and Decimal as strings. */
   readonly ieee754: boolean;
@@ -51,17 +52,18 @@ export function compileEncoder(request: EncoderRequest): RowEncoder {
   const columns = request.columns.filter(
     (i) => rights.hiddenColumnsAs === 'null' || !hidden.has(table.columns[i]!.name),
   );
-  const pretty = form.json === 'pretty';
+  const space = SPACES[form.json];
   const parts = columns.map((index) => {
     const column = table.columns[index]!;
     return {
       read: table.reader(index),
-      name: `${pretty ? '\n      ' : ''}${JSON.stringify(column.name)}:${pretty ? ' ' : ''}`,
-      write: hidden.has(column.name) ? () => 'null' : writerOf(column, form),
+      name: `${space.before}${JSON.stringify(column.name)}${space.colon}`,
+      write: hidden.has(column.name) ? () => 'null' : escaped(column, writerOf(column, form), form),
+      omitsNull: form.nulls === 'omitted' || (form.nulls === 'mixed' && hashText(column.name) % 2 === 0),
     };
   });
-  const open = pretty ? ',\n    {' : ',{';
-  const close = pretty ? '\n    }' : '}';
+  const open = `,${space.open}{`;
+  const close = `${space.close}}`;
   const shuffled = form.properties === 'shuffled';
   const etag = form.extraProperties.includes('etag');
   const unknown = form.extraProperties.includes('unknown');
@@ -76,19 +78,25 @@ export function compileEncoder(request: EncoderRequest): RowEncoder {
   return {
     table,
     signature,
-    patchable: !pretty && !shuffled && !etag && form.guidCase === 'lower' && form.binaries === 'base64',
+    patchable:
+      form.json === 'compact' &&
+      form.escapes !== 'everywhere' &&
+      !shuffled &&
+      !etag &&
+      form.guidCase === 'lower' &&
+      form.binaries === 'base64',
     encode(row) {
       let text = open;
       let comma = false;
       if (etag) {
-        text += `"@odata.etag":"W/\\"${row.rowVersion}\\""`;
+        text += `"${form.controlPrefix}etag":"W/\\"${row.rowVersion}\\""`;
         comma = true;
       }
       const turn = shuffled ? mix(row.ordinal, 77) % Math.max(1, parts.length) : 0;
       for (let i = 0; i < parts.length; i++) {
         const part = parts[turn === 0 ? i : (i + turn) % parts.length]!;
         const value = part.read(row);
-        if (value === null && form.nulls === 'omitted') continue;
+        if (value === null && part.omitsNull) continue;
         if (comma) text += ',';
         comma = true;
         text += part.name + (value === null ? 'null' : part.write(value));
@@ -99,8 +107,28 @@ export function compileEncoder(request: EncoderRequest): RowEncoder {
   };
 }
 
+/** White space around the rows, before the name of a property and before its value. */
+const SPACES = {
+  compact: { open: '', before: '', colon: ':', close: '' },
+  pretty: { open: '\n    ', before: '\n      ', colon: ': ', close: '\n    ' },
+  spaced: { open: '\r\n\t ', before: '\t \r\n', colon: ' \n:\r\t\n ', close: ' \n\t\r' },
+} as const;
+
+/** With escapes everywhere: the same string with each sign escaped that is no letter or digit. */
+function escaped(column: DemoColumn, write: (value: Value) => string, form: JsonForm): (value: Value) => string {
+  if (form.escapes !== 'everywhere' || column.type.kind === 'text') return write;
+  return (value) => {
+    const text = write(value);
+    return text.startsWith('"') ? `"${text.slice(1, -1).replace(/[^0-9A-Za-z]/g, escapeSign)}"` : text;
+  };
+}
+
+function escapeSign(sign: string): string {
+  return sign === '/' ? '\\/' : `\\u${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
 function writerOf(column: DemoColumn, form: JsonForm): (value: Value) => string {
-  const quoted = form.escapes === 'all' ? escapeAll : (text: string) => JSON.stringify(text);
+  const quoted = form.escapes === 'minimal' ? (text: string) => JSON.stringify(text) : escapeAll;
   switch (column.type.kind) {
     case 'decimal':
       return decimalWriter(form);

@@ -18,7 +18,13 @@ export interface Faults {
   fired(): readonly FiredFault[];
 }
 
-export function createFaults(seed: number, initial: readonly Fault[]): Faults {
+/** What a fault does, in a word or two. */
+export function faultName(action: FaultAction): string {
+  if (typeof action === 'string') return action;
+  return 'write' in action ? 'write' : `status ${action.status}`;
+}
+
+export function createFaults(seed: number, initial: readonly Fault[], now: () => number): Faults {
   let armed = arm(initial);
   const fired: FiredFault[] = [];
   return {
@@ -32,13 +38,14 @@ export function createFaults(seed: number, initial: readonly Fault[]): Faults {
         if (on.method !== undefined && on.method !== method) continue;
         if (entry.path !== null && !entry.path.test(path)) continue;
         entry.seen++;
+        entry.since ??= now();
+        if (on.forMs !== undefined && now() - entry.since >= on.forMs) continue;
         const from = on.nth ?? 1;
         const times = on.times ?? (on.nth === undefined ? Number.POSITIVE_INFINITY : 1);
         if (entry.seen < from || entry.seen >= from + times || hit !== null) continue;
         if (on.chance !== undefined && mix(seed, entry.seen) / 2 ** 32 >= on.chance) continue;
         hit = { action: entry.fault.do, afterBytes: entry.fault.afterBytes ?? 1000 };
-        const name = typeof entry.fault.do === 'string' ? entry.fault.do : `status ${entry.fault.do.status}`;
-        fired.push({ do: name, method, path, nth: entry.seen });
+        fired.push({ do: faultName(entry.fault.do), method, path, nth: entry.seen });
       }
       return hit;
     },
@@ -57,6 +64,6 @@ function arm(faults: readonly Fault[]) {
             typeof path === 'string' ? path : path.source,
             typeof path === 'string' ? '' : path.flags.replace(/[gy]/g, ''),
           );
-    return { fault, path: pattern, seen: 0 };
+    return { fault, path: pattern, seen: 0, since: null as number | null };
   });
 }

@@ -2,9 +2,9 @@
 import type { Database } from './database.ts';
 import type { Condition, Literal } from './filter-parse.ts';
 import type { DemoColumn, FilterKind, SqlType, Value } from './model.ts';
-import type { Personality } from './options.ts';
-import { compareValues } from './order.ts';
-import { badRequest } from './refusal.ts';
+import { valueOrder } from './order.ts';
+import type { KeyKind, Personality } from './personality.ts';
+import { badRequest, Refusal } from './refusal.ts';
 import type { RowRef, TableData } from './table.ts';
 
 export interface BoundFilter {
@@ -14,7 +14,18 @@ export interface BoundFilter {
   readonly key: { readonly ge: Value; readonly le: Value; readonly among: readonly Value[] | null };
 }
 
-type Names = Pick<Personality, 'guidOrder' | 'keyFilter' | 'filterReferences' | 'defaultFilters' | 'dateLiterals'>;
+type Names = Pick<
+  Personality,
+  | 'guidOrder'
+  | 'keyFilter'
+  | 'keyFilterRefused'
+  | 'keyFilterEffect'
+  | 'filterReferences'
+  | 'defaultFilters'
+  | 'defaultFilterQuestions'
+  | 'groupNull'
+  | 'dateLiterals'
+>;
 
 /** Binds conditions to a table. Throws a refusal. */
 export function bindFilter(db: Database, table: TableData, conditions: readonly Condition[], how: Names): BoundFilter {
@@ -25,19 +36,25 @@ export function bindFilter(db: Database, table: TableData, conditions: readonly 
   let among: readonly Value[] | null = null;
   const named = new Set<string>();
   for (const condition of conditions) {
-    const { read, column, index } = resolvePath(db, table, condition.path, how);
+    const { read, column, index, owner } = resolvePath(db, table, condition.path, how);
     if (condition.path.length === 1) named.add(column.name);
-    const literals = readLiterals(condition, column, how);
+    if (column.defaultEquals !== null && how.defaultFilterQuestions !== 'taken') {
+      const details = { status: how.defaultFilterQuestions, type: 'FilterFailed' };
+      throw new Refusal(`The filter on ${column.name} failed.`, details);
+    }
+    const literals = readLiterals(condition, column, owner, how);
+    if (condition.path.length === 1 && column.pk > 0 && how.keyFilterEffect === 'ignored') continue;
     tests.push(testOf(condition, column, literals, read, how));
     if (condition.path.length === 1 && index === single) {
       const first = literals[0]!;
-      if (condition.operator === 'ge' && (ge === null || compareValues(first, ge, how.guidOrder) > 0)) ge = first;
-      else if (condition.operator === 'le' && (le === null || compareValues(first, le, how.guidOrder) < 0)) le = first;
+      const compare = valueOrder(column.type, how.guidOrder);
+      if (condition.operator === 'ge' && (ge === null || compare(first, ge) > 0)) ge = first;
+      else if (condition.operator === 'le' && (le === null || compare(first, le) < 0)) le = first;
       else if (condition.operator !== 'like' && condition.operator !== 'ge' && condition.operator !== 'le')
         among = literals;
     }
   }
-  if (how.defaultFilters) {
+  if (how.defaultFilters === true || (how.defaultFilters === 'unfiltered' && conditions.length === 0)) {
     table.columns.forEach((column, i) => {
       if (column.defaultEquals === null || named.has(column.name)) return;
       const wanted = literalValue({ kind: 'bare', text: column.defaultEquals.toLowerCase() }, column.type, how);
@@ -82,7 +99,7 @@ function resolvePath(db: Database, table: TableData, path: readonly string[], ho
     const place = walk(row);
     return place === undefined ? undefined : end.value(place.row, index);
   };
-  return { read, column, index };
+  return { read, column, index, owner: end };
 }
 
 /** Name of the navigation property of a reference column: that of `X_Id` is `X_Reference`. */
@@ -99,15 +116,33 @@ const KIND_OF: Readonly<Record<Condition['operator'], FilterKind | 'in'>> = {
   in: 'in',
 };
 
-function readLiterals(condition: Condition, column: DemoColumn, how: Names): readonly Value[] {
+/** What kind of key a table has, for filters on it. */
+function keyKind(table: TableData): KeyKind {
+  if (table.keys.length > 1) return 'composite';
+  switch (table.columns[table.keys[0]!.column]!.type.kind) {
+    case 'guid':
+      return 'guid';
+    case 'text':
+      return 'text';
+    case 'date':
+    case 'datetime':
+    case 'time':
+      return 'date';
+    default:
+      return 'number';
+  }
+}
+
+function readLiterals(condition: Condition, column: DemoColumn, owner: TableData, how: Names): readonly Value[] {
   const kind = KIND_OF[condition.operator];
-  const refused = column.pk > 0 && kind === 'GreaterThanOrLessThan' && !how.keyFilter;
+  const ranged = column.pk > 0 && kind === 'GreaterThanOrLessThan';
+  const refused = ranged && (!how.keyFilter || how.keyFilterRefused.includes(keyKind(owner)));
   if (refused || !(kind === 'in' ? column.in : column.filters.includes(kind))) {
     throw badRequest(`The column ${column.name} does not take the filter '${condition.operator}'.`, 'FilterNotAllowed');
   }
   return condition.literals.map((literal) => {
     if (literal.kind === 'null') {
-      if (condition.operator === 'eq') return null;
+      if (condition.operator === 'eq' || (condition.operator === 'any' && how.groupNull !== 'refused')) return null;
       throw badRequest(`null can only be compared by 'eq' (column ${column.name}).`, 'InvalidFilter');
     }
     if (condition.operator === 'like' && literal.kind !== 'text') {
@@ -126,7 +161,7 @@ function testOf(
 ): (row: RowRef) => boolean {
   const kind = KIND_OF[condition.operator];
   const nulls = column.includesNulls.includes(kind === 'in' ? 'Equals' : kind);
-  const order = orderOf(column.type, how);
+  const order = valueOrder(column.type, how.guidOrder);
   const first = literals[0]!;
   const against = (pass: (value: Value) => boolean) => (row: RowRef) => {
     const value = read(row);
@@ -142,6 +177,13 @@ function testOf(
       return against((value) => order(value, first) <= 0);
     case 'in':
     case 'any': {
+      if (condition.operator === 'any' && literals.includes(null)) {
+        const others = literals.filter((literal) => literal !== null);
+        return (row) => {
+          const value = read(row) ?? null;
+          return value === null ? how.groupNull === 'matches' : others.some((literal) => order(value, literal) === 0);
+        };
+      }
       const exact = new Set(literals);
       if (column.type.kind === 'guid') return against((value) => exact.has(value));
       return against((value) => literals.some((literal) => order(value, literal) === 0));
@@ -160,30 +202,6 @@ function likePattern(text: string): RegExp {
     .replaceAll('%', '[\\s\\S]*')
     .replaceAll('_', '[\\s\\S]');
   return new RegExp(`^${body}$`, 'iu');
-}
-
-function orderOf(type: SqlType, how: Names): (a: Value, b: Value) => number {
-  switch (type.kind) {
-    case 'guid':
-      return (a, b) => compareValues(a, b, how.guidOrder);
-    case 'text': {
-      const plain = (value: Value) => String(value).trimEnd().toLowerCase();
-      return (a, b) => compareValues(plain(a), plain(b), 'text');
-    }
-    case 'decimal': {
-      const scaled = (value: Value) => scaledDecimal(String(value), Math.max(type.scale, 20));
-      return (a, b) => compareValues(scaled(a), scaled(b), 'text');
-    }
-    default:
-      return (a, b) => compareValues(a, b, 'text');
-  }
-}
-
-/** A decimal text times 10^scale, for exact comparison. */
-export function scaledDecimal(text: string, scale: number): bigint {
-  const [left = '0', right = ''] = text.replace('-', '').split('.');
-  const value = BigInt(left + right.padEnd(scale, '0').slice(0, scale));
-  return text.startsWith('-') ? -value : value;
 }
 
 /** A literal as a value of the column's type. Throws a refusal. */

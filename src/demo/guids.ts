@@ -111,6 +111,12 @@ export function randomGuids(name: string, seed: number, size: number): GuidSeque
   };
 }
 
+/** The n-th of the keys that come after all others, in SQL Server's order and as text; n is below 2^24. */
+export function endGuid(n: number): string {
+  const high = HEX[(n >>> 16) & 255]!;
+  return `ffffff${high}-ffff-ffff-${hex16(n & 0xffff)}-ffffffffff${high}`;
+}
+
 function tailText(tail: Tail): string {
   return `${HEX[tail.timeHigh & 255]}${HEX[tail.timeHigh >>> 8]}-${tail.clock}-${tail.node}`;
 }

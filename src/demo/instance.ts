@@ -15,15 +15,9 @@ import { answerControl } from './control.ts';
 import { createDatabase } from './database.ts';
 import { createFaults } from './faults.ts';
 import { edmTypeName } from './metadata.ts';
-import {
-  DEFAULT_LIMITS,
-  DEFAULT_PERSONALITY,
-  type DemoChanges,
-  type DemoLimits,
-  type DemoOptions,
-  type Personality,
-} from './options.ts';
+import { DEFAULT_LIMITS, type DemoChanges, type DemoLimits, type DemoOptions } from './options.ts';
 import { pageHtml } from './page.ts';
+import { DEFAULT_PERSONALITY, type Personality } from './personality.ts';
 import { DEFAULT_RIGHTS, type Rights } from './rights.ts';
 import { createSessions } from './sessions.ts';
 import { answerSite, type Site } from './site.ts';
@@ -36,9 +30,10 @@ import { createWriter } from './writer.ts';
 export type { DemoInstance, DemoTable } from './contract.ts';
 export type { Row } from './database.ts';
 export type { Value } from './model.ts';
-export type { DemoChanges, DemoOptions, Fault, FaultAction, Personality } from './options.ts';
+export type { DemoChanges, DemoOptions, Fault, FaultAction, WriteOrder } from './options.ts';
+export type { Personality } from './personality.ts';
 export type { Rights } from './rights.ts';
-export type { Change, WriteOrder } from './writer.ts';
+export type { Change } from './writer.ts';
 
 const DATABASE = 'DEMO';
 
@@ -51,13 +46,14 @@ export async function startDemo(options: DemoOptions = {}): Promise<DemoInstance
   let rights: Rights = { ...DEFAULT_RIGHTS, ...options.rights };
   const base = options.clock ?? systemClock;
   let ahead = 0;
+  let serial = 0;
   const clock: Clock = { now: () => base.now() + ahead, sleep: (ms, signal) => base.sleep(ms, signal) };
 
   const applications = new Map(
     [...builtInApplications(seed), ...(options.applications ?? [])].map((app) => [app.uri, app]),
   );
   const witness = createWitness(() => clock.now());
-  const faults = createFaults(seed, options.faults ?? []);
+  const faults = createFaults(seed, options.faults ?? [], () => clock.now());
   const slots = createSlots(clock, () => limits);
   const sessions = createSessions(clock, () => limits);
   const db = createDatabase(options, {
@@ -103,6 +99,9 @@ export async function startDemo(options: DemoOptions = {}): Promise<DemoInstance
       rights: () => rights,
       root: `${url}/tableapi/odata/`,
       foreignUrl: foreign.url,
+      seed,
+      nextSerial: () => ++serial,
+      grow: (table, rows) => void writer.write({ inserts: rows, where: 'last', tables: [table] }),
       noticeCaller(tokenId, request) {
         if (callers.isShared(tokenId, request)) witness.shared();
       },
@@ -112,6 +111,7 @@ export async function startDemo(options: DemoOptions = {}): Promise<DemoInstance
     database: DATABASE,
     faults,
     witness,
+    write: (order) => void writer.write(order),
     page: () =>
       pageHtml({
         url,

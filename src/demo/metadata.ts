@@ -2,7 +2,7 @@
 import type { Database } from './database.ts';
 import { referenceName } from './filter-eval.ts';
 import type { DemoColumn } from './model.ts';
-import type { Personality } from './options.ts';
+import type { Personality } from './personality.ts';
 import type { TableData } from './table.ts';
 
 /** Names that a careful client refuses; all of them serve the rows of the first table. */
@@ -29,7 +29,8 @@ export function serviceDocument(db: Database, personality: Personality, root: st
   return JSON.stringify({ '@odata.context': `${root}$metadata`, value });
 }
 
-export function metadataXml(db: Database, personality: Personality): string {
+/** @param serial another number for each request. */
+export function metadataXml(db: Database, personality: Personality, serial: number): string {
   const tables = [...db.tables.values()];
   const types = tables.map((table) => entityType(db, table, personality)).join('');
   const sets = [...entitySets(db, personality)].map(([name, table]) => entitySet(db, name, table)).join('');
@@ -43,7 +44,7 @@ ${sets}      </EntityContainer>
     </Schema>
   </edmx:DataServices>
 </edmx:Edmx>
-`;
+${personality.metadataStamp ? `<!-- made for request ${serial} -->\n` : ''}`;
 }
 
 interface Link {

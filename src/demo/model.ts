@@ -75,6 +75,7 @@ const tableLine = z.object({
   kind: z.enum(['table', 'view']),
   owners: z.array(z.string()).default([]),
   rows: z.number().int().min(0).optional(),
+  /** How keys are made: GUIDs as NEWSEQUENTIALID or as NEWID makes them; other values without or with gaps, signs, and mixed case. */
   keys: z.enum(['sequential', 'random']).default('sequential'),
   columns: z.array(columnLine).min(1),
 });

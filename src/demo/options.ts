@@ -2,119 +2,8 @@
 import type { Clock } from '../core/clock.ts';
 import type { TrustedApplication } from './applications.ts';
 import type { Value } from './model.ts';
+import type { Personality } from './personality.ts';
 import type { Rights } from './rights.ts';
-
-/**
- * Ways in which instances differ where the vendor's documentation is silent or speaks of a sister API only.
- * Each is a switch; `configure` may turn any of them while the instance serves.
- */
-export interface Personality {
-  /** What a page with `$top` carries while rows remain. Default `relative`. */
-  readonly nextLink: 'relative' | 'absolute' | 'none';
-  /** Where the link stands in the body. Default `after` the rows. */
-  readonly nextLinkPosition: 'after' | 'before';
-  /** How `uniqueidentifier` compares and sorts. Default `sql`; `text` shows a client what it must not assume. */
-  readonly guidOrder: 'sql' | 'text';
-  /** Order of rows where no link follows: by key, or any order the engine likes. Default `key`. */
-  readonly rowOrder: 'key' | 'any';
-  /** Are `ge` and `le` on key columns taken? Default true. */
-  readonly keyFilter: boolean;
-  /** Is `$count` (the option and the `/$count` path) known? Default true. */
-  readonly count: boolean;
-  /** Is `$skip` known? Default false. */
-  readonly skip: boolean;
-  /** Is `$orderby` (on columns the model marks sortable, and on the key) known? Default false. */
-  readonly orderby: boolean;
-  /** Which references a filter path may follow. Default `all`. */
-  readonly filterReferences: 'owners' | 'all';
-  /** Are the documented default values of filters in force when a read does not name the column? Default false. */
-  readonly defaultFilters: boolean;
-  /** Are times in date literals kept, or cut to the date? Default `kept`. */
-  readonly dateLiterals: 'kept' | 'cut';
-  /** Is `Dmv_Table_Info` readable, forbidden, empty, or true of the start only? Default `readable`. */
-  readonly tableInfo: 'readable' | 'forbidden' | 'empty' | 'stale';
-  /** Order of the properties of a row. Default `declared`. */
-  readonly properties: 'declared' | 'shuffled';
-  /** Are null properties written or left out? Default `written`. */
-  readonly nulls: 'written' | 'omitted';
-  /** Extra properties in each row: `@odata.etag`, and one that `$metadata` does not know. Default none. */
-  readonly extraProperties: readonly ('etag' | 'unknown')[];
-  readonly json: 'compact' | 'pretty';
-  /** How text is escaped: what must be, or everything that can be (`\u0431`, `\/`). Default `minimal`. */
-  readonly escapes: 'minimal' | 'all';
-  /** `numbers` 12.50, `trimmed` 12.5, `exponent` 1.250e1, `strings` "12.50". Default `numbers`. */
-  readonly decimals: 'numbers' | 'trimmed' | 'exponent' | 'strings';
-  /** Does a request for `IEEE754Compatible=true` turn Int64 and Decimal into strings? Default `ignored`. */
-  readonly ieee754: 'ignored' | 'honoured';
-  /** Type and form of `date` columns. Default `Date`. */
-  readonly dates: 'Date' | 'DateTimeOffset';
-  /** Type and form of `time` columns. Default `TimeOfDay`. */
-  readonly times: 'TimeOfDay' | 'Duration';
-  /** Instants as UTC with `Z`, or with the offset +02:00. Default `utc`. */
-  readonly instants: 'utc' | 'offset';
-  readonly binaries: 'base64' | 'base64url';
-  readonly guidCase: 'lower' | 'upper';
-  /** Multi-language text: the same for everybody, or chosen by `Accept-Language`. Default `fixed`. */
-  readonly multiLanguage: 'fixed' | 'accept-language';
-  /** Content codings offered, best first. Default gzip and br. */
-  readonly compression: readonly ('gzip' | 'br')[];
-  /** Cut every body into chunks of so many bytes; 0 leaves them as they come. Default 0. */
-  readonly chunkBytes: number;
-  /** Where auto-discovery answers. Default `tools`. */
-  readonly discovery: 'tools' | 'sys' | 'both' | 'none';
-  /**
-   * `private` leaves the Table API site out of the list; `two` lists a second one, which works too; `one-of-two` lists one before it that is
-   * not there. Default `listed`.
-   */
-  readonly tableApiSite: 'listed' | 'private' | 'not-working' | 'two' | 'foreign' | 'one-of-two';
-  /** Is the error object flat, or below `error`? Default `flat`. */
-  readonly errorShape: 'flat' | 'nested';
-  /** Status of a request the server does not understand. Default 500, as the vendor's Domain API. */
-  readonly requestErrorStatus: 400 | 500;
-  /** Does `$metadata` mark password columns? Default true. */
-  readonly passwordsMarked: boolean;
-  /** Entity sets with hostile names beside the real ones. Default false. */
-  readonly hostileNames: boolean;
-  /** Longest request target in bytes; longer ones get 414. Default 8190, as common web servers have it. */
-  readonly maxUrlBytes: number;
-}
-
-export const DEFAULT_PERSONALITY: Personality = {
-  nextLink: 'relative',
-  nextLinkPosition: 'after',
-  guidOrder: 'sql',
-  rowOrder: 'key',
-  keyFilter: true,
-  count: true,
-  skip: false,
-  orderby: false,
-  filterReferences: 'all',
-  defaultFilters: false,
-  dateLiterals: 'kept',
-  tableInfo: 'readable',
-  properties: 'declared',
-  nulls: 'written',
-  extraProperties: [],
-  json: 'compact',
-  escapes: 'minimal',
-  decimals: 'numbers',
-  ieee754: 'ignored',
-  dates: 'Date',
-  times: 'TimeOfDay',
-  instants: 'utc',
-  binaries: 'base64',
-  guidCase: 'lower',
-  multiLanguage: 'fixed',
-  compression: ['gzip', 'br'],
-  chunkBytes: 0,
-  discovery: 'tools',
-  tableApiSite: 'listed',
-  errorShape: 'flat',
-  requestErrorStatus: 500,
-  passwordsMarked: true,
-  hostileNames: false,
-  maxUrlBytes: 8190,
-};
 
 /** Sessions, seats, slots, and how fast the server answers. */
 export interface DemoLimits {
@@ -126,8 +15,12 @@ export interface DemoLimits {
   readonly sessionRpm: number | null;
   /** `SessionConcurrentRequests`; null is unlimited. Default null. */
   readonly sessionConcurrent: number | null;
-  /** Seconds in `Retry-After` of a 429; null sends none. Default null. */
+  /** Seconds in `Retry-After` of a 429; null sends none, and a number below 0 is for a date in the past. Default null. */
   readonly retryAfterSeconds: number | null;
+  /** Form of every `Retry-After`. Default `seconds`. */
+  readonly retryAfterAs: 'seconds' | 'date';
+  /** How far the clock of the web server, which writes `Date` and dates in `Retry-After`, is ahead. Default 0. */
+  readonly clockAheadMs: number;
   /** Other clients: slots and queue places they hold, steadily or `onMs` of every `onMs + offMs`. */
   readonly others: {
     readonly slots: number;
@@ -162,6 +55,8 @@ export const DEFAULT_LIMITS: DemoLimits = {
   sessionRpm: null,
   sessionConcurrent: null,
   retryAfterSeconds: null,
+  retryAfterAs: 'seconds',
+  clockAheadMs: 0,
   others: { slots: 0, queue: 0 },
   seats: 20,
   seatsTaken: 0,
@@ -190,8 +85,14 @@ export type FaultAction =
   | 'error-in-stream'
   /** An error object after some rows, and the JSON is left open. */
   | 'error-in-stream-open'
+  /** A flat error object (`message`, `code`, …) takes the place of the next row after half of the rows; the JSON ends properly. */
+  | 'flat-error-in-stream'
+  /** After half of the rows, beside `value`, stand the members of an error, flat or below `error` as `errorShape` says. */
+  | 'error-beside-rows'
   /** A page of half its rows, well formed and without a link. */
   | 'short'
+  /** A page without rows and link; a count beside it tells the truth. */
+  | 'empty'
   /** The last row of the page comes twice. */
   | 'duplicate-row'
   /** The next link names another origin (a listener of this instance that counts what it is sent). */
@@ -204,7 +105,20 @@ export type FaultAction =
   | 'redirect-foreign'
   /** An HTML page with status 200, as proxies send. */
   | 'html'
-  | { readonly status: number; readonly retryAfterSeconds?: number; readonly body?: string };
+  | { readonly status: number; readonly retryAfterSeconds?: number; readonly body?: string }
+  /** These changes are written before the request is answered as ever. */
+  | { readonly write: WriteOrder };
+
+/** Changes of rows. */
+export interface WriteOrder {
+  readonly inserts?: number;
+  readonly updates?: number;
+  readonly deletes?: number;
+  /** Tables to write to; by default all that have a single GUID as key and a Row_Version. */
+  readonly tables?: readonly string[];
+  /** Which rows in key order are updated and deleted: any, the first, or the last that exist. Insertions with `last` go to the end. Default `any`. */
+  readonly where?: 'any' | 'first' | 'last';
+}
 
 export interface Fault {
   readonly on: {
@@ -215,6 +129,8 @@ export interface Fault {
     readonly nth?: number;
     /** How many matching requests in a row from `nth` on. Default 1 with `nth`, else unlimited. */
     readonly times?: number;
+    /** Only within so many milliseconds of the first matching request. */
+    readonly forMs?: number;
     /** Each matching request with this chance, 0 to 1, drawn from the seed. */
     readonly chance?: number;
   };

@@ -1,6 +1,6 @@
 /** Query options of the Table API, read strictly: what is not documented is refused unless the personality knows it. */
 import { type Condition, parseFilter } from './filter-parse.ts';
-import type { Personality } from './options.ts';
+import type { Personality } from './personality.ts';
 import { badRequest } from './refusal.ts';
 
 export interface Query {
@@ -35,7 +35,8 @@ export function parseQuery(search: string, how: Personality): Query {
       ['$select', '$filter', '$top', '$skiptoken'].includes(name) ||
       (name === '$count' && how.count) ||
       // A server that hands out links by position must know it.
-      (name === '$skip' && (how.skip || how.nextLink !== 'none')) ||
+      (name === '$skip' &&
+        (how.skip || how.nextLink !== 'none' || how.serverPage !== null || how.lastLink.startsWith('endless'))) ||
       (name === '$orderby' && how.orderby) ||
       (name === 'culture' && how.multiLanguage === 'accept-language');
     if (!known) throw badRequest(`The query option '${name}' is not supported.`, 'UnsupportedOption');

@@ -1,13 +1,22 @@
 /** A read of one table: which rows, in which order, until where, as chunks of JSON. */
-import { createHash } from 'node:crypto';
 import type { BlockCache } from './blocks.ts';
 import type { Database } from './database.ts';
 import { compileEncoder, type JsonForm, type RowEncoder } from './encode.ts';
 import { bindFilter } from './filter-eval.ts';
-import { hashText, unit } from './hash.ts';
+import { hashText, mix, unit } from './hash.ts';
 import type { Value } from './model.ts';
-import type { Personality } from './options.ts';
-import { compareKeys, compareValues } from './order.ts';
+import { valueOrder } from './order.ts';
+import {
+  type Continuation,
+  drawOf,
+  type Extent,
+  extentOf,
+  lastPage,
+  nextPage,
+  type Resume,
+  readToken,
+} from './paging.ts';
+import type { Personality } from './personality.ts';
 import type { Query } from './query.ts';
 import { badRequest } from './refusal.ts';
 import type { Rights } from './rights.ts';
@@ -21,6 +30,9 @@ export interface ReadRequest {
   readonly rights: Rights;
   readonly form: JsonForm;
   readonly blocks: BlockCache;
+  readonly seed: number;
+  /** Grows with each request. */
+  readonly serial: number;
 }
 
 export interface ReadPlan {
@@ -28,13 +40,10 @@ export interface ReadPlan {
   /** Names as selected, or null. */
   readonly selected: readonly string[] | null;
   /** Rows as JSON, each with a comma before it; returns what follows when the rows of this response are out. */
-  chunks(): Generator<Buffer, Continuation>;
-  /** Rows that the filter and the rights let through. */
+  chunks(): Generator<Buffer, Ending>;
+  /** Rows that the filter and the rights let through, whatever the answers are cut to. */
   count(): number;
 }
-
-/** The query text of the next page, or null at the end. */
-export type Continuation = string | null;
 
 /** Rows encoded one by one are sent in chunks of this size. */
 const CHUNK_BYTES = 64 * 1024;
@@ -56,11 +65,22 @@ export function planRead(request: ReadRequest): ReadPlan {
   const visible = visibility(table, rights);
   const passes = filter.test;
   const test = passes === null ? visible : visible === null ? passes : (row: RowRef) => visible(row) && passes(row);
-  const rows = () => candidates({ request, key: filter.key, resume, sortColumn });
+  const draw = drawOf(request.seed, request.serial);
+  const rows = () => {
+    if (resume?.empty === true) return [];
+    const found = candidates({ request, key: filter.key, resume, sortColumn });
+    return personality.rowOrder === 'random' && sortColumn < 0 ? shuffled(table, found, draw) : found;
+  };
+  const sendable = beforeRow(table, personality);
+  const sent = test === null ? sendable : sendable === null ? test : (row: RowRef) => sendable(row) && test(row);
+  const whole = extentOf(query, personality, rights, resume?.rows ?? query.skip, draw);
   return {
     encoder,
     selected,
-    chunks: () => encodeRows(request, encoder, test, rows(), resume?.rows ?? query.skip),
+    chunks() {
+      const extent = whole.share < 1 ? shareOf(whole, available(table, rows(), sent, query.skip)) : whole;
+      return encodeRows({ request, encoder, test: sent, steps: rows(), resume, extent });
+    },
     count() {
       if (test === null && filter.key.among === null) return table.count;
       let count = 0;
@@ -87,14 +107,6 @@ function* rowsOf(table: TableData, step: Candidate): Generator<RowRef> {
   }
 }
 
-/** Where a page begins. */
-interface Resume {
-  /** Rows sent before it. */
-  readonly rows: number;
-  /** Key of the last of them. */
-  readonly key: readonly Value[];
-}
-
 interface Walk {
   readonly request: ReadRequest;
   readonly key: { readonly ge: Value; readonly le: Value; readonly among: readonly Value[] | null };
@@ -115,9 +127,9 @@ function* candidates(walk: Walk): Generator<Candidate> {
   const resume = walk.resume?.key ?? null;
   if (key.among !== null && table.keys[0]?.guids != null) {
     const found = key.among.filter(
-      (value) => value !== null && (resume === null || compareKeys([value], resume, by) > 0),
+      (value) => value !== null && (resume === null || table.compareKeys([value], resume, by) > 0),
     );
-    found.sort((a, b) => compareValues(a, b, by));
+    found.sort((a, b) => table.compareKeys([a], [b], by));
     for (const value of new Set(found)) {
       const row = table.find(value);
       if (row !== undefined) yield { kind: 'row', row };
@@ -138,7 +150,7 @@ function* candidates(walk: Walk): Generator<Candidate> {
     if (
       found.step.kind === 'row' &&
       key.le !== null &&
-      compareKeys(table.keyOf(found.step.row.ordinal), [key.le], by) > 0
+      table.compareKeys(table.keyOf(found.step.row.ordinal), [key.le], by) > 0
     )
       return;
     yield found.step;
@@ -186,37 +198,50 @@ function* sorted(request: ReadRequest, index: number): Generator<Candidate> {
     place = found.rest;
   }
   const sign = request.query.orderby?.descending === true ? -1 : 1;
-  const by = request.personality.guidOrder;
-  rows.sort((a, b) => sign * compareValues(table.value(a, index), table.value(b, index), by));
+  const compare = valueOrder(table.columns[index]!.type, request.personality.guidOrder);
+  rows.sort((a, b) => sign * compare(table.value(a, index), table.value(b, index)));
   for (const row of rows) yield { kind: 'row', row };
 }
 
-function* encodeRows(
-  request: ReadRequest,
-  encoder: RowEncoder,
-  test: ((row: RowRef) => boolean) | null,
-  steps: Iterable<Candidate>,
-  before: number,
-): Generator<Buffer, Continuation> {
-  const { table, query, personality, rights, blocks } = request;
-  const paged = query.top !== null && personality.nextLink !== 'none';
-  const byPosition = table.keys.length === 0 || query.orderby !== null;
-  const allowed = rights.maxRows === null ? Number.POSITIVE_INFINITY : Math.max(0, rights.maxRows - before);
-  const top = query.top ?? Number.POSITIVE_INFINITY;
-  const limit = Math.min(top, allowed);
+/** What came out: how many rows, and what follows them. */
+export interface Ending {
+  readonly rows: number;
+  readonly continuation: Continuation;
+}
+
+interface RowSource {
+  readonly request: ReadRequest;
+  readonly encoder: RowEncoder;
+  readonly test: ((row: RowRef) => boolean) | null;
+  readonly steps: Iterable<Candidate>;
+  readonly resume: Resume | null;
+  readonly extent: Extent;
+}
+
+function* encodeRows({ request, encoder, test, steps, resume, extent }: RowSource): Generator<Buffer, Ending> {
+  const { query, blocks } = request;
+  const { limit, linkAt, bytes } = extent;
+  const before = resume?.rows ?? query.skip;
+  const chain = { ...request, resume };
   let toSkip = query.skip;
   let sent = 0;
+  let length = 0;
   let last: number | null = null;
   let pending: string[] = [];
   let pendingLength = 0;
   const flush = () => {
-    const bytes = Buffer.from(pending.join(''));
+    const chunk = Buffer.from(pending.join(''));
     pending = [];
     pendingLength = 0;
-    return bytes;
+    return chunk;
   };
+  /** The answer is full, and a row remains. */
+  const full = (): Ending => ({
+    rows: sent,
+    continuation: sent >= linkAt ? nextPage(chain, last ?? -1, before + sent, sent) : lastPage(chain),
+  });
   for (const step of steps) {
-    if (step.kind === 'clean' && test === null && sent < limit) {
+    if (step.kind === 'clean' && test === null && sent < limit && bytes === Number.POSITIVE_INFINITY) {
       const skipped = Math.min(toSkip, step.to - step.from);
       toSkip -= skipped;
       const from = step.from + skipped;
@@ -228,20 +253,20 @@ function* encodeRows(
         last = to - 1;
       }
       if (to === step.to) continue;
-      return paged && sent < allowed && sent >= top ? next(request, byPosition, last!, before + sent) : null;
+      return full();
     }
-    for (const row of rowsOf(table, step)) {
+    for (const row of rowsOf(request.table, step)) {
       if (test !== null && !test(row)) continue;
       if (toSkip > 0) {
         toSkip--;
         continue;
       }
-      if (sent >= limit) {
+      const text = sent >= limit ? '' : encoder.encode(row);
+      if (text !== '' && bytes < Number.POSITIVE_INFINITY) length += Buffer.byteLength(text);
+      if (text === '' || (sent > 0 && length > bytes)) {
         if (pendingLength > 0) yield flush();
-        const goesOn = paged && sent >= top && sent < allowed;
-        return goesOn ? next(request, byPosition, last ?? -1, before + sent) : null;
+        return full();
       }
-      const text = encoder.encode(row);
       pending.push(text);
       pendingLength += text.length;
       sent++;
@@ -250,33 +275,42 @@ function* encodeRows(
     }
   }
   if (pendingLength > 0) yield flush();
-  return null;
+  return { rows: sent, continuation: lastPage(chain) };
 }
 
-/** Query text of the page after a row. */
-function next(request: ReadRequest, byPosition: boolean, lastOrdinal: number, rows: number): string {
-  const { query, table } = request;
-  const kept = query.text === '' ? '' : `${query.text}&`;
-  if (byPosition || lastOrdinal < 0) return `${kept}$skip=${rows}`;
-  const key = table.keyOf(lastOrdinal).map((value) => (typeof value === 'bigint' ? { big: String(value) } : value));
-  const body = Buffer.from(JSON.stringify([rows, key])).toString('base64url');
-  return `${kept}$skiptoken=${body}.${seal(table.name, body)}`;
+/** The rows of some steps in an order drawn for one request. */
+function* shuffled(table: TableData, steps: Iterable<Candidate>, draw: number): Generator<Candidate> {
+  const rows = [...steps].flatMap((step) => [...rowsOf(table, step)]);
+  for (let i = rows.length - 1; i > 0; i--) {
+    const j = mix(draw, i) % (i + 1);
+    [rows[i], rows[j]] = [rows[j]!, rows[i]!];
+  }
+  for (const row of rows) yield { kind: 'row', row };
 }
 
-/** Reads a token of our own making; any other is refused. */
-function readToken(table: TableData, token: string): Resume {
-  const [body = '', mark] = token.split('.');
-  if (mark !== seal(table.name, body))
-    throw badRequest('The $skiptoken is not one of this server.', 'InvalidSkipToken');
-  const [rows, key] = JSON.parse(Buffer.from(body, 'base64url').toString()) as [
-    number,
-    (Value | { readonly big: string })[],
-  ];
-  return { rows, key: key.map((value) => (typeof value === 'object' && value !== null ? BigInt(value.big) : value)) };
+/** Rows that an answer would hold if nothing limited it. */
+function available(
+  table: TableData,
+  steps: Iterable<Candidate>,
+  test: ((row: RowRef) => boolean) | null,
+  skip: number,
+): number {
+  let rows = -skip;
+  for (const step of steps) for (const row of rowsOf(table, step)) if (test === null || test(row)) rows++;
+  return Math.max(0, rows);
 }
 
-function seal(table: string, body: string): string {
-  return createHash('sha256').update(`${table} ${body}`).digest('base64url').slice(0, 8);
+/** The extent of an answer that holds a share of its rows, rounded down. */
+function shareOf(extent: Extent, rows: number): Extent {
+  const limit = Math.floor(Math.min(extent.limit, rows) * extent.share);
+  return { ...extent, limit, linkAt: Number.POSITIVE_INFINITY };
+}
+
+/** With a cut at a row of the table: is this row before it? Null where every row may be sent. */
+function beforeRow(table: TableData, { cut, guidOrder }: Personality): ((row: RowRef) => boolean) | null {
+  if (cut === null || !('lastRow' in cut)) return null;
+  if (table.keys.length === 0) return (row) => row.ordinal < cut.lastRow;
+  return (row) => table.rank(table.keyOf(row.ordinal), guidOrder, false) < cut.lastRow;
 }
 
 /** Rows that the rights hide are as if they were not there. */

@@ -2,6 +2,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { DemoLimits } from './options.ts';
 import { Refusal } from './refusal.ts';
+import { retryAfter } from './retry-after.ts';
 import type { SessionFact } from './system-views.ts';
 import type { Identity } from './tokens.ts';
 
@@ -72,9 +73,9 @@ export function createSessions(clock: Clock, limits: () => DemoLimits): Sessions
       }
       const at = session;
       at.minute = at.minute.filter((time) => now - time < 60_000);
-      if (set.sessionRpm !== null && at.minute.length >= set.sessionRpm) throw tooMany('SessionRpm', set);
+      if (set.sessionRpm !== null && at.minute.length >= set.sessionRpm) throw tooMany('SessionRpm', set, now);
       if (set.sessionConcurrent !== null && at.requests >= set.sessionConcurrent)
-        throw tooMany('SessionConcurrentRequests', set);
+        throw tooMany('SessionConcurrentRequests', set, now);
       at.minute.push(now);
       at.requests++;
       at.total++;
@@ -107,11 +108,12 @@ export function createSessions(clock: Clock, limits: () => DemoLimits): Sessions
 }
 
 /** The answer to a request beyond a limit. */
-export function tooMany(limit: string, limits: DemoLimits): Refusal {
+/** @param now milliseconds since 1970. */
+export function tooMany(limit: string, limits: DemoLimits, now: number): Refusal {
   const seconds = limits.retryAfterSeconds;
   return new Refusal(`The limit ${limit} is exceeded.`, {
     status: 429,
     type: 'TooManyRequests',
-    ...(seconds === null ? {} : { headers: { 'retry-after': String(seconds) } }),
+    ...(seconds === null ? {} : { headers: { 'retry-after': retryAfter(seconds, limits, now) } }),
   });
 }

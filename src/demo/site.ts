@@ -3,8 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TrustedApplication } from './applications.ts';
 import type { Faults } from './faults.ts';
 import { type Answer, answerIdentity, json } from './identity.ts';
-import type { FaultAction, Personality } from './options.ts';
+import type { FaultAction, WriteOrder } from './options.ts';
+import type { Personality } from './personality.ts';
 import { Refusal, refusalBody } from './refusal.ts';
+import { httpDate, retryAfter } from './retry-after.ts';
 import { sendBody } from './send.ts';
 import { answerTableApi, misfit, type TableApi } from './tableapi.ts';
 import type { WitnessBook } from './witness.ts';
@@ -17,6 +19,8 @@ export interface Site {
   readonly faults: Faults;
   readonly witness: WitnessBook;
   readonly page: () => string;
+  /** Writes changes of rows at once. */
+  readonly write: (order: WriteOrder) => void;
 }
 
 const VERSION = '26.1.0.0';
@@ -55,7 +59,14 @@ export async function answerSite(site: Site, request: IncomingMessage, response:
     });
   };
   try {
-    const fault = site.faults.match(method, url);
+    const { retryAfterAs, clockAheadMs } = site.api.limits();
+    if (retryAfterAs === 'date' || clockAheadMs !== 0)
+      response.setHeader('date', httpDate(site.api.clock.now() + clockAheadMs));
+    let fault = site.faults.match(method, url);
+    if (fault !== null && typeof fault.action === 'object' && 'write' in fault.action) {
+      site.write(fault.action.write);
+      fault = null;
+    }
     if (fault !== null && applyAtOnce(site, fault.action, request, whole)) return;
     const [path = '/', search = ''] = splitUrl(url);
     const below = belowTableApi(path, site.api.personality().tableApiSite);
@@ -101,7 +112,10 @@ function applyAtOnce(
   whole: (answer: Answer) => void,
 ): boolean {
   if (typeof action === 'object') {
-    const headers = action.retryAfterSeconds === undefined ? {} : { 'retry-after': String(action.retryAfterSeconds) };
+    if ('write' in action) return false;
+    const { retryAfterSeconds: seconds } = action;
+    const headers =
+      seconds === undefined ? {} : { 'retry-after': retryAfter(seconds, site.api.limits(), site.api.clock.now()) };
     const refusal = new Refusal('A fault on order.', { status: action.status, type: 'OrderedFault' });
     const body = action.body ?? refusalBody(refusal, site.api.personality().errorShape);
     whole({ status: action.status, headers: { 'content-type': 'application/json', ...headers }, body });

@@ -78,7 +78,8 @@ export function createSlots(clock: Clock, limits: () => DemoLimits): Slots {
       const now = others();
       const set = limits();
       if (waiting.length === 0 && running < set.slots - now.slots) return Promise.resolve(take());
-      if (waiting.length >= set.queue - now.queue) return Promise.reject(tooMany('GlobalConcurrentRequests', set));
+      if (waiting.length >= set.queue - now.queue)
+        return Promise.reject(tooMany('GlobalConcurrentRequests', set, clock.now()));
       return new Promise((resolve, reject) => {
         const entry = {
           start() {

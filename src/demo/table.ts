@@ -3,9 +3,9 @@
  * deletions, and inserted rows at their places in the order.
  */
 import { TablevaultError } from '../core/errors.ts';
-import type { KeyMaker } from './keys.ts';
+import { END_ORDINAL, type KeyMaker } from './keys.ts';
 import type { DemoColumn, TableModel, Value } from './model.ts';
-import { compareKeys, type GuidOrder, type Order, textOrder } from './order.ts';
+import { type Compare, type GuidOrder, keyOrder, type Order, reordered } from './order.ts';
 import type { ValueMaker } from './values.ts';
 
 export const BLOCK_ROWS = 1000;
@@ -70,12 +70,16 @@ export class TableData {
   readonly #insertedRows = new Map<number, RowRef>();
   readonly #insertedKeys = new Map<Value, number>();
   #insertedCount = 0;
+  #endCount = 0;
+  readonly #keyOrders: Record<GuidOrder, Compare<readonly Value[]>>;
   #textOrder: Order | null = null;
   readonly #overrides = new Map<string, Value>();
   #readers: ((row: RowRef) => Value)[] = [];
 
   constructor(parts: TableParts) {
     this.#parts = parts;
+    const types = parts.keys.map((key) => parts.model.columns[key.column]!.type);
+    this.#keyOrders = { sql: keyOrder(types, 'sql'), text: keyOrder(types, 'text') };
     this.name = parts.model.name;
     this.period = parts.period;
     this.live = parts.live;
@@ -159,10 +163,15 @@ export class TableData {
     return this.#parts.keys.length === 0 ? [ordinal] : this.#parts.keys.map((key) => key.at(ordinal));
   }
 
+  /** Compares two keys of the table. */
+  compareKeys(a: readonly Value[], b: readonly Value[], by: GuidOrder): number {
+    return this.#keyOrders[by](a, b);
+  }
+
   /** The order of the base rows. */
   order(by: GuidOrder): Order | null {
     if (by === 'sql' || !this.#parts.keys.some((key) => this.columns[key.column]!.type.kind === 'guid')) return null;
-    this.#textOrder ??= textOrder(this.size, (ordinal) => this.keyOf(ordinal));
+    this.#textOrder ??= reordered(this.size, (ordinal) => this.keyOf(ordinal), this.#keyOrders.text);
     return this.#textOrder;
   }
 
@@ -197,7 +206,7 @@ export class TableData {
     let high = this.size;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const compared = compareKeys(this.keyOf(order === null ? middle : order[middle]!), key, by);
+      const compared = this.compareKeys(this.keyOf(order === null ? middle : order[middle]!), key, by);
       if (compared < 0 || (through && compared === 0)) low = middle + 1;
       else high = middle;
     }
@@ -230,8 +239,9 @@ export class TableData {
     return this.next({ position: to, after: null, inclusive: false }, end, by);
   }
 
-  insert(rowVersion: number): RowRef {
-    const ordinal = this.size + this.#insertedCount++;
+  /** Inserts a row at a place of its own in key order, or at the end. */
+  insert(rowVersion: number, where: 'own' | 'end' = 'own'): RowRef {
+    const ordinal = where === 'end' ? END_ORDINAL + this.#endCount++ : this.size + this.#insertedCount++;
     const key = this.keyOf(ordinal);
     for (const by of ['sql', 'text'] as const) {
       if (by === 'text' && this.#textOrder === null) continue;
@@ -308,7 +318,7 @@ export class TableData {
   }
 
   #isAfter(a: Inserted, b: Inserted, by: GuidOrder): boolean {
-    return a.before === b.before ? compareKeys(a.key, b.key, by) > 0 : a.before > b.before;
+    return a.before === b.before ? this.compareKeys(a.key, b.key, by) > 0 : a.before > b.before;
   }
 
   #firstInserted(place: Place, by: GuidOrder): number {
@@ -320,7 +330,7 @@ export class TableData {
       const row = list[middle]!;
       let done = row.before < place.position;
       if (row.before === place.position && place.after !== null) {
-        const compared = compareKeys(row.key, place.after, by);
+        const compared = this.compareKeys(row.key, place.after, by);
         done = compared < 0 || (compared === 0 && !place.inclusive);
       }
       if (done) low = middle + 1;

@@ -2,13 +2,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../core/clock.ts';
 import type { BlockCache } from './blocks.ts';
+import { pageBody } from './body.ts';
 import type { Database } from './database.ts';
 import type { JsonForm } from './encode.ts';
+import { faultName } from './faults.ts';
 import { entitySets, metadataXml, serviceDocument } from './metadata.ts';
-import type { DemoLimits, FaultAction, Personality } from './options.ts';
+import type { DemoLimits, FaultAction } from './options.ts';
+import type { Personality } from './personality.ts';
 import { parseQuery, type Query } from './query.ts';
-import { type Continuation, planRead, type ReadPlan } from './read.ts';
-import { Refusal } from './refusal.ts';
+import { planRead, type ReadPlan } from './read.ts';
+import { badRequest, Refusal } from './refusal.ts';
 import type { Rights } from './rights.ts';
 import { mergeRights } from './rights.ts';
 import { chooseCoding, sendBody } from './send.ts';
@@ -30,6 +33,11 @@ export interface TableApi {
   /** `http://127.0.0.1:port/tableapi/odata/`. */
   readonly root: string;
   readonly foreignUrl: string;
+  readonly seed: number;
+  /** Another number for each read, growing. */
+  readonly nextSerial: () => number;
+  /** Puts rows at the end of a table. */
+  readonly grow: (table: string, rows: number) => void;
   /** Called with each authenticated request, to notice a token in use by two. */
   readonly noticeCaller: (tokenId: string, request: IncomingMessage) => void;
 }
@@ -122,17 +130,23 @@ async function answerPath(api: TableApi, call: Call, rights: Rights, mustStop: (
       'application/json;odata.metadata=minimal',
       mustStop,
     );
-  if (path === '$metadata') return send(api, call, [metadataXml(api.db, personality)], 'application/xml', mustStop);
+  if (path === '$metadata') {
+    const xml = metadataXml(api.db, personality, api.nextSerial());
+    return send(api, call, [xml], 'application/xml', mustStop);
+  }
   const counting = path.endsWith('/$count');
   const name = counting ? path.slice(0, -'/$count'.length) : path;
   const table = entitySets(api.db, personality).get(name);
-  if (table === undefined || (counting && !personality.count)) {
+  const countless = !personality.count || personality.counts === 'ignored';
+  if (table === undefined || (counting && countless)) {
     throw new Refusal(`There is no entity set ${name}.`, { status: 404, type: 'NotFound' });
   }
   if (rights.forbiddenTables.includes(name) || (name === 'Dmv_Table_Info' && personality.tableInfo === 'forbidden')) {
     throw new Refusal(`You have no permission to read ${name}.`, { status: 403, type: 'Forbidden' });
   }
   const query = parseQuery(call.search, personality);
+  const growth = personality.grows[name] ?? personality.grows['*'] ?? 0;
+  if (growth > 0 && !table.live) api.grow(table.name, growth);
   const form = formOf(call.request, personality, query);
   const empty = name === 'Dmv_Table_Info' && personality.tableInfo === 'empty';
   const plan = planRead({
@@ -143,101 +157,47 @@ async function answerPath(api: TableApi, call: Call, rights: Rights, mustStop: (
     rights: empty ? { ...rights, maxRows: 0 } : rights,
     form,
     blocks: api.blocks,
+    seed: api.seed,
+    serial: api.nextSerial(),
   });
-  if (counting) return send(api, call, [String(empty ? 0 : plan.count())], 'text/plain', mustStop);
+  if (counting) {
+    if (personality.counts === 'unfiltered' && query.filter.length > 0)
+      throw badRequest('$count takes no $filter.', 'UnsupportedOption');
+    const rows = personality.counts === 'page' ? rowsSent(plan) : plan.count();
+    return send(api, call, [String(empty ? 0 : rows)], 'text/plain', mustStop);
+  }
   const type = `application/json;odata.metadata=minimal${form.ieee754 ? ';IEEE754Compatible=true' : ''};charset=utf-8`;
-  return send(api, call, pageBody(api, call, name, query, plan), type, mustStop);
+  const { root, foreignUrl } = api;
+  const body = pageBody({
+    personality,
+    root,
+    foreignUrl,
+    name,
+    search: call.search,
+    query,
+    plan,
+    fault: call.fault?.action,
+  });
+  return send(api, call, body, type, mustStop);
+}
+
+/** Rows that one answer holds. */
+function rowsSent(plan: ReadPlan): number {
+  const chunks = plan.chunks();
+  for (let step = chunks.next(); ; step = chunks.next()) if (step.done) return step.value.rows;
 }
 
 function formOf(request: IncomingMessage, personality: Personality, query: Query): JsonForm {
   const asked = /IEEE754Compatible\s*=\s*true/i.test(request.headers.accept ?? '');
-  const { decimals, dates, times, instants, binaries, guidCase, nulls, properties, json, escapes, extraProperties } =
-    personality;
+  const { decimals, dates, times, instants, binaries, guidCase, nulls, properties, json, escapes } = personality;
+  const { extraProperties, controlPrefix } = personality;
   const language = (query.culture ?? request.headers['accept-language'] ?? 'bg').slice(0, 2).toLowerCase();
   return {
-    ...{ decimals, dates, times, instants, binaries, guidCase, nulls, properties, json, escapes, extraProperties },
+    ...{ decimals, dates, times, instants, binaries, guidCase, nulls, properties, json, escapes },
+    ...{ extraProperties, controlPrefix },
     ieee754: personality.ieee754 === 'honoured' && asked,
     language: personality.multiLanguage === 'accept-language' ? language : null,
   };
-}
-
-/** The chunks of `{"@odata.context":…,"value":[…],"@odata.nextLink":…}`. */
-function* pageBody(api: TableApi, call: Call, name: string, query: Query, plan: ReadPlan): Generator<Buffer> {
-  const personality = api.personality();
-  const fault = call.fault?.action;
-  const space = personality.json === 'pretty' ? '\n  ' : '';
-  const colon = personality.json === 'pretty' ? ': ' : ':';
-  const columns = plan.selected === null ? '' : `(${plan.selected.join(',')})`;
-  let head = `{${space}"@odata.context"${colon}${JSON.stringify(`${api.root}$metadata#${name}${columns}`)},`;
-  if (query.count) head += `${space}"@odata.count"${colon}${plan.count()},`;
-  const linkText = (continuation: Continuation) => {
-    const link = linkOf(api, call, name, fault, continuation);
-    return link === null ? '' : `${space}"@odata.nextLink"${colon}${JSON.stringify(link)}`;
-  };
-  const first = personality.nextLinkPosition === 'before' && query.top !== null;
-  const rows = plan.chunks();
-  const held: Buffer[] = [];
-  let link = '';
-  if (first) {
-    let step = rows.next();
-    for (; !step.done; step = rows.next()) held.push(step.value);
-    link = fault === 'short' ? '' : linkText(step.value);
-    if (link !== '') head += `${link},`;
-  }
-  yield Buffer.from(`${head}${space}"value"${colon}[`);
-  let opened = false;
-  let last: Buffer | null = null;
-  const sent = function* (chunk: Buffer): Generator<Buffer> {
-    yield opened ? chunk : chunk.subarray(1);
-    opened = true;
-    last = chunk;
-  };
-  let continuation: Continuation = null;
-  const source = first ? held[Symbol.iterator]() : rows;
-  for (;;) {
-    const step = source.next();
-    if (step.done) {
-      if (!first) continuation = step.value ?? null;
-      break;
-    }
-    if (fault === 'short') {
-      yield* sent(half(step.value));
-      break;
-    }
-    yield* sent(step.value);
-    if (fault === 'error-in-stream' || fault === 'error-in-stream-open') break;
-  }
-  if (fault === 'duplicate-row' && last !== null) yield last;
-  if (fault === 'error-in-stream' || fault === 'error-in-stream-open') {
-    yield Buffer.from(
-      `${opened ? ',' : ''}{"error":{"message":"The connection to the database was lost.","code":500,"type":"SqlException"}}`,
-    );
-    if (fault === 'error-in-stream-open') return;
-  }
-  if (!first && fault !== 'short') link = linkText(continuation);
-  yield Buffer.from(
-    `${personality.json === 'pretty' ? '\n  ' : ''}]${first || link === '' ? '' : `,${link}`}${space === '' ? '' : '\n'}}`,
-  );
-}
-
-/** The first half of a chunk, in bytes and cut between rows. */
-function half(chunk: Buffer): Buffer {
-  const at = chunk.lastIndexOf('},', Math.floor(chunk.length / 2));
-  return at < 0 ? chunk.subarray(0, 0) : chunk.subarray(0, at + 1);
-}
-
-function linkOf(
-  api: TableApi,
-  call: Call,
-  name: string,
-  fault: FaultAction | undefined,
-  continuation: Continuation,
-): string | null {
-  if (fault === 'link-foreign') return `${api.foreignUrl}/tableapi/odata/${name}?${continuation ?? ''}`;
-  if (fault === 'link-loop') return `${api.root}${encodeURIComponent(name)}${call.search}`;
-  if (continuation === null) return null;
-  const relative = `${encodeURIComponent(name)}?${continuation}`;
-  return api.personality().nextLink === 'absolute' ? api.root + relative : relative;
 }
 
 async function send(
@@ -251,7 +211,7 @@ async function send(
   const fault = call.fault;
   const inBody =
     fault?.action === 'cut' || fault?.action === 'cut-clean' || fault?.action === 'hang-in-body' ? fault.action : null;
-  await sendBody(call.response, buffers(chunks), {
+  await sendBody(call.response, buffers(chunks, personality.bom), {
     status: 200,
     headers: { 'content-type': type, 'odata-version': '4.0', 'cache-control': 'no-store', vary: 'accept-encoding' },
     coding: chooseCoding(call.request.headers['accept-encoding'] as string | undefined, personality.compression),
@@ -265,7 +225,8 @@ async function send(
   });
 }
 
-function* buffers(chunks: Iterable<Buffer | string>): Generator<Buffer> {
+function* buffers(chunks: Iterable<Buffer | string>, bom: boolean): Generator<Buffer> {
+  if (bom) yield Buffer.from('\ufeff');
   for (const chunk of chunks) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
 }
 
@@ -278,6 +239,8 @@ const BODY_FAULTS = ['cut', 'cut-clean', 'hang-in-body'] as const;
 
 /** A fault ordered for an answer it cannot befall must not pass for one that did. */
 export function misfit(action: FaultAction): Refusal {
-  const name = typeof action === 'string' ? action : `status ${action.status}`;
-  return new Refusal(`The ordered fault '${name}' does not fit this request.`, { status: 501, type: 'MisfitFault' });
+  return new Refusal(`The ordered fault '${faultName(action)}' does not fit this request.`, {
+    status: 501,
+    type: 'MisfitFault',
+  });
 }

@@ -3,15 +3,8 @@ import type { Clock } from '../core/clock.ts';
 import type { Database } from './database.ts';
 import { mix } from './hash.ts';
 import type { Value } from './model.ts';
-import type { TableData } from './table.ts';
-
-export interface WriteOrder {
-  readonly inserts?: number;
-  readonly updates?: number;
-  readonly deletes?: number;
-  /** Tables to write to; by default all that have a single GUID as key and a Row_Version. */
-  readonly tables?: readonly string[];
-}
+import type { WriteOrder } from './options.ts';
+import { START, type TableData } from './table.ts';
 
 export interface Change {
   readonly kind: 'insert' | 'update' | 'delete';
@@ -58,9 +51,23 @@ export function createWriter(db: Database, clock: Clock, seed: number): Writer {
     }
     return -1;
   };
+  /** The first or last row that exists, in SQL Server's order of keys, or -1. */
+  const atEdge = (table: TableData, edge: 'first' | 'last') => {
+    let last = -1;
+    let place = START;
+    for (;;) {
+      const found = table.next(place, table.size, 'sql');
+      if (found === undefined) return last;
+      const { step } = found;
+      if (edge === 'first') return step.kind === 'row' ? step.row.ordinal : step.from;
+      last = step.kind === 'row' ? step.row.ordinal : step.to - 1;
+      place = found.rest;
+    }
+  };
   /** A row that may go: any of a table nobody refers to, else one inserted later. */
-  const removable = (table: TableData) => {
-    if (!referred.has(table.name)) return existing(table);
+  const removable = (table: TableData, where: WriteOrder['where']) => {
+    if (!referred.has(table.name))
+      return where === 'first' || where === 'last' ? atEdge(table, where) : existing(table);
     const inserted = table.insertedOrdinals();
     return inserted.length === 0 ? -1 : inserted[draw(inserted.length)]!;
   };
@@ -77,11 +84,13 @@ export function createWriter(db: Database, clock: Clock, seed: number): Writer {
     };
     times(order.inserts, (table) => {
       const version = db.nextVersion();
-      record('insert', table, table.insert(version).ordinal, version);
+      const { ordinal } = table.insert(version, order.where === 'last' ? 'end' : 'own');
+      record('insert', table, ordinal, version);
       return true;
     });
     times(order.updates, (table) => {
-      const ordinal = existing(table);
+      const { where } = order;
+      const ordinal = where === 'first' || where === 'last' ? atEdge(table, where) : existing(table);
       if (ordinal < 0) return false;
       const version = db.nextVersion();
       table.update(ordinal, version);
@@ -89,7 +98,7 @@ export function createWriter(db: Database, clock: Clock, seed: number): Writer {
       return true;
     });
     times(order.deletes, (table) => {
-      const ordinal = removable(table);
+      const ordinal = removable(table, order.where);
       if (ordinal < 0) return false;
       record('delete', table, ordinal, db.nextVersion());
       table.remove(ordinal);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { type DemoChanges, type DemoInstance, startDemo } from '../../src/demo/instance.ts';
-import { DEFAULT_PERSONALITY } from '../../src/demo/options.ts';
+import { DEFAULT_PERSONALITY } from '../../src/demo/personality.ts';
 import { DEFAULT_RIGHTS } from '../../src/demo/rights.ts';
 import { readPipeline } from '../../src/pipeline/read.ts';
 import { type DoctorReport, runDoctor } from '../../src/run/doctor/doctor.ts';

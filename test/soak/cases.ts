@@ -1,5 +1,6 @@
 /** What the soak tries: every personality value, right, fault and limit, alone and in pairs, with the writer on, and changing schemas. */
 import type { Fault, FaultAction, Personality, Rights } from '../../src/demo/instance.ts';
+import { draws } from './draw.ts';
 import type { SoakCase } from './run-case.ts';
 
 /** Ten tables of every kind: GUID keys (one beyond 2,000 rows, one with a default filter), other keys, composite, views, empty. */
@@ -103,11 +104,15 @@ function impossibleFor(personality: Partial<Personality>): string | undefined {
   )?.[1];
 }
 
-function named(values: object): string {
+/** Settings in words. */
+export function named(values: object): string {
   return Object.entries(values)
     .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(', ');
 }
+
+/** Personalities of which an exact snapshot can be made. */
+export const USABLE_PERSONALITIES = PERSONALITIES.filter((one) => impossibleFor(one) === undefined);
 
 function personalityCases(): SoakCase[] {
   return PERSONALITIES.map((personality) => {
@@ -206,9 +211,9 @@ const PLACES: readonly (readonly [string, Fault['on']])[] = [
 const TABLE_PLACES = PLACES.slice(0, 7);
 
 function faultText(action: FaultAction): string {
-  return typeof action === 'string'
-    ? action
-    : `status ${action.status}${action.body === undefined ? '' : ' with a body'}`;
+  if (typeof action === 'string') return action;
+  if ('write' in action) return `rows written: ${JSON.stringify(action.write)}`;
+  return `status ${action.status}${action.body === undefined ? '' : ' with a body'}`;
 }
 
 const FINAL_FAULTS: readonly string[] = ['redirect-foreign', 'link-foreign'];
@@ -402,14 +407,9 @@ function schemaCases(): SoakCase[] {
 
 /** Pairs drawn by the seed: two personalities, a right, a fault, sometimes the writer. */
 export function pairCases(seed: number, count: number): SoakCase[] {
-  let state = seed >>> 0;
-  const draw = <T>(list: readonly T[]): T => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return list[Math.floor((state / 2 ** 32) * list.length)]!;
-  };
-  const usable = PERSONALITIES.filter((one) => impossibleFor(one) === undefined);
+  const draw = draws(seed);
   return Array.from({ length: count }, (_, index) => {
-    const personality = { ...draw(usable), ...draw(usable) };
+    const personality = { ...draw(USABLE_PERSONALITIES), ...draw(USABLE_PERSONALITIES) };
     const right = draw([...RIGHTS, null, null, null, null, null, null, null, null]);
     const drawn = draw([true, false, false]) ? { place: draw(PLACES), action: draw(ACTIONS) } : null;
     // Without key and without count nothing in an answer tells that a row is too many or missing: best effort, as the manifest says.
@@ -447,7 +447,7 @@ export function pairCases(seed: number, count: number): SoakCase[] {
   });
 }
 
-/** All but the pairs. */
+/** All but the pairs and what the reader must prove (see `evidence-cases.ts`). */
 export function allCases(): readonly SoakCase[] {
   return [
     like({ name: 'as it comes', group: 'plain' }),

@@ -1,13 +1,13 @@
 /** The soak's table: each case with its verdict, and sums by group. */
 import type { SoakResult, Verdict } from './run-case.ts';
 
-const VERDICTS: readonly Verdict[] = ['exact', 'clean failure', 'WRONG', 'FAILED NEEDLESSLY'];
+const VERDICTS: readonly Verdict[] = ['exact', 'said', 'clean failure', 'WRONG', 'FAILED NEEDLESSLY'];
 
 export function reportOf(results: readonly SoakResult[], skipped: number): string {
   const groups = [...new Set(results.map((result) => result.case.group))];
   const lines = [
-    '| group | cases | exact | clean failure | wrong | needless |',
-    '|---|---|---|---|---|---|',
+    '| group | cases | exact | not exact, and said | clean failure | wrong | needless |',
+    '|---|---|---|---|---|---|---|',
     ...[...groups, null].map((group) => {
       const own = results.filter((result) => group === null || result.case.group === group);
       const counts = VERDICTS.map((verdict) => own.filter((result) => result.verdict === verdict).length);
@@ -22,7 +22,7 @@ export function reportOf(results: readonly SoakResult[], skipped: number): strin
     for (const { case: one, verdict, detail } of notable) {
       const told = detail.replaceAll('\n', ' ').replaceAll('|', '/');
       lines.push(
-        `| ${one.group}: ${one.name.replaceAll('|', '/')} | ${verdict} | ${told.slice(0, 300)} | ${one.impossible ?? one.mayFail ?? ''} |`,
+        `| ${one.group}: ${one.name.replaceAll('|', '/')} | ${verdict} | ${told.slice(0, 300)} | ${one.impossible ?? one.mayFail ?? one.mayBeWrong ?? ''} |`,
       );
     }
   }

@@ -14,7 +14,17 @@ import { findWrong, truthOf } from './truth.ts';
 
 export interface SoakCase {
   readonly name: string;
-  readonly group: 'plain' | 'personality' | 'right' | 'fault' | 'limit' | 'writer' | 'schema' | 'pair';
+  readonly group:
+    | 'plain'
+    | 'personality'
+    | 'right'
+    | 'fault'
+    | 'limit'
+    | 'writer'
+    | 'schema'
+    | 'pair'
+    | 'evidence'
+    | 'evidence pair';
   readonly demo: Omit<DemoOptions, 'clock' | 'port' | 'controlPort'>;
   readonly limits?: Partial<Pipeline['limits']>;
   readonly auth?: 'service' | 'reference-token';
@@ -25,9 +35,18 @@ export interface SoakCase {
   readonly impossible?: string;
   /** The failure depends on the moment: exact is as good. */
   readonly mayFail?: string;
+  /** Rows may be wrong where the manifest does not call the table exact and a warning says why; or it fails. */
+  readonly mayBeWrong?: string;
+  /** The run must be over by then, by the wall's clock. Default: whenever it likes. */
+  readonly withinSeconds?: number;
+  /** Most requests that the instance may have to refuse with 429. */
+  readonly maxRefused?: number;
+  /** Exit codes that a failure may have. Default: any but that of a bug. */
+  readonly exits?: readonly number[];
 }
 
-export type Verdict = 'exact' | 'clean failure' | 'WRONG' | 'FAILED NEEDLESSLY';
+/** `said`: rows are wrong where that cannot be known, and the manifest says so. */
+export type Verdict = 'exact' | 'said' | 'clean failure' | 'WRONG' | 'FAILED NEEDLESSLY';
 
 export interface SoakResult {
   readonly case: SoakCase;
@@ -66,8 +85,13 @@ export async function runCase(one: SoakCase): Promise<SoakResult> {
     const watch = watcher(one, demo);
     const deps = { clock, emit: watch, signal: controller.signal, tuning: TUNING, lockFolder: folder };
     const pipeline = pipelineOf(one, demo, folder);
-    const { report, error } = await runSnapshot(pipeline, {}, deps);
+    const run = await within(one.withinSeconds, controller, runSnapshot(pipeline, {}, deps));
     demo.stopWriter();
+    const { tooManyRequests, requests } = demo.witness();
+    if (run === null) return done('WRONG', `not over after ${one.withinSeconds} seconds and ${requests} requests`);
+    if (tooManyRequests > (one.maxRefused ?? Number.POSITIVE_INFINITY))
+      return done('WRONG', `${tooManyRequests} requests were refused with 429, of at most ${one.maxRefused}`);
+    const { report, error } = run;
     const published = await publishedFiles(folder);
     if (error !== null) {
       const cause = report.tables.find((table) => table.error !== null)?.error ?? report.error;
@@ -75,13 +99,25 @@ export async function runCase(one: SoakCase): Promise<SoakResult> {
       const told = `${cause?.code ?? code}: ${cause?.message ?? error.message}`;
       if (published !== null) return done('WRONG', `published, and failed with ${told}`);
       if (EXIT_CODE_OF[code] === EXIT.bug || cause?.code === 'BUG') return done('WRONG', told);
-      const excused = one.impossible !== undefined || one.mayFail !== undefined;
+      if (one.exits !== undefined && !one.exits.includes(EXIT_CODE_OF[code]))
+        return done('WRONG', `exit code ${EXIT_CODE_OF[code]}: ${told}`);
+      const excused = [one.impossible, one.mayFail, one.mayBeWrong].some((why) => why !== undefined);
       return done(excused ? 'clean failure' : 'FAILED NEEDLESSLY', told);
     }
     if (published === null) return done('WRONG', 'it says done, and nothing is published');
     const after = truthOf(demo, personality, rights);
     const wrong = await findWrong({ before, after, changes: demo.changes(), files: published });
-    return wrong.length === 0 ? done('exact', `${report.requests} requests`) : done('WRONG', wrong.join('; '));
+    const unsaid = one.group.startsWith('evidence') ? report.tables.filter((table) => isUnsaid(table)) : [];
+    if (unsaid.length > 0)
+      return done('WRONG', unsaid.map((table) => `${table.name} is ${table.consistency} without a warning`).join('; '));
+    if (wrong.length === 0) return done('exact', `${report.requests} requests`);
+    const told = wrong.map(({ table, fault }) => {
+      const entry = report.tables.find(({ name }) => name === table);
+      return { text: `${table} (${entry?.consistency}): ${fault}`, word: entry?.consistency };
+    });
+    const allSaid =
+      one.mayBeWrong !== undefined && told.every(({ word }) => word === 'best-effort' || word === 'counted');
+    return done(allSaid ? 'said' : 'WRONG', told.map(({ text }) => text).join('; '));
   } catch (thrown) {
     return done('WRONG', `thrown: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`);
   } finally {
@@ -89,6 +125,25 @@ export async function runCase(one: SoakCase): Promise<SoakResult> {
     await pause(0);
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Whatever is not exact says why. */
+function isUnsaid(table: { readonly consistency: string | null; readonly warnings: readonly string[] }): boolean {
+  return table.consistency !== 'exact' && table.warnings.length === 0;
+}
+
+/** What comes of the run, or null when it is not over in time (then it is told to stop). */
+async function within<T>(seconds: number | undefined, controller: AbortController, run: Promise<T>): Promise<T | null> {
+  if (seconds === undefined) return run;
+  const timer = new AbortController();
+  const late = pause(seconds * 1000, null, { signal: timer.signal }).catch(() => null);
+  const first = await Promise.race([run, late]);
+  timer.abort();
+  if (first === null) {
+    controller.abort(new Error('the time of the case is up'));
+    await Promise.race([run.catch(() => null), pause(5000)]);
+  }
+  return first;
 }
 
 function watcher({ meanwhile }: SoakCase, demo: DemoInstance) {

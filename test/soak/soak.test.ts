@@ -1,4 +1,4 @@
-/** `make soak`: ten minutes at most. `SOAK_SEED`, `SOAK_SECONDS`, `SOAK_PAIRS`, `SOAK_ONLY` (a regular expression) and `SOAK_PARALLEL` steer it. */
+/** `make soak`: twelve minutes at most. `SOAK_SEED`, `SOAK_SECONDS`, `SOAK_PAIRS`, `SOAK_EVIDENCE_PAIRS`, `SOAK_ONLY` (a regular expression) and `SOAK_PARALLEL` steer it. */
 import { writeSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { reportOf } from './report.ts';
@@ -11,9 +11,10 @@ test('no personality, right, fault or limit makes the extractor publish what is 
   const say = (text: string) => void writeSync(2, `${text}\n`);
   const { results, skipped } = await soak({
     seed: env('SOAK_SEED', 1),
-    budgetMs: env('SOAK_SECONDS', 540) * 1000,
+    budgetMs: env('SOAK_SECONDS', 660) * 1000,
     parallel: env('SOAK_PARALLEL', 2),
     pairs: env('SOAK_PAIRS', 200),
+    evidencePairs: env('SOAK_EVIDENCE_PAIRS', 80),
     every: 1,
     only: only === undefined ? undefined : new RegExp(only),
     onBegin: (one) => {

@@ -73,13 +73,18 @@ export interface Comparison {
   readonly files: ReadonlyMap<string, readonly string[]>;
 }
 
+export interface Wrong {
+  readonly table: string;
+  readonly fault: string;
+}
+
 /** What is wrong with a published snapshot, table by table; empty when nothing is. */
-export async function findWrong({ before, after, changes, files }: Comparison): Promise<readonly string[]> {
-  const wrong: string[] = [];
+export async function findWrong({ before, after, changes, files }: Comparison): Promise<readonly Wrong[]> {
+  const wrong: Wrong[] = [];
   for (const [name, now] of after) {
     const paths = files.get(name);
     if (paths === undefined) {
-      wrong.push(`${name} is not in the snapshot`);
+      wrong.push({ table: name, fault: 'it is not in the snapshot' });
       continue;
     }
     const rows = (await Promise.all(paths.map(readRows))).flat();
@@ -88,7 +93,7 @@ export async function findWrong({ before, after, changes, files }: Comparison): 
       own.length === 0
         ? compareStill(rows, now)
         : compareMoving(rows, before.get(name) ?? { key: now.key, rows: [] }, now, own);
-    if (fault !== null) wrong.push(`${name}: ${fault}`);
+    if (fault !== null) wrong.push({ table: name, fault });
   }
   return wrong;
 }
@@ -137,7 +142,14 @@ function compareMoving(
       if (fault !== null) return fault;
       continue;
     }
-    const known = [first.get(key), last.get(key)].find((one) => one?.['Row_Version'] === row['Row_Version']);
+    const versionsKnown = [first.get(key), last.get(key)].filter((one) => one !== undefined);
+    if (!('Row_Version' in row)) {
+      // Nothing but its values tells which version it is.
+      const faults = versionsKnown.map((one) => differs(row, one));
+      if (!faults.includes(null)) return faults[0] ?? `the row ${key} is known in neither version`;
+      continue;
+    }
+    const known = versionsKnown.find((one) => one['Row_Version'] === row['Row_Version']);
     if (known !== undefined) {
       const fault = differs(row, known);
       if (fault !== null) return fault;

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { createBlockCache } from '../../../src/demo/blocks.ts';
 import { createDatabase } from '../../../src/demo/database.ts';
 import { compileEncoder, type JsonForm } from '../../../src/demo/encode.ts';
-import { DEFAULT_PERSONALITY } from '../../../src/demo/options.ts';
+import { DEFAULT_PERSONALITY } from '../../../src/demo/personality.ts';
 import { DEFAULT_RIGHTS } from '../../../src/demo/rights.ts';
 
 const form = (change: Partial<JsonForm> = {}): JsonForm => ({

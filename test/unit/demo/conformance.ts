@@ -1,5 +1,6 @@
 import { afterAll, beforeEach } from 'vitest';
-import { DEFAULT_LIMITS, DEFAULT_PERSONALITY } from '../../../src/demo/options.ts';
+import { DEFAULT_LIMITS } from '../../../src/demo/options.ts';
+import { DEFAULT_PERSONALITY } from '../../../src/demo/personality.ts';
 import { DEFAULT_RIGHTS } from '../../../src/demo/rights.ts';
 import { type Client, startClient } from './support.ts';
 

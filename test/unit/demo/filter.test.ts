@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { compareGuidsAsSqlServer } from '../../../src/core/guid.ts';
 import { createDatabase } from '../../../src/demo/database.ts';
-import { bindFilter, scaledDecimal } from '../../../src/demo/filter-eval.ts';
+import { bindFilter } from '../../../src/demo/filter-eval.ts';
 import { parseFilter } from '../../../src/demo/filter-parse.ts';
 import type { Value } from '../../../src/demo/model.ts';
-import { DEFAULT_PERSONALITY, type Personality } from '../../../src/demo/options.ts';
+import { scaledDecimal } from '../../../src/demo/order.ts';
+import { DEFAULT_PERSONALITY, type Personality } from '../../../src/demo/personality.ts';
 
 const db = createDatabase({ rows: 0.02 });
 

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { compareGuidsAsSqlServer } from '../../../src/core/guid.ts';
 import { randomGuids, sequentialGuids } from '../../../src/demo/guids.ts';
-import { compareValues } from '../../../src/demo/order.ts';
+import { type GuidOrder, valueOrder } from '../../../src/demo/order.ts';
+
+const compare = (a: string, b: string, by: GuidOrder) => valueOrder({ kind: 'guid' }, by)(a, b);
 
 describe('the order of uniqueidentifier', () => {
   test('is the published order of SqlGuid: the last group counts first', () => {
@@ -10,7 +12,7 @@ describe('the order of uniqueidentifier', () => {
       '3aaaaaaa-bbbb-cccc-dddd-2eeeeeeeeeee',
       '1aaaaaaa-bbbb-cccc-dddd-3eeeeeeeeeee',
     ];
-    expect(published.toReversed().sort((a, b) => compareValues(a, b, 'sql'))).toEqual(published);
+    expect(published.toReversed().sort((a, b) => compare(a, b, 'sql'))).toEqual(published);
   });
 
   test('is the published order of single bytes: from the first group to the last, turned within the first three', () => {
@@ -32,8 +34,8 @@ describe('the order of uniqueidentifier', () => {
       '00000000-0000-0000-0000-000100000000',
       '00000000-0000-0000-0000-010000000000',
     ];
-    expect(published.toReversed().sort((a, b) => compareValues(a, b, 'sql'))).toEqual(published);
-    expect([...published].sort((a, b) => compareValues(a, b, 'text'))).not.toEqual(published);
+    expect(published.toReversed().sort((a, b) => compare(a, b, 'sql'))).toEqual(published);
+    expect([...published].sort((a, b) => compare(a, b, 'text'))).not.toEqual(published);
   });
 });
 

@@ -126,7 +126,7 @@ describe('sessions', () => {
 
 describe('faults', () => {
   test('befall the n-th matching request, for so many times, and are recorded', () => {
-    const faults = createFaults(1, [{ on: { path: /Gen_Documents/g, nth: 2, times: 2 }, do: 'reset' }]);
+    const faults = createFaults(1, [{ on: { path: /Gen_Documents/g, nth: 2, times: 2 }, do: 'reset' }], () => 0);
     const hits = Array.from({ length: 5 }, () => faults.match('GET', '/tableapi/odata/Gen_Documents')?.action ?? null);
     expect(hits).toEqual([null, 'reset', 'reset', null, null]);
     expect(faults.match('GET', '/tableapi/odata/Gen_Parties')).toBeNull();
@@ -134,9 +134,9 @@ describe('faults', () => {
   });
 
   test('without a number befall every request; with a chance, that share of them', () => {
-    const every = createFaults(1, [{ on: {}, do: 'hang' }]);
+    const every = createFaults(1, [{ on: {}, do: 'hang' }], () => 0);
     expect(every.match('GET', '/')?.action).toBe('hang');
-    const some = createFaults(1, [{ on: { chance: 0.3 }, do: 'reset' }]);
+    const some = createFaults(1, [{ on: { chance: 0.3 }, do: 'reset' }], () => 0);
     const hits = Array.from({ length: 1000 }, () => some.match('GET', '/')).filter((hit) => hit !== null).length;
     expect(hits).toBeGreaterThan(240);
     expect(hits).toBeLessThan(360);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createDatabase } from '../../../src/demo/database.ts';
 import type { Value } from '../../../src/demo/model.ts';
-import { compareKeys, type GuidOrder } from '../../../src/demo/order.ts';
+import type { GuidOrder } from '../../../src/demo/order.ts';
 import { START, type TableData } from '../../../src/demo/table.ts';
 
 const database = (tableRows: Record<string, number>) => createDatabase({ tables: Object.keys(tableRows), tableRows });
@@ -43,7 +43,7 @@ describe('a table that is written', () => {
           }
           const expected = [...alive.keys()]
             .map((ordinal) => table.keyOf(ordinal))
-            .sort((a, b) => compareKeys(a, b, by));
+            .sort((a, b) => table.compareKeys(a, b, by));
           expect(walk(table, by)).toEqual(expected);
           expect(table.count).toBe(alive.size);
           for (const [ordinal, generation] of alive) expect(table.rowOf(ordinal)?.generation).toBe(generation);
@@ -87,6 +87,6 @@ describe('a table that is written', () => {
     const base = Array.from({ length: 2500 }, (_, p) => table.keyOf(p)[0]!);
     expect(new Set(seen).size).toBe(seen.length);
     expect(base.every((key) => seen.includes(key))).toBe(true);
-    expect(seen).toEqual([...seen].sort((a, b) => compareKeys([a], [b], 'sql')));
+    expect(seen).toEqual([...seen].sort((a, b) => table.compareKeys([a], [b], 'sql')));
   });
 });
