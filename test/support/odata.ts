@@ -103,7 +103,7 @@ export interface Fake {
 }
 
 /** @param behave what it does with a request; undefined is what an honest server without counts does */
-export function fakeInstance(tables: readonly FakeTable[], behave: Behave): Fake {
+function fakeInstance(tables: readonly FakeTable[], behave: Behave): Fake {
   const requests: string[] = [];
   const answer = (href: string): string => {
     const url = new URL(href);
@@ -155,7 +155,7 @@ function refused(url: string, status: number): TablevaultError {
 }
 
 /** `and`, `eq`, `ge`, `le` and the group form, by the order that the table's key types have in SQL Server. */
-export function filterRows({ rows }: FakeTable, text: string): readonly Row[] {
+function filterRows({ rows }: FakeTable, text: string): readonly Row[] {
   const terms = text === '' ? [] : text.split(' and ');
   const tests = terms.map((term): ((row: Row) => boolean) => {
     if (term.startsWith('(')) {
@@ -175,7 +175,7 @@ export function filterRows({ rows }: FakeTable, text: string): readonly Row[] {
   return rows.filter((row) => tests.every((test) => test(row)));
 }
 
-export function compareCells(a: Cell, b: Cell): number {
+function compareCells(a: Cell, b: Cell): number {
   if (typeof a === 'string' && typeof b === 'string' && a.length === 36 && b.length === 36)
     return compareGuidsAsSqlServer(a, b);
   return a === b ? 0 : (a ?? 0) < (b ?? 0) ? -1 : 1;
