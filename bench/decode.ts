@@ -3,6 +3,7 @@
  * `JSON.parse` of the same bytes, one thread each. `JSON.parse` is given whole pages in one piece; turning bytes to a string is part of
  * its work, for it takes no bytes (by `Buffer.toString` or `TextDecoder`, whichever is faster here), and is also told apart. What would follow it (taking values out of objects) is not counted.
  */
+import { MOST_GROUP_BYTES } from '../src/parquet/group-bytes.ts';
 import { type Inbox, RowSource } from '../src/parquet/row-source.ts';
 import type { TaskSpec, ToWriter } from '../src/parquet/task.ts';
 import { type Checksums, checksumsOf } from './lib/expected.ts';
@@ -90,6 +91,7 @@ function sourceOf(pages: readonly Uint8Array[]): RowSource {
     path: '',
     metadata: {},
     absentIsNull: false,
+    groupBytes: MOST_GROUP_BYTES,
     maxRowBytes: 64 * 1024 * 1024,
   };
   return new RowSource(spec, inboxOf(pages), () => undefined);

@@ -2,10 +2,12 @@
  * Response bytes to Parquet with zstd on two cores: the product's writer pool against DuckDB's `read_json` and COPY, and against the plain
  * pipeline; the same pages, the same column types, interleaved rounds, every output checked.
  */
+
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { MOST_GROUP_BYTES } from '../src/parquet/group-bytes.ts';
 import { WriterPool } from '../src/parquet/pool.ts';
 import {
   copyByDuckdb,
@@ -186,6 +188,7 @@ function ours(
       path: join(folder, `task-${number}`),
       metadata: { 'tablevault.table': 'Crm_Sales_Order_Lines' },
       absentIsNull: false,
+      groupBytes: MOST_GROUP_BYTES,
       maxRowBytes: 64 * 1024 * 1024,
     });
     for (const page of pages.slice(number * share, (number + 1) * share)) {

@@ -123,20 +123,32 @@ export function widthOf(type: ColumnType): number {
   }
 }
 
+/** Bytes that a text or binary value takes beside its content, in DuckDB's vectors. */
+export const TEXT_HEADER = 16;
+/** A batch of large rows is full when their JSON takes this; the same rows fill the same batches, however they come. */
+const MAX_BATCH_JSON = 8 * 1024 * 1024;
+
 /** The columns of up to `BATCH_ROWS` rows. Reused: a batch's content is valid until its decoder begins the next. */
 export class Batch {
   readonly columns: readonly ColumnBuffer[];
   rows = 0;
   /** Rows to decode at most, up to `BATCH_ROWS`. */
   limit = BATCH_ROWS;
+  /** Bytes of JSON that its rows came in. */
+  jsonBytes = 0;
 
   constructor(columns: readonly Column[]) {
     this.columns = columns.map((column) => new ColumnBuffer(column));
   }
 
+  get full(): boolean {
+    return this.rows >= this.limit || this.jsonBytes >= MAX_BATCH_JSON;
+  }
+
   /** Empties the batch; data buffers that one huge value made large are given back. */
   clear(): void {
     this.rows = 0;
+    this.jsonBytes = 0;
     for (const column of this.columns) {
       column.validity.fill(255);
       column.nulls = 0;
@@ -145,12 +157,11 @@ export class Batch {
     }
   }
 
-  /** Bytes of text, binary and JSON held. */
-  dataBytes(): number {
+  /** Bytes of the values held: what a writer has to keep of them. */
+  valueBytes(): number {
     let bytes = 0;
-    for (const column of this.columns) {
-      if (column.width === 0) bytes += column.offsets[this.rows] ?? 0;
-    }
+    for (const { width, offsets } of this.columns)
+      bytes += width === 0 ? TEXT_HEADER * this.rows + (offsets[this.rows] ?? 0) : width * this.rows;
     return bytes;
   }
 }

@@ -18,8 +18,9 @@ export interface KeyWatch {
 
 /** Undefined where the key has no column whose order can be watched. */
 export function createKeyWatch(key: readonly ColumnBuffer[]): KeyWatch | undefined {
-  const [lead, ...rest] = key;
-  if (lead === undefined || ordersOf(lead.column.type).length === 0) return undefined;
+  const lead = key.find(({ column }) => ordersOf(column.type).length > 0);
+  if (lead === undefined) return undefined;
+  const rest = key.filter((column) => column !== lead);
   if (rest.length > 0) return new LeadingKeyWatch(lead, rest);
   return lead.column.type.kind === 'guid' ? new GuidWatch(lead) : new SingleKeyWatch(lead);
 }

@@ -35,9 +35,6 @@ export interface PageFacts {
   readonly ends: string;
 }
 
-/** Bytes of text and binary a batch may hold before it is handed on, whatever its rows. */
-const MAX_BATCH_BYTES = 8 * 1024 * 1024;
-
 export class RowReader {
   readonly batch: Batch;
   /** Keys since its own `begin`; only of keys of one column. */
@@ -99,7 +96,7 @@ export class RowReader {
     batch.limit = Math.min(limit, BATCH_ROWS);
     const step = this.decoder.step(batch, this.keep);
     this.look();
-    return batch.rows > 0 && step !== 'full' && batch.dataBytes() > MAX_BATCH_BYTES ? 'full' : step;
+    return step;
   }
 
   /** The response that is complete. */

@@ -123,7 +123,7 @@ export class ResponseDecoder {
     const { rows } = this;
     const { buf, end } = rows;
     let at = this.pos;
-    while (batch.rows < batch.limit) {
+    while (!batch.full) {
       at = skipSpace(buf, at, end);
       if (at >= end) {
         this.pos = at;
@@ -156,6 +156,7 @@ export class ResponseDecoder {
       this.emptyRows = false;
       if (keep(batch.rows)) batch.rows++;
       else rows.forget(batch);
+      batch.jsonBytes += after - at;
       at = after;
       this.pos = at;
       this.phase = 'afterRow';

@@ -101,13 +101,14 @@ export function judge(answer: HttpAnswer, place: RequestPlace, now: number): Ver
     );
     return { kind: 'final', error };
   }
-  if (status === 408 || status === 425 || status > 500) {
+  // 501 is how OData says that it does not do what was asked (OData Protocol 4.01, section 9.3.1); the server is well.
+  if (status === 408 || status === 425 || (status > 500 && status !== 501)) {
     const error = new TablevaultError('INSTANCE_ANSWER', `the instance answers ${status} to ${place.purpose}${said}`, {
       at,
       retryable: true,
       hint: 'tablevault tries again by itself; if that does not help, the instance or a proxy before it is down: try later.',
     });
-    return { kind: 'again', afterMs, tries: status === 501 || status === 505 ? 1 : null, error };
+    return { kind: 'again', afterMs, tries: status === 505 ? 1 : null, error };
   }
   const blamed =
     body !== undefined && REQUEST_FAULT.test(`${body.type ?? ''} ${body.code ?? ''} ${body.message ?? ''}`);

@@ -1,23 +1,24 @@
 /** The `COPY … TO` of DuckDB that writes a part, and what it tells of the columns. */
 import { quotedString } from '@duckdb/node-api';
 import type { Column } from '../core/schema.ts';
-import { widthOf } from '../decode/columns.ts';
+import { TEXT_HEADER, widthOf } from '../decode/columns.ts';
 import type { ColumnStats, TaskSpec } from './task.ts';
 
-/** Bytes of a row group as DuckDB holds it before encoding, about; encoding takes nearly as much again. */
-const ROW_GROUP_BYTES = 48 * 1024 * 1024;
-const ROW_GROUP_ROWS = { least: 2048, most: 122_880 };
-/** A text takes a 16-byte header, and its bytes behind it; GUIDs as text have 36, other text is taken for about as long. */
-const TEXT_BYTES = { header: 16, content: 36 };
+const MOST_GROUP_ROWS = 122_880;
+/** DuckDB's own unit. */
+const VECTOR_ROWS = 2048;
+/** GUIDs as text have 36 bytes; other text is taken for about as long until there are rows to tell. */
+const TEXT_BYTES = 36;
 /** A dictionary pays when each of its words stands in so many rows; it is written anew in every row group. */
 const ROWS_A_WORD = 32;
 /** Longer minima and maxima are left out of the manifest. */
 const MAX_STAT_CHARS = 64;
 
-/** The options of `COPY … TO` for the files of a task. */
-export function copyOptions(spec: Pick<TaskSpec, 'columns' | 'compression' | 'metadata' | 'profile'>): string {
+type FileSpec = Pick<TaskSpec, 'columns' | 'compression' | 'metadata' | 'profile' | 'groupBytes'>;
+
+/** The options of `COPY … TO` for a file of a task, in row groups of so many rows. */
+export function copyOptions(spec: FileSpec, rows: number): string {
   const metadata = Object.entries(spec.metadata).map(([key, value]) => `${quotedString(key)}: ${quotedString(value)}`);
-  const rows = rowGroupRows(spec);
   const options = [
     'FORMAT parquet',
     `COMPRESSION ${spec.compression}`,
@@ -38,14 +39,19 @@ export function dictionaryOption(columns: readonly Pick<Column, 'type'>[], words
   return `DICTIONARY_SIZE_LIMIT ${floats ? 0 : words}`;
 }
 
-/** Rows of a row group, from the columns' types alone, so that they do not change with the data. Half of the nullable texts count as null. */
-function rowGroupRows({ columns, profile }: Pick<TaskSpec, 'columns' | 'profile'>): number {
-  const rowBytes = columns.reduce((sum, { type, nullable }) => {
+/**
+ * Rows of a row group: as many as its bytes hold by the columns' types, or fewer where the rows are larger. Half of the nullable texts count
+ * as null.
+ *
+ * @param rowBytes of the first rows of the file, on average; 0 where there are none
+ */
+export function rowGroupRows({ columns, profile, groupBytes }: FileSpec, rowBytes: number): number {
+  const byTypes = columns.reduce((sum, { type, nullable }) => {
     const isText = widthOf(type) === 0 || (type.kind === 'guid' && profile === 'portable');
-    return sum + (isText ? TEXT_BYTES.header + TEXT_BYTES.content / (nullable ? 2 : 1) : widthOf(type));
+    return sum + (isText ? TEXT_HEADER + TEXT_BYTES / (nullable ? 2 : 1) : widthOf(type));
   }, 0);
-  const rows = Math.floor(ROW_GROUP_BYTES / Math.max(1, rowBytes) / 2048) * 2048;
-  return Math.min(ROW_GROUP_ROWS.most, Math.max(ROW_GROUP_ROWS.least, rows));
+  const rows = Math.min(MOST_GROUP_ROWS, Math.floor(groupBytes / Math.max(1, byTypes, rowBytes)));
+  return rows < VECTOR_ROWS ? Math.max(1, rows) : Math.floor(rows / VECTOR_ROWS) * VECTOR_ROWS;
 }
 
 /** DuckDB's RETURN_STATS as a plain object; its keys are quoted identifiers. */

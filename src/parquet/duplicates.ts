@@ -5,7 +5,7 @@ import { digestFile } from '../core/digest.ts';
 import { ROW_VERSION } from '../core/schema.ts';
 import { withDuckDb } from '../duckdb/open.ts';
 import { parquetRows } from '../duckdb/sql.ts';
-import { columnStats, copyOptions } from './copy.ts';
+import { columnStats, copyOptions, rowGroupRows } from './copy.ts';
 import type { LocalPart, TaskSpec } from './task.ts';
 
 /** In bounded memory: what does not fit goes to disk. */
@@ -25,7 +25,7 @@ export type Settled =
  */
 export async function settleDuplicates(
   parts: readonly LocalPart[],
-  spec: Pick<TaskSpec, 'columns' | 'key' | 'profile' | 'compression' | 'metadata'>,
+  spec: Pick<TaskSpec, 'columns' | 'key' | 'profile' | 'compression' | 'metadata' | 'groupBytes'>,
   signal: AbortSignal,
 ): Promise<Settled> {
   const settings = { memoryMb: MEMORY_MB, threads: 1, spill: `${parts[0]?.path}.spill`, signal };
@@ -61,7 +61,7 @@ export async function settleDuplicates(
 /** The part without the rows that a later version stands for; itself where there are none. */
 async function withoutEarlier(
   part: LocalPart,
-  spec: Pick<TaskSpec, 'columns' | 'profile' | 'compression' | 'metadata'>,
+  spec: Pick<TaskSpec, 'columns' | 'profile' | 'compression' | 'metadata' | 'groupBytes'>,
   connection: DuckDBConnection,
 ): Promise<LocalPart> {
   const earlier = `SELECT file_row_number FROM ranked WHERE place > 1 AND filename = ${quotedString(part.path)}`;
@@ -72,7 +72,7 @@ async function withoutEarlier(
   const again = `${part.path}.settled`;
   const result = await connection.runAndReadAll(
     `COPY (SELECT ${columns} FROM ${parquetRows([part.path], 'file_row_number = true')} WHERE file_row_number NOT IN (${earlier}))
-     TO ${quotedString(again)} (${copyOptions(spec)})`,
+     TO ${quotedString(again)} (${copyOptions(spec, rowGroupRows(spec, part.rowBytes))})`,
   );
   await rename(again, part.path);
   return {

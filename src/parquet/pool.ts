@@ -20,7 +20,8 @@ const CLOSE_MS = 20_000;
  * for bytes, so there must be more of those than writers: UV_THREADPOOL_SIZE, which the command line sets to 16.
  */
 export class WriterPool {
-  private readonly size: number;
+  /** Writers at most. */
+  readonly size: number;
   private readonly idle: WriterThread[] = [];
   private readonly all = new Set<WriterThread>();
   private readonly waiting: ((thread: WriterThread) => void)[] = [];

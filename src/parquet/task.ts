@@ -9,6 +9,8 @@ export interface TaskSpec extends Omit<ReaderSpec, 'watchesParts'> {
   readonly compression: 'zstd' | 'snappy' | 'gzip' | 'uncompressed';
   /** Rows of a part at most. */
   readonly partRows: number;
+  /** Bytes of values that a row group may hold in memory; a part of large rows ends early, so that none holds much more. */
+  readonly groupBytes: number;
   /** Parts are written to `<path>-<n>.parquet`, n from 0. */
   readonly path: string;
   /** Key-value metadata of the file: table, range, schema fingerprint; nothing of the run, so that equal data give equal bytes. */
@@ -21,6 +23,8 @@ export interface LocalPart {
   readonly rows: number;
   readonly bytes: number;
   readonly sha256: string;
+  /** Bytes of a row in memory, on average. */
+  readonly rowBytes: number;
   readonly firstKey: Key | null;
   readonly lastKey: Key | null;
   /** Did the keys come in SQL Server's order, or that of their values, each once? */

@@ -6,7 +6,7 @@ import { digestFile } from '../core/digest.ts';
 import { shortageError } from '../duckdb/faults.ts';
 import { openDuckDb } from '../duckdb/open.ts';
 import { bufferType, fileExpression } from './columns.ts';
-import { columnStats, copyOptions } from './copy.ts';
+import { columnStats, copyOptions, rowGroupRows } from './copy.ts';
 import { fillChunk } from './fill.ts';
 import type { RowSource } from './row-source.ts';
 import type { ColumnStats, LocalPart, TaskSpec } from './task.ts';
@@ -19,6 +19,9 @@ export interface ParquetWriter {
   /** Writes all parts of a task, at least one file (an empty table has one without rows); calls `onPart` after each. */
   write(spec: TaskSpec, source: RowSource, onPart: (part: LocalPart) => void): Promise<void>;
 }
+
+/** A part ends when a row group of it holds this many times the bytes that it should: its rows became larger than the first were. */
+const OVERFULL = 1.5;
 
 /** The rows of a part, chunk by chunk, as the table function gives them to DuckDB. */
 interface PartRows {
@@ -58,11 +61,11 @@ export async function openParquetWriter(): Promise<ParquetWriter> {
   connection.registerTableFunction(table);
   table.destroySync();
 
-  async function copy(spec: TaskSpec, path: string): Promise<Record<string, ColumnStats>> {
+  async function copy(spec: TaskSpec, path: string, groupRows: number): Promise<Record<string, ColumnStats>> {
     const selected = spec.columns.map(
       ({ name, type }, index) => `${fileExpression(`c${index}`, type, spec.profile)} AS ${quotedIdentifier(name)}`,
     );
-    const sql = `COPY (SELECT ${selected.join(', ')} FROM ${SOURCE}()) TO ${quotedString(path)} (${copyOptions(spec)})`;
+    const sql = `COPY (SELECT ${selected.join(', ')} FROM ${SOURCE}()) TO ${quotedString(path)} (${copyOptions(spec, groupRows)})`;
     try {
       const result = await connection.runAndReadAll(sql);
       return columnStats(result.getRowObjectsJson()[0]?.['column_statistics']);
@@ -79,21 +82,31 @@ export async function openParquetWriter(): Promise<ParquetWriter> {
       try {
         for (let part = 0; ; part++) {
           source.beginPart();
-          if (part > 0 && !source.hasMore(spec.partRows)) return;
-          let rows = 0;
+          const some = source.hasMore(spec.partRows);
+          if (part > 0 && !some) return;
+          const groupRows = rowGroupRows(spec, some ? source.batch.valueBytes() / source.batch.rows : 0);
+          const written = { rows: 0, bytes: 0 };
+          const group = { rows: 0, bytes: 0 };
           const next = (chunk: duckdb.DataChunk): void => {
-            const left = spec.partRows - rows;
-            if (left > 0 && source.pull(left)) {
-              rows += source.batch.rows;
-              fillChunk(chunk, source.batch);
-            } else {
+            const left = group.bytes > spec.groupBytes * OVERFULL ? 0 : spec.partRows - written.rows;
+            if (left <= 0 || !source.pull(left)) {
               duckdb.data_chunk_set_size(chunk, 0);
+              return;
             }
+            const { batch } = source;
+            const bytes = batch.valueBytes();
+            for (const sums of [written, group]) {
+              sums.rows += batch.rows;
+              sums.bytes += bytes;
+            }
+            // DuckDB lets go of a row group as soon as it has its rows.
+            if (group.rows >= groupRows) Object.assign(group, { rows: 0, bytes: 0 });
+            fillChunk(chunk, batch);
           };
           current = { spec, next };
           const path = `${spec.path}-${part}.parquet`;
-          const stats = await copy(spec, path);
-          onPart(await describe(path, rows, source, spec, stats));
+          const stats = await copy(spec, path, groupRows);
+          onPart(await describe(path, written, source, spec, stats));
         }
       } finally {
         current = undefined;
@@ -104,12 +117,13 @@ export async function openParquetWriter(): Promise<ParquetWriter> {
 
 async function describe(
   path: string,
-  rows: number,
+  written: { readonly rows: number; readonly bytes: number },
   source: RowSource,
   spec: TaskSpec,
   columns: Record<string, ColumnStats>,
 ): Promise<LocalPart> {
   const { bytes, sha256 } = await digestFile(path);
+  const { rows } = written;
   const keys = source.partKeys();
   const ordered = keys !== undefined && keys.rows > 0 && (guidKey(spec) || keys.orders.length > 0);
   return {
@@ -117,6 +131,7 @@ async function describe(
     rows,
     bytes,
     sha256,
+    rowBytes: rows === 0 ? 0 : Math.ceil(written.bytes / rows),
     firstKey: ordered ? keys.least : null,
     lastKey: ordered ? keys.greatest : null,
     ascending: keys === undefined || keys.rows === 0 || keys.orders.includes('sql') || (!guidKey(spec) && ordered),

@@ -47,7 +47,16 @@ export class BatchSink implements TaskSink {
 
   /** As if all rows were one file: what counts is how many there are. */
   finish(): Promise<readonly LocalPart[]> {
-    const part = { path: '', rows: this.rows, bytes: 0, sha256: '', firstKey: null, lastKey: null, ascending: true };
+    const part = {
+      path: '',
+      rows: this.rows,
+      bytes: 0,
+      sha256: '',
+      rowBytes: 0,
+      firstKey: null,
+      lastKey: null,
+      ascending: true,
+    };
     return Promise.resolve([{ ...part, columns: {} }]);
   }
 

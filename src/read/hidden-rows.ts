@@ -89,7 +89,10 @@ export async function findHiddenRows(
   const candidates = table.columns.filter((column) => hasDefaultFilter(column) && !namesColumn(filter, column.name));
   const found: Found[] = [];
   for (const column of candidates) {
-    const looked = key === null ? await lookByCount(table, column, ask) : await lookByKey(table, column, key, ask);
+    const looked =
+      key === null
+        ? await lookByCount(table, column, capabilities.count === true, ask)
+        : await lookByKey(table, column, key, ask);
     found.push(looked);
   }
   const warnings = found.flatMap(({ group, column }) =>
@@ -154,13 +157,14 @@ async function lookByKey(table: TableSchema, { name, nullable }: Column, key: Sc
 }
 
 /** Without a key to ask by, only counts tell whether all rows come. */
-async function lookByCount(table: TableSchema, { name, nullable }: Column, ask: Ask): Promise<Found> {
+async function lookByCount(table: TableSchema, { name, nullable }: Column, counts: boolean, ask: Ask): Promise<Found> {
   const column = name;
   const hidden = HIDDEN_VALUE[name]!;
   const values = nullable ? [true, false, null] : [true, false];
   const first = await ask(column, { op: 'eq', column, value: hidden });
   if (first !== null && first.rows.length === 0 && !nullable) return { column, group: null, namesKey: false, open: [] };
-  const counted = async (filter: Filter | undefined) => (await ask(column, filter, true))?.count ?? null;
+  const counted = async (filter: Filter | undefined) =>
+    counts ? ((await ask(column, filter, true))?.count ?? null) : null;
   const all = await counted(undefined);
   const each = all === null ? [] : await Promise.all(values.map((value) => counted({ op: 'eq', column, value })));
   if (all === null || each.includes(null))

@@ -33,6 +33,8 @@ export interface ReadContext {
   /** Folder for parts until they are stored. */
   readonly tempDir: string;
   readonly maxRowBytes: number;
+  /** Bytes of values that a row group may hold in memory. */
+  readonly groupBytes: number;
 }
 
 /** One task of a table's plan. */
@@ -344,6 +346,7 @@ function specOf({ plan, range, fingerprint }: ReadTask, context: ReadContext, pa
     profile: context.parquet.types,
     compression: context.parquet.compression,
     partRows: context.parquet.partRows,
+    groupBytes: context.groupBytes,
     path,
     metadata: {
       'tablevault.table': plan.table.name,

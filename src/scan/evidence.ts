@@ -145,7 +145,8 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
 /** The closing read brought what came last and nothing else: is there a second witness that nothing follows? */
 function stepAfterClosing(facts: ScanFacts, key: ScanKey, orders: readonly KeyOrder[], greatest: Key): Step {
   const { range, answers, checks } = facts;
-  if (facts.countsTables && countOf(facts) !== null) return provenUnlessCounted(facts, 'closing-read');
+  const counted = facts.countsTables ? countOf(facts) : null;
+  if (counted !== null && counted <= rowsAsked(facts)) return provenUnlessCounted(facts, 'closing-read');
   let nothingFollows = false;
   for (const order of orders) {
     const after = keyAfter(key.type, greatest, order);
@@ -159,6 +160,7 @@ function stepAfterClosing(facts: ScanFacts, key: ScanKey, orders: readonly KeyOr
     else if (beyond.first !== null && comparator(key.type, order)(beyond.first, greatest) > 0)
       return { do: 'read', range: rest, exclude: null };
   }
+  if (counted !== null) return provenUnlessCounted(facts, 'closing-read');
   const closing = answers.at(-1)!;
   const longest = longestOf(answers.slice(0, -1));
   const couldBeCut = closing.excluded >= longest.rows || closing.bytes >= longest.bytes;
@@ -234,6 +236,7 @@ function unordered(facts: ScanFacts): Step {
       ? 'more rows came after the greatest key of an answer without order'
       : 'the rows came in no known order';
   if (isBounded(range)) return { do: 'disproved', why };
+  if (answers.some(({ skipped }) => skipped)) return { do: 'proven', by: 'none', why: `${why}, and ${SKIPPED}` };
   if (checks.split === undefined) return { do: 'split', why };
   if (checks.split === null) return { do: 'refuse', why: `${why}, and its keys could not be read in two halves` };
   const { whole, halves } = checks.split;
@@ -314,9 +317,9 @@ function countOf({ answers }: ScanFacts): number | null {
 
 /** Proven by key; but a count by the same identity that says more is never ignored. */
 function provenUnlessCounted(facts: ScanFacts, by: Proof, why: string | null = null): Step {
-  const { answers, checks } = facts;
+  const { checks } = facts;
   const counted = countOf(facts);
-  const have = rowsOf(answers) + (answers[0]?.excluded ?? 0);
+  const have = rowsAsked(facts);
   if (counted === null || have >= counted) return { do: 'proven', by, why };
   if (checks.recount === undefined) return { do: 'recount' };
   if (checks.recount !== null && have >= checks.recount)
@@ -367,7 +370,7 @@ function judgeCounts(rows: number, before: number | null, after: number | null, 
   return {
     do: 'proven',
     by: 'none',
-    why: `${words}, but its pages were linked by $skip, which leaves out rows when others are deleted meanwhile`,
+    why: `${words}, but ${SKIPPED}`,
   };
 }
 
@@ -387,10 +390,17 @@ const ORDER_WORDS: Readonly<Record<KeyOrder, string>> = {
   collation: 'an order of text',
 };
 
+const SKIPPED = 'its pages were linked by $skip, which leaves out rows when others are deleted meanwhile';
+
 function between(before: number, after: number | null): string {
   return after === null || before === after
     ? number(before)
     : `${number(before)} before the read and ${number(after)} after it`;
+}
+
+/** Rows of the range, with the boundary row that was left out. */
+function rowsAsked({ answers }: Pick<ScanFacts, 'answers'>): number {
+  return rowsOf(answers) + (answers[0]?.excluded ?? 0);
 }
 
 function rowsOf(answers: readonly AnswerFacts[]): number {

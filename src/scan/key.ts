@@ -12,14 +12,14 @@ export interface ScanKey {
 }
 
 /**
- * The key of a table, or the leading column of a composite one, when it has a type whose values `ge` and `le` can ask for. Null for tables
- * without key and for keys of other types.
+ * The key of a table, or of a composite one its first column, whose type has values that `ge` and `le` can ask for. Null for tables without
+ * key and for keys of other types.
  */
 export function scanKeyOf({ key }: Pick<TableSchema, 'key'>, columns: readonly Column[]): ScanKey | null {
-  const [column, ...further] = key;
-  const type = columns.find(({ name }) => name === column)?.type;
-  if (column === undefined || type === undefined || ordersOf(type).length === 0) return null;
-  return { column, type, composite: further.length > 0, order: null };
+  const found = key
+    .map((part) => columns.find(({ name }) => name === part))
+    .find((column) => column !== undefined && ordersOf(column.type).length > 0);
+  return found === undefined ? null : { column: found.name, type: found.type, composite: key.length > 1, order: null };
 }
 
 /** Can the table be cut into ranges by this key? Not where rows share keys, nor by text, which servers order in ways of their own. */

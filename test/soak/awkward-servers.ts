@@ -117,7 +117,9 @@ function counts(): AwkwardServer[] {
       ...{ controlPrefix: '@', serverPage: { rows: 70, link: 'skip' } },
     }),
   ].map((server) =>
-    'cut' in server.demo.personality! ? { ...server, allowed: { ...server.allowed, coarse: COARSE } } : server,
+    'cut' in server.demo.personality! || 'serverPage' in server.demo.personality!
+      ? { ...server, allowed: { ...server.allowed, coarse: COARSE } }
+      : server,
   );
 }
 

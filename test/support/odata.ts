@@ -1,4 +1,5 @@
 /** An OData server in this process, without HTTP: answers the engine's requests as a test wants, so that no test waits. */
+
 import pLimit from 'p-limit';
 import type { Clock } from '../../src/core/clock.ts';
 import { TablevaultError } from '../../src/core/errors.ts';
@@ -9,6 +10,7 @@ import type { Column, ColumnType, TableSchema } from '../../src/core/schema.ts';
 import type { Batch } from '../../src/decode/columns.ts';
 import { type Value, valueAt } from '../../src/decode/values.ts';
 import type { Instance } from '../../src/instance/open.ts';
+import { MOST_GROUP_BYTES } from '../../src/parquet/group-bytes.ts';
 import type { SinkHooks, TaskSink, TaskSpec } from '../../src/parquet/task.ts';
 import { BatchSink } from '../../src/read/batch-sink.ts';
 import { CountKnowledge } from '../../src/read/counts.ts';
@@ -266,6 +268,7 @@ export async function readFake(
       emit,
       signal,
       tempDir: '/tmp/tablevault-engine-test',
+      groupBytes: MOST_GROUP_BYTES,
       maxRowBytes: 64 * 1024 * 1024,
     };
     let id = 0;

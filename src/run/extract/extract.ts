@@ -8,6 +8,7 @@ import type { Emit } from '../../core/events.ts';
 import { maxRowBytesOf, type Pipeline } from '../../core/pipeline.ts';
 import { type Instance, openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
+import { groupBytesOf } from '../../parquet/group-bytes.ts';
 import { WriterPool } from '../../parquet/pool.ts';
 import type { LocalPart, SinkHooks, TaskSpec } from '../../parquet/task.ts';
 import { BatchSink } from '../../read/batch-sink.ts';
@@ -150,7 +151,11 @@ async function prepare({ pipeline, options, deps, instance, tempDir, choice }: E
   const maxRowBytes = maxRowBytesOf(pipeline.limits);
   const parquet = { ...pipeline.parquet, partRows: ONE_FILE };
   const { capabilities } = probe;
-  return { planned, context: { instance, parquet, capabilities, counts, clock, emit, signal, tempDir, maxRowBytes } };
+  const groupBytes = groupBytesOf(pipeline.limits.memoryMb, pipeline.limits.concurrency);
+  return {
+    planned,
+    context: { instance, parquet, groupBytes, capabilities, counts, clock, emit, signal, tempDir, maxRowBytes },
+  };
 }
 
 /** Rows decoded here and written as they come. */

@@ -101,6 +101,7 @@ export function limitedSpec(choice: ExtractChoice, context: ReadContext, limit: 
     compression: context.parquet.compression,
     // A server that ignores $top sends more; the first file holds just what was asked for.
     partRows: limit,
+    groupBytes: context.groupBytes,
     path: join(context.tempDir, 'limited'),
     metadata: { 'tablevault.table': table.name, 'tablevault.schema': fingerprint },
     absentIsNull: context.capabilities.absentIsNull,

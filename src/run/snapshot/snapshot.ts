@@ -12,6 +12,7 @@ import { maxRowBytesOf, type Pipeline } from '../../core/pipeline.ts';
 import { type Instance, type InstanceDeps, openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { userAgent } from '../../instance/user-agent.ts';
+import { groupBytesOf } from '../../parquet/group-bytes.ts';
 import { WriterPool } from '../../parquet/pool.ts';
 import { CountKnowledge } from '../../read/counts.ts';
 import { type ChosenTable, chooseTables, planTables } from '../../read/plan.ts';
@@ -238,7 +239,20 @@ async function openReading(
   const maxRowBytes = maxRowBytesOf(pipeline.limits);
   const limit = pLimit(concurrency);
   const { parquet } = pipeline;
-  const reading = { instance, pool, parquet, capabilities, counts, clock, emit, signal, tempDir, maxRowBytes };
+  const groupBytes = groupBytesOf(pipeline.limits.memoryMb, pool.size);
+  const reading = {
+    instance,
+    pool,
+    groupBytes,
+    parquet,
+    capabilities,
+    counts,
+    clock,
+    emit,
+    signal,
+    tempDir,
+    maxRowBytes,
+  };
   return { ...reading, vault, run, finished, nextNumber, limit };
 }
 

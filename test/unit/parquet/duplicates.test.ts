@@ -5,6 +5,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Column } from '../../../src/core/schema.ts';
 import { settleDuplicates } from '../../../src/parquet/duplicates.ts';
+import { MOST_GROUP_BYTES } from '../../../src/parquet/group-bytes.ts';
 import type { LocalPart } from '../../../src/parquet/task.ts';
 import { readRows, readTypes } from '../../support/parquet.ts';
 
@@ -39,6 +40,7 @@ const spec = {
   key: ['A', 'B'],
   profile: 'portable',
   compression: 'zstd',
+  groupBytes: MOST_GROUP_BYTES,
   metadata: { 'tablevault.table': 'T' },
 } as const;
 
@@ -62,6 +64,7 @@ async function partOf(rows: readonly (readonly [number, string, string, number])
     rows: rows.length,
     bytes: 0,
     sha256: '',
+    rowBytes: 0,
     firstKey: null,
     lastKey: null,
     ascending: false,

@@ -1,4 +1,5 @@
 /** Files that our writer wrote, read back by the Rust `parquet` crate: types as the contract has them, values exact, bytes repeatable. */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Guid } from '../../../src/core/guid.ts';
 import type { Column, ColumnType, TypeProfile } from '../../../src/core/schema.ts';
 import type { PageFacts } from '../../../src/decode/reader.ts';
+import { MOST_GROUP_BYTES } from '../../../src/parquet/group-bytes.ts';
 import { WriterPool } from '../../../src/parquet/pool.ts';
 import type { LocalPart, TaskSpec } from '../../../src/parquet/task.ts';
 import { column } from '../../support/decode.ts';
@@ -99,6 +101,7 @@ async function write(
     path: join(folder, `file-${files++}`),
     metadata: { 'tablevault.table': 'T' },
     absentIsNull: false,
+    groupBytes: MOST_GROUP_BYTES,
     maxRowBytes: 1024 * 1024,
     ...rest,
   });

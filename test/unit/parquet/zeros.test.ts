@@ -1,10 +1,12 @@
 /** 0.0 and -0.0 are two values: in a file as it is written, in one that lost rows that came twice, in several files as one. */
+
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { combineParts } from '../../../src/parquet/combine.ts';
 import { settleDuplicates } from '../../../src/parquet/duplicates.ts';
+import { MOST_GROUP_BYTES } from '../../../src/parquet/group-bytes.ts';
 import { WriterPool } from '../../../src/parquet/pool.ts';
 import type { LocalPart, TaskSpec } from '../../../src/parquet/task.ts';
 import { column } from '../../support/decode.ts';
@@ -45,6 +47,7 @@ const spec = (path: string): TaskSpec => ({
   path: join(folder, path),
   metadata: {},
   absentIsNull: false,
+  groupBytes: MOST_GROUP_BYTES,
   maxRowBytes: 1024 * 1024,
 });
 

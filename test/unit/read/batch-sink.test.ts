@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../../src/decode/columns.ts';
 import { type Value, valueAt } from '../../../src/decode/values.ts';
+import { MOST_GROUP_BYTES } from '../../../src/parquet/group-bytes.ts';
 import type { TaskSpec } from '../../../src/parquet/task.ts';
 import { BatchSink, type BatchSinkOptions } from '../../../src/read/batch-sink.ts';
 import { column } from '../../support/decode.ts';
@@ -22,6 +23,7 @@ function sinkOf(more: Partial<BatchSinkOptions> = {}) {
     path: '',
     metadata: {},
     absentIsNull: false,
+    groupBytes: MOST_GROUP_BYTES,
     maxRowBytes: 1024 * 1024,
   };
   const take = async (batch: Batch) => {

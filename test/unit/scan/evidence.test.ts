@@ -67,10 +67,15 @@ describe('the end of a scan by key', () => {
 
   test('is refused where a count of the same identity says more, with both numbers, unless it no longer does', () => {
     const answers = [answer(ALL_KEYS, upTo(20), { count: 50 }), closing(20)];
-    expect(next(answers)).toEqual({ do: 'recount' });
-    expect(next(answers, { recount: 50 })).toMatchObject({ do: 'refuse', why: expect.stringMatching(/20 rows.*50/) });
-    expect(next(answers, { recount: null })).toMatchObject({ do: 'refuse' });
-    expect(next(answers, { recount: 20 })).toMatchObject({ do: 'proven', by: 'closing-read' });
+    expect(next(answers)).toMatchObject({ do: 'beyond' });
+    const beyond = { sql: { rows: 0, first: null }, text: null };
+    expect(next(answers, { beyond })).toEqual({ do: 'recount' });
+    expect(next(answers, { beyond, recount: 50 })).toMatchObject({
+      do: 'refuse',
+      why: expect.stringMatching(/20 rows.*50/),
+    });
+    expect(next(answers, { beyond, recount: null })).toMatchObject({ do: 'refuse' });
+    expect(next(answers, { beyond, recount: 20 })).toMatchObject({ do: 'proven', by: 'closing-read' });
   });
 
   test('is not shown by an answer that could have been cut: as long as the longest, in rows or in bytes', () => {
