@@ -1,6 +1,6 @@
 # `make demo` and `make test` work as the only command on a machine that has Node and make; see README.md.
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak torture check build lint types layers unused unit schemas bench bench-smoke bench-build clean
+.PHONY: help demo test soak torture fuzz check build lint types layers unused unit schemas bench bench-smoke bench-build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ soak: build ## every personality, right, fault and limit of the demo instance ag
 
 torture: build ## kills, lost answers, damage, power cuts and races against the vault (TORTURE_MINUTES, 30 at most by default)
 	@npx --no-install vitest run --config test/torture/vitest.config.ts --root .
+
+fuzz: build ## made-up tables and broken bodies against the decoder and the Parquet writer (FUZZ_SECONDS, 60 by default; FUZZ_SEED)
+	@npx --no-install vitest run --config test/fuzz/vitest.config.ts --root .
 
 check: lint types layers unused unit ## lint, types, layers, unused code and unit tests
 

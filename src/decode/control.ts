@@ -130,12 +130,12 @@ function isErrorObject(value: unknown): boolean {
   return isObject(value) && ('message' in value || 'code' in value);
 }
 
-/** The message of an error, whatever its form; the innermost text of `message` that there is. */
+/** The message of an error, whatever its form, without the full stop that a sentence around it has: the innermost text that there is. */
 export function errorMessage(error: unknown): string {
-  if (!isObject(error)) return String(error);
+  if (!isObject(error)) return String(error).trim().replace(/\.$/, '');
   for (const name of ['error', '@odata.error', '@error', 'message', 'value', 'code', 'type']) {
     const inner = error[name];
-    if (typeof inner === 'string' && inner !== '') return inner;
+    if (typeof inner === 'string' && inner !== '') return errorMessage(inner);
     if (typeof inner === 'number') return `${name} ${inner}`;
     if (isObject(inner)) return errorMessage(inner);
   }

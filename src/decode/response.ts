@@ -271,10 +271,12 @@ export class ResponseDecoder {
     const isColumn = (name: string) => batch.columns.some((each) => each.column.name === name);
     if (fault?.kind === 'error' || tellsOfError(row, isColumn, false)) throw this.serverError(row);
     if (fault === undefined) throw this.invalid({ offset: start, reason: 'a row that cannot be read' });
+    const key = this.options.keyOf(membersAsText(buf, start, rowEnd));
     throw rowFaultError(fault, {
       table: this.options.table,
       column,
-      key: this.options.keyOf(membersAsText(buf, start, rowEnd)),
+      // A row that lacks its key has none to be named by.
+      key: fault.kind === 'absent' && key.includes('undefined') ? '' : key,
       at: this.place(start),
     });
   }

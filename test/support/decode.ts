@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+import { TablevaultError } from '../../src/core/errors.ts';
 import type { Column, ColumnType } from '../../src/core/schema.ts';
 import { Batch } from '../../src/decode/columns.ts';
 import { type Envelope, ResponseDecoder } from '../../src/decode/response.ts';
@@ -41,6 +43,11 @@ export function decodeBody(
   batch.limit = options.batchRows ?? 2048;
   const rows: Record<string, Value>[] = [];
   const take = () => {
+    // What takes the batches checks their text, once for each batch.
+    for (const { wide, data, offsets } of batch.columns) {
+      if (wide && !isUtf8(data.subarray(0, offsets[batch.rows])))
+        throw new TablevaultError('BODY_INVALID', 'a text is not UTF-8');
+    }
     for (let row = 0; row < batch.rows; row++) {
       rows.push(Object.fromEntries(batch.columns.map((buffer) => [buffer.column.name, valueAt(buffer, row)])));
     }
