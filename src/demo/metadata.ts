@@ -1,4 +1,5 @@
 /** `$metadata` (CSDL XML) and the service document. */
+import { randomBytes } from 'node:crypto';
 import type { Database } from './database.ts';
 import { referenceName } from './filter-eval.ts';
 import type { DemoColumn } from './model.ts';
@@ -44,6 +45,13 @@ ${sets}      </EntityContainer>
   </edmx:DataServices>
 </edmx:Edmx>
 `;
+}
+
+/** The same document, or one of other bytes that says the same. */
+export function restamped(xml: string, { metadataText }: Personality): string {
+  if (metadataText === 'same') return xml;
+  const stamp = randomBytes(6).toString('hex');
+  return `${xml.replaceAll('\n', `\n${' '.repeat(stamp.charCodeAt(0) % 5)}`)}<!-- generated ${stamp} -->\n`;
 }
 
 interface Link {

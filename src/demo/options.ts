@@ -77,6 +77,10 @@ export interface Personality {
   readonly hostileNames: boolean;
   /** Longest request target in bytes; longer ones get 414. Default 8190, as common web servers have it. */
   readonly maxUrlBytes: number;
+  /** Are the bytes of `$metadata` the same each time, or do comment and white space change though it says the same? Default `same`. */
+  readonly metadataText: 'same' | 'restamped';
+  /** `loose`: the issuer ends in a slash, members without a value are null, and `expires_in` is text. Default `plain`. */
+  readonly authorityAnswers: 'plain' | 'loose';
 }
 
 export const DEFAULT_PERSONALITY: Personality = {
@@ -114,6 +118,8 @@ export const DEFAULT_PERSONALITY: Personality = {
   passwordsMarked: true,
   hostileNames: false,
   maxUrlBytes: 8190,
+  metadataText: 'same',
+  authorityAnswers: 'plain',
 };
 
 /** Sessions, seats, slots, and how fast the server answers. */

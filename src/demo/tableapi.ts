@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import type { BlockCache } from './blocks.ts';
 import type { Database } from './database.ts';
 import type { JsonForm } from './encode.ts';
-import { entitySets, metadataXml, serviceDocument } from './metadata.ts';
+import { entitySets, metadataXml, restamped, serviceDocument } from './metadata.ts';
 import type { DemoLimits, FaultAction, Personality } from './options.ts';
 import { parseQuery, type Query } from './query.ts';
 import { type Continuation, planRead, type ReadPlan } from './read.ts';
@@ -122,7 +122,8 @@ async function answerPath(api: TableApi, call: Call, rights: Rights, mustStop: (
       'application/json;odata.metadata=minimal',
       mustStop,
     );
-  if (path === '$metadata') return send(api, call, [metadataXml(api.db, personality)], 'application/xml', mustStop);
+  if (path === '$metadata')
+    return send(api, call, [restamped(metadataXml(api.db, personality), personality)], 'application/xml', mustStop);
   const counting = path.endsWith('/$count');
   const name = counting ? path.slice(0, -'/$count'.length) : path;
   const table = entitySets(api.db, personality).get(name);

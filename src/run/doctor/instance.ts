@@ -15,7 +15,7 @@ import { createDispatcher } from '../../instance/dispatcher.ts';
 import { type Instance, openInstance } from '../../instance/open.ts';
 import type { TokenGrant } from '../../instance/token-checks.ts';
 import { createTokenClient } from '../../instance/token-client.ts';
-import { createTransport } from '../../instance/transport.ts';
+import { createTransport, DOCUMENT_PATIENCE } from '../../instance/transport.ts';
 import { TRANSPORT_DEFAULTS, type TransportTuning } from '../../instance/transport-options.ts';
 import { userAgent } from '../../instance/user-agent.ts';
 import type { StepFinding } from './steps.ts';
@@ -143,6 +143,7 @@ export async function compareClocks(instance: Instance, { clock, signal }: Docto
   const { headers } = await instance.transport.getBytes(new URL('$metadata', instance.tableApi).href, {
     purpose: 'the clock',
     accept: 'application/xml',
+    patience: DOCUMENT_PATIENCE,
     signal,
   });
   const answered = clock.now();
