@@ -8,7 +8,7 @@ import {
   type ChosenEndpoints,
   chooseEndpoints,
   type Discovery,
-  discover,
+  discoverWorking,
   NOTHING_DISCOVERED,
 } from '../../instance/discovery.ts';
 import { createDispatcher } from '../../instance/dispatcher.ts';
@@ -55,7 +55,9 @@ export async function findSites(pipeline: Pipeline, deps: DoctorDeps): Promise<S
   try {
     const needsAuthority = auth.kind === 'service';
     const configured = allConfigured(endpoints, needsAuthority);
-    const discovery = configured ? NOTHING_DISCOVERED : await discover(transport, instance);
+    const discovery = configured
+      ? NOTHING_DISCOVERED
+      : await discoverWorking(transport, instance, needsAuthority && endpoints.identity === undefined);
     const chosen = chooseEndpoints(discovery, instance, endpoints, needsAuthority);
     const from = configured
       ? 'all addresses are configured, so auto-discovery is not asked'
