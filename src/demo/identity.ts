@@ -9,6 +9,8 @@ export interface IdentitySettings {
   readonly tokens: TokenStore;
   readonly applications: ReadonlyMap<string, TrustedApplication>;
   readonly limits: DemoLimits;
+  /** See `authorityAnswers` of the personality. */
+  readonly loose: boolean;
 }
 
 /** A small answer, complete in memory. */
@@ -26,10 +28,10 @@ export async function answerIdentity(
   path: string,
   settings: IdentitySettings,
 ): Promise<Answer> {
-  const { issuer, tokens } = settings;
+  const { issuer, tokens, loose } = settings;
   if (path === '/.well-known/openid-configuration' && request.method === 'GET') {
     return json(200, {
-      issuer,
+      issuer: loose ? `${issuer}/` : issuer,
       jwks_uri: `${issuer}/.well-known/openid-configuration/jwks`,
       authorization_endpoint: `${issuer}/connect/authorize`,
       token_endpoint: `${issuer}/connect/token`,
@@ -77,7 +79,11 @@ async function answerToken(request: IncomingMessage, settings: IdentitySettings)
   const granted = asked.length > 0 ? asked : application.scopes;
   const seconds = settings.limits.accessTokenSeconds;
   const token = await settings.tokens.issueAccess(application, granted, seconds);
-  return json(200, { access_token: token, expires_in: seconds, token_type: 'Bearer', scope: granted.join(' ') });
+  const answer = { access_token: token, expires_in: seconds, token_type: 'Bearer', scope: granted.join(' ') };
+  return json(
+    200,
+    settings.loose ? { ...answer, expires_in: String(seconds), scope: null, refresh_token: null } : answer,
+  );
 }
 
 /** The fields of a form body; undefined when it is none or a field comes twice. */

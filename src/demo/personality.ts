@@ -128,6 +128,8 @@ export interface Personality {
   readonly hostileNames: boolean;
   /** Longest request target in bytes; longer ones get 414. Default 8190, as common web servers have it. */
   readonly maxUrlBytes: number;
+  /** `loose`: the issuer ends in a slash, members without a value are null, and `expires_in` is text. Default `plain`. */
+  readonly authorityAnswers: 'plain' | 'loose';
 }
 
 export const DEFAULT_PERSONALITY: Personality = {
@@ -178,4 +180,5 @@ export const DEFAULT_PERSONALITY: Personality = {
   metadataStamp: false,
   hostileNames: false,
   maxUrlBytes: 8190,
+  authorityAnswers: 'plain',
 };

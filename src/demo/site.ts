@@ -145,7 +145,11 @@ function applyAtOnce(
 async function answerElsewhere(site: Site, request: IncomingMessage, path: string): Promise<Answer> {
   if (path === '/id' || path.startsWith('/id/')) {
     const { tokens, limits } = site.api;
-    const settings = { issuer: `${site.url}/id`, tokens, applications: site.applications, limits: limits() };
+    const { authorityAnswers } = site.api.personality();
+    const settings = {
+      ...{ issuer: `${site.url}/id`, tokens, applications: site.applications, limits: limits() },
+      loose: authorityAnswers === 'loose',
+    };
     return answerIdentity(request, path.slice(3), settings);
   }
   if (request.method !== 'GET' && request.method !== 'HEAD')

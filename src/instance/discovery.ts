@@ -2,7 +2,7 @@
  * Where an instance keeps its Table API and its identity authority: asked anonymously, judged before anything else is sent.
  */
 import * as z from 'zod';
-import { TablevaultError } from '../core/errors.ts';
+import { hasCode, TablevaultError } from '../core/errors.ts';
 import type { Endpoints } from '../core/pipeline.ts';
 import { below, refuseGlobalIdentity, usableUrl } from './origins.ts';
 import type { RequestPatience, Transport } from './transport.ts';
@@ -60,7 +60,7 @@ const PATHS = ['tools/auto-discovery', 'sys/auto-discovery'];
  * Asks both addresses in turn, without a credential.
  * @throws what the transport throws when the instance cannot be reached; an instance that merely has no document gives no sites
  */
-export async function discover(transport: Transport, instance: string): Promise<Discovery> {
+async function discover(transport: Transport, instance: string): Promise<Discovery> {
   for (const path of PATHS) {
     const url = below(instance, path);
     const text = await readText(transport, url, 'auto-discovery', 'application/json');
@@ -68,6 +68,50 @@ export async function discover(transport: Transport, instance: string): Promise<
     if (discovery !== undefined) return discovery;
   }
   return NOTHING_DISCOVERED;
+}
+
+/**
+ * What the instance tells of its sites; where it lists several authorities and one is needed, only those that answer.
+ * @throws what the transport throws when the instance cannot be reached
+ */
+export async function discoverWorking(
+  transport: Transport,
+  instance: string,
+  needsAuthority: boolean,
+): Promise<Discovery> {
+  const discovery = await discover(transport, instance);
+  return needsAuthority ? withoutDeadAuthorities(transport, discovery, instance) : discovery;
+}
+
+/**
+ * The discovery without authorities that do not answer, where it lists several: asked without a credential. Where none answers, all stay.
+ */
+async function withoutDeadAuthorities(
+  transport: Transport,
+  discovery: Discovery,
+  instance: string,
+): Promise<Discovery> {
+  const urls = siteUrls(discovery, 'ID', instance);
+  if (urls.length < 2) return discovery;
+  const dead = new Set<string>();
+  for (const { href } of urls) {
+    const document = below(href, '.well-known/openid-configuration');
+    try {
+      if ((await readText(transport, document, 'the identity document', 'application/json')) === undefined)
+        dead.add(href);
+    } catch (thrown) {
+      // Down, not only absent: this one is not the one to ask for a token.
+      if (!hasCode(thrown, 'INSTANCE_UNREACHABLE', 'INSTANCE_ANSWER')) throw thrown;
+      dead.add(href);
+    }
+  }
+  if (dead.size === urls.length) return discovery;
+  const isDead = ({ type, url }: Site) => isOfType(type, 'ID') && dead.has(new URL(url, below(instance, '')).href);
+  return { ...discovery, sites: discovery.sites.filter((site) => !isDead(site)) };
+}
+
+function isOfType(type: string, wanted: string): boolean {
+  return type.toLowerCase() === wanted.toLowerCase();
 }
 
 /** Version of the instance, from `/tools/ver`; null when it does not tell. */
@@ -210,7 +254,7 @@ function statusWarnings(discovery: Discovery, instance: string, used: readonly s
 function siteUrls(discovery: Discovery, type: string, instance: string): readonly URL[] {
   const urls = new Map<string, URL>();
   for (const site of discovery.sites) {
-    if (site.type.toLowerCase() !== type.toLowerCase()) continue;
+    if (!isOfType(site.type, type)) continue;
     let url: URL;
     try {
       url = new URL(site.url, below(instance, ''));
@@ -230,7 +274,7 @@ function siteUrls(discovery: Discovery, type: string, instance: string): readonl
 
 function ambiguous(type: string, key: keyof Endpoints, urls: readonly URL[], { sites }: Discovery): TablevaultError {
   const list = urls.map(({ href }) => href).join(', ');
-  const working = sites.find((site) => site.type.toLowerCase() === type.toLowerCase() && site.status === 'Working');
+  const working = sites.find((site) => isOfType(site.type, type) && site.status === 'Working');
   return new TablevaultError('AMBIGUOUS_ENDPOINT', `the instance has ${urls.length} sites of type ${type}: ${list}`, {
     hint: `Choose one in the pipeline: endpoints: { ${key}: ${working?.url ?? urls[0]?.href ?? ''} }.`,
   });

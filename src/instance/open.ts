@@ -10,7 +10,7 @@ import {
   type ChosenEndpoints,
   chooseEndpoints,
   type Discovery,
-  discover,
+  discoverWorking,
   NOTHING_DISCOVERED,
   readVersion,
 } from './discovery.ts';
@@ -133,7 +133,7 @@ async function discoverSite(
     deps,
   );
   try {
-    const discovery = await discover(transport, instance);
+    const discovery = await discoverWorking(transport, instance, needsAuthority && endpoints.identity === undefined);
     const chosen = chooseEndpoints(discovery, instance, endpoints, needsAuthority);
     return { ...discovery, ...chosen, version: await readVersion(transport, instance) };
   } finally {

@@ -107,6 +107,8 @@ interface Failed {
 const TABLE_API_HEADERS = { 'odata-maxversion': '4.0' };
 const MAX_BYTES = 64 * 1024 * 1024;
 const BODY_TRIES = 4;
+/** For a body that is read whole into memory, where the request names no other time: it is not large. */
+const BYTES_TIMEOUT_MS = 600_000;
 
 export function createTransport(options: TransportOptions, deps: TransportDeps): Transport {
   const tuning = { ...TRANSPORT_DEFAULTS, ...options.tuning };
@@ -291,7 +293,8 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
         { ...tuning.retry, attempts: BODY_TRIES },
         { clock, random, signal: deps.signal },
         async () => {
-          const { status, headers, body, cancel } = await get(url, request);
+          const patience = { bodyTimeoutMs: BYTES_TIMEOUT_MS, ...request.patience };
+          const { status, headers, body, cancel } = await get(url, { ...request, patience });
           try {
             return { url, status, headers, bytes: await readAll(body, maxBytes, place) };
           } finally {

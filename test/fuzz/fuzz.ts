@@ -125,6 +125,7 @@ async function writeCase(
       path: join(folder, `file-${figures.files++}`),
       metadata: {},
       absentIsNull,
+      groupBytes: 48 * 1024 * 1024,
       maxRowBytes: 1024 * 1024,
     },
     {},

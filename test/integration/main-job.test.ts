@@ -131,6 +131,13 @@ describe('3. discovery', () => {
     expect(run.stderr).toMatch(/not working|NotWorking/i);
   });
 
+  test('a snapshot ends where $metadata has other bytes each time, and the authority answers loosely', async () => {
+    job.demo.configure({ personality: { metadataStamp: true, authorityAnswers: 'loose' } });
+    const { report, stderr } = await job.snapshot();
+    job.demo.configure({ personality: { metadataStamp: false, authorityAnswers: 'plain' } });
+    expect(report, stderr).toMatchObject({ complete: true, error: null });
+  });
+
   test('a Table API of another origin gets no request and no credential', async () => {
     job.demo.configure({ personality: { tableApiSite: 'foreign' } });
     const run = await tables();

@@ -80,6 +80,8 @@ const PERSONALITIES: readonly Partial<Personality>[] = [
   { passwordsMarked: false },
   { hostileNames: true },
   { maxUrlBytes: 2000 },
+  { metadataStamp: true },
+  { authorityAnswers: 'loose' },
   { rowOrder: 'any', nextLink: 'none', count: false, tableInfo: 'forbidden' },
   { guidOrder: 'text', count: false, tableInfo: 'forbidden' },
   { guidOrder: 'text', nulls: 'omitted', nextLink: 'none' },

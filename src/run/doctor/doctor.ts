@@ -91,7 +91,10 @@ function choose(pipeline: Pipeline, instance: Instance, { emit }: DoctorDeps): S
   );
   return {
     found: `${shareOf(chosen.length, instance.model.tables.length, 'table')}, ${plural(columns, 'column')}`,
-    details: sensitive.length === 0 ? [] : [`left out as sensitive: ${sensitive.join(', ')}`],
+    details: [
+      ...(sensitive.length === 0 ? [] : [`left out as sensitive: ${sensitive.join(', ')}`]),
+      ...chosen.flatMap(({ table: { name, notRead = [] } }) => notRead.map((what) => `${name}: ${what}`)),
+    ],
     value: chosen,
   };
 }

@@ -8,14 +8,14 @@ import {
   type ChosenEndpoints,
   chooseEndpoints,
   type Discovery,
-  discover,
+  discoverWorking,
   NOTHING_DISCOVERED,
 } from '../../instance/discovery.ts';
 import { createDispatcher } from '../../instance/dispatcher.ts';
 import { type Instance, openInstance } from '../../instance/open.ts';
 import type { TokenGrant } from '../../instance/token-checks.ts';
 import { createTokenClient } from '../../instance/token-client.ts';
-import { createTransport } from '../../instance/transport.ts';
+import { createTransport, DOCUMENT_PATIENCE } from '../../instance/transport.ts';
 import { TRANSPORT_DEFAULTS, type TransportTuning } from '../../instance/transport-options.ts';
 import { userAgent } from '../../instance/user-agent.ts';
 import type { StepFinding } from './steps.ts';
@@ -55,7 +55,9 @@ export async function findSites(pipeline: Pipeline, deps: DoctorDeps): Promise<S
   try {
     const needsAuthority = auth.kind === 'service';
     const configured = allConfigured(endpoints, needsAuthority);
-    const discovery = configured ? NOTHING_DISCOVERED : await discover(transport, instance);
+    const discovery = configured
+      ? NOTHING_DISCOVERED
+      : await discoverWorking(transport, instance, needsAuthority && endpoints.identity === undefined);
     const chosen = chooseEndpoints(discovery, instance, endpoints, needsAuthority);
     const from = configured
       ? 'all addresses are configured, so auto-discovery is not asked'
@@ -143,6 +145,7 @@ export async function compareClocks(instance: Instance, { clock, signal }: Docto
   const { headers } = await instance.transport.getBytes(new URL('$metadata', instance.tableApi).href, {
     purpose: 'the clock',
     accept: 'application/xml',
+    patience: DOCUMENT_PATIENCE,
     signal,
   });
   const answered = clock.now();

@@ -57,7 +57,9 @@ export async function begin(input: BeginInput): Promise<BegunRun> {
     formatVersion: FORMAT_VERSION,
     pipeline: settingsOf(input.pipeline),
     identity: await identityOf(input.pipeline.auth, input.vault.info.id),
+    // Where discovery is not asked, the address alone tells databases apart.
     database: input.instance.discovery.databaseName,
+    tableApi: input.instance.tableApi,
     tables: input.chosen.map(({ table, fingerprint }) => ({ name: table.name, fingerprint })),
   });
   return (await continued(input, planHash)) ?? (await begun(input, planHash));

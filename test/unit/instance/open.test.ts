@@ -104,6 +104,41 @@ describe('opening an instance', () => {
     expect((await opened).discovery.source).toBeNull();
   });
 
+  it.each([404, 503])(
+    'takes the identity authority that answers, of several that are listed (the other: %i)',
+    async (status) => {
+      const sites = (origin: string) => [
+        { Type: 'TableAPI', Status: 'Working', Url: `${origin}/tableapi` },
+        { Type: 'ID', Status: 'Working', Url: `${origin}/old-id` },
+        { Type: 'ID', Status: 'Working', Url: `${origin}/id` },
+      ];
+      const api: Behaviour['api'] = ({ url }, response) => {
+        if (!url.startsWith('/old-id')) return false;
+        json(response, status, {});
+        return true;
+      };
+      const { server, opened } = await open({ sites, api });
+      expect((await opened).discovery.authority).toBe(`${server.origin}/id`);
+      for (const { url, headers } of server.seen)
+        if (url.startsWith('/old-id')) expect(headers).not.toHaveProperty('authorization');
+    },
+  );
+
+  it('asks which of several authorities that answer to use', async () => {
+    const sites = (origin: string) =>
+      ['id', 'id2', 'gone'].map((name) => ({ Type: 'ID', Status: 'Working', Url: `${origin}/${name}` }));
+    const api: Behaviour['api'] = ({ url }, response) => {
+      if (!url.startsWith('/id2/')) return false;
+      json(response, 200, {});
+      return true;
+    };
+    const { opened } = await open({ sites, api });
+    await expect(opened).rejects.toMatchObject({
+      code: 'AMBIGUOUS_ENDPOINT',
+      message: expect.stringMatching(/has 2 sites of type ID: \S+\/id, \S+\/id2$/),
+    });
+  });
+
   it('reports a site that does not work', async () => {
     const { opened, events } = await open({
       sites: (origin) => [

@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { TablevaultError } from '../../../../src/core/errors.ts';
+import type { PlannedTable } from '../../../../src/read/plan.ts';
+import { TableResults, tellNotRead } from '../../../../src/run/snapshot/tables.ts';
+
+const planned = (notRead?: readonly string[]) =>
+  ({
+    table: { name: 'Docs', ...(notRead === undefined ? {} : { notRead }) },
+    warnings: ['of the plan'],
+  }) as unknown as PlannedTable;
+
+describe('the warnings of a table', () => {
+  it('begin with what its rows may carry and is not read', () => {
+    expect(tellNotRead(planned(['a derived type'])).warnings).toEqual(['a derived type', 'of the plan']);
+    expect(tellNotRead(planned()).warnings).toEqual(['of the plan']);
+  });
+});
+
+describe('the error of a run in which tables failed', () => {
+  const hintAfter = (code: 'AUTH_FORBIDDEN' | 'VALUE_MISFIT') => {
+    const results = new TableResults();
+    results.fail('Docs', new TablevaultError(code, 'no', { hint: 'Do this.' }));
+    return results.error().hint;
+  };
+
+  it('promises that only what is missing is read, unless the identity was refused something', () => {
+    expect(hintAfter('VALUE_MISFIT')).toContain('only what is missing');
+    expect(hintAfter('AUTH_FORBIDDEN')).toContain('all tables anew');
+  });
+});
