@@ -11,11 +11,14 @@ const MODEL = fileURLToPath(new URL('../support/key-tables.jsonl', import.meta.u
 const WITHIN_SECONDS = 45;
 
 function caseOf(name: string, sets: readonly TableSet[], demo: SoakCase['demo'], allowed: Allowed): SoakCase {
-  const tableRows: Record<string, number> = Object.assign({}, ...sets.map((set) => TABLE_SETS[set]));
+  const own: Record<string, number> = Object.assign({}, ...sets.map((set) => TABLE_SETS[set]));
+  const tableRows = Object.fromEntries(
+    Object.entries(own).map(([table, rows]) => [table, demo.tableRows?.[table] ?? rows]),
+  );
   return {
     name,
     group: 'evidence',
-    demo: { modelFile: MODEL, tables: [...Object.keys(tableRows), 'Dmv_Table_Info'], tableRows, ...demo },
+    demo: { ...demo, modelFile: MODEL, tables: [...Object.keys(tableRows), 'Dmv_Table_Info'], tableRows },
     withinSeconds: WITHIN_SECONDS,
     exits: [4, 5],
     ...(allowed === 'exact' ? {} : allowed),
