@@ -419,15 +419,37 @@ function site(): AwkwardServer[] {
   ];
 }
 
-/** Every awkward server. */
-export const AWKWARD_SERVERS: readonly AwkwardServer[] = [
-  ...cuts(),
-  ...counts(),
-  ...pages(),
-  ...orders(),
-  ...keyFilters(),
-  ...defaultFilters(),
-  ...growing(),
-  ...bodies(),
-  ...site(),
+/** One value of one row does not fit its column. */
+function values(): AwkwardServer[] {
+  const misfit = (column: string, json: string): AwkwardServer => ({
+    name: `a value of ${column} is ${json}`,
+    demo: { values: [{ table: 'All_Nullable', row: 120, column, value: { json } }] },
+    allowed: { guid: { impossible: 'the value does not fit what $metadata declares' } },
+    alone: true,
+  });
+  return [
+    misfit('A_Float', '1e400'),
+    misfit('A_Float', '"1e400"'),
+    misfit('A_Float', '1e-400'),
+    misfit('A_Byte', '256'),
+    misfit('An_Int', '2147483648'),
+    misfit('An_Int', '1.5'),
+    misfit('A_Long', '9223372036854775808'),
+    misfit('A_Decimal', '0.00000000001'),
+    misfit('A_Decimal', `1${'0'.repeat(28)}`),
+    misfit('An_Instant', '"2024-02-29T10:11:12.1234567Z"'),
+    misfit('An_Instant', '"2023-02-29T10:11:12Z"'),
+    misfit('A_Date', '"2023-02-29"'),
+    misfit('A_Guid', '"00000000-0000-0000-0000-00000000000g"'),
+    misfit('A_Text', '"\\ud800"'),
+    misfit('A_Text', '12'),
+    misfit('A_Binary', '"AA=A"'),
+    misfit('Row_Version', 'null'),
+    misfit('Id', 'null'),
+  ];
+}
+
+/** The awkward servers by what is awkward of them. */
+export const AWKWARD_GROUPS: readonly (readonly AwkwardServer[])[] = [
+  ...[cuts(), counts(), pages(), orders(), keyFilters(), defaultFilters(), growing(), bodies(), values(), site()],
 ];
