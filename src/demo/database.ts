@@ -99,7 +99,10 @@ export function createDatabase(options: DemoOptions, facts: SystemFacts = NO_FAC
     const table = find(tables, name);
     if (table.period > 0)
       throw new TablevaultError('USAGE', `table ${name} has template rows: no value of one can be set`);
-    table.override(row, columnIndex(table, column), isRepeat(value) ? value.repeat.repeat(value.times) : value);
+    const index = columnIndex(table, column);
+    if (typeof value !== 'object' || value === null) table.override(row, index, value);
+    else if ('repeat' in value) table.override(row, index, value.repeat.repeat(value.times));
+    else table.overrideJson(row, index, value.json);
   }
 
   return {
@@ -116,10 +119,6 @@ export function createDatabase(options: DemoOptions, facts: SystemFacts = NO_FAC
       );
     },
   };
-}
-
-function isRepeat(value: unknown): value is { readonly repeat: string; readonly times: number } {
-  return typeof value === 'object' && value !== null && 'repeat' in value;
 }
 
 function find(tables: ReadonlyMap<string, TableData>, name: string): TableData {

@@ -56,6 +56,7 @@ export function compileEncoder(request: EncoderRequest): RowEncoder {
   const parts = columns.map((index) => {
     const column = table.columns[index]!;
     return {
+      index,
       read: table.reader(index),
       name: `${space.before}${JSON.stringify(column.name)}${space.colon}`,
       write: hidden.has(column.name) ? () => 'null' : escaped(column, writerOf(column, form), form),
@@ -96,10 +97,11 @@ export function compileEncoder(request: EncoderRequest): RowEncoder {
       for (let i = 0; i < parts.length; i++) {
         const part = parts[turn === 0 ? i : (i + turn) % parts.length]!;
         const value = part.read(row);
-        if (value === null && part.omitsNull) continue;
+        const json = value === null ? table.jsonAt(row.ordinal, part.index) : undefined;
+        if (value === null && json === undefined && part.omitsNull) continue;
         if (comma) text += ',';
         comma = true;
-        text += part.name + (value === null ? 'null' : part.write(value));
+        text += part.name + (value === null ? (json ?? 'null') : part.write(value));
       }
       if (unknown) text += `${comma ? ',' : ''}"Undeclared_Property":{"a":[1,"x",{"b":null}]}`;
       return text + close;

@@ -145,7 +145,8 @@ export interface ValueOverride {
   /** Position in key order, from 0. */
   readonly row: number;
   readonly column: string;
-  readonly value: Value | { readonly repeat: string; readonly times: number };
+  /** A value, a text that repeats, or JSON that is sent as it stands, whether or not it fits the column (the true row then has null). */
+  readonly value: Value | { readonly repeat: string; readonly times: number } | { readonly json: string };
 }
 
 export interface DemoOptions {

@@ -74,6 +74,7 @@ export class TableData {
   readonly #keyOrders: Record<GuidOrder, Compare<readonly Value[]>>;
   #textOrder: Order | null = null;
   readonly #overrides = new Map<string, Value>();
+  readonly #json = new Map<string, string>();
   #readers: ((row: RowRef) => Value)[] = [];
 
   constructor(parts: TableParts) {
@@ -128,6 +129,17 @@ export class TableData {
   override(ordinal: number, column: number, value: Value): void {
     this.#overrides.set(`${ordinal} ${column}`, value);
     this.#dirty.add(Math.floor(ordinal / BLOCK_ROWS));
+  }
+
+  /** Puts JSON in the place of a generated value: it is sent as it stands. */
+  overrideJson(ordinal: number, column: number, json: string): void {
+    this.override(ordinal, column, null);
+    this.#json.set(`${ordinal} ${column}`, json);
+  }
+
+  /** What is sent in the place of a value, or undefined. */
+  jsonAt(ordinal: number, column: number): string | undefined {
+    return this.#json.size === 0 ? undefined : this.#json.get(`${ordinal} ${column}`);
   }
 
   value(row: RowRef, column: number): Value {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { compareGuidsAsSqlServer } from '../../src/core/guid.ts';
 import type { FaultAction, Personality } from '../../src/demo/instance.ts';
 import { conformanceClient } from '../unit/demo/conformance.ts';
-import { type Json, type Page, parseExact, plainRows } from '../unit/demo/support.ts';
+import { type Json, type Page, parseExact, plainRows, startClient } from '../unit/demo/support.ts';
 
 const client = await conformanceClient();
 
@@ -204,6 +204,27 @@ describe('bodies', () => {
       else expect(other.text).toMatch(/"Document_Date":"\d{4}\\u002D\d\d\\u002D\d\d/);
     },
   );
+
+  test('hold values that do not fit their column, as they were ordered', async () => {
+    const order = (row: number, column: string, json: string) => ({
+      table: 'Sys_Filter',
+      row,
+      column,
+      value: { json },
+    });
+    const own = await startClient({
+      tables: ['Sys_Filter'],
+      rows: 0.1,
+      personality: { nulls: 'omitted' },
+      values: [order(3, 'Column_Name', '"\\ud800"'), order(4, 'Row_Version', '1e400'), order(5, 'Column_Name', 'null')],
+    });
+    const { text } = await own.get('Sys_Filter?$select=Column_Name,Row_Version');
+    const rows = text.slice(text.indexOf('[') + 1).split('},{');
+    expect(rows[3]).toContain('"Column_Name":"\\ud800"');
+    expect(rows[4]).toContain('"Row_Version":1e400');
+    expect(rows[5]).toContain('"Column_Name":null');
+    await own.close();
+  });
 
   test('begin with a byte order mark, each of them', async () => {
     be({ bom: true, compression: [] });

@@ -1,6 +1,6 @@
 /** The soak of *exact means proven*: each awkward server with each kind of table, and pairs of them with each other and with older ones. */
 import { fileURLToPath } from 'node:url';
-import { type Allowed, AWKWARD_SERVERS, type AwkwardServer, TABLE_SETS, type TableSet } from './awkward-servers.ts';
+import { type Allowed, AWKWARD_GROUPS, type AwkwardServer, TABLE_SETS, type TableSet } from './awkward-servers.ts';
 import { named, USABLE_PERSONALITIES } from './cases.ts';
 import { draws } from './draw.ts';
 import type { SoakCase } from './run-case.ts';
@@ -11,11 +11,14 @@ const MODEL = fileURLToPath(new URL('../support/key-tables.jsonl', import.meta.u
 const WITHIN_SECONDS = 45;
 
 function caseOf(name: string, sets: readonly TableSet[], demo: SoakCase['demo'], allowed: Allowed): SoakCase {
-  const tableRows: Record<string, number> = Object.assign({}, ...sets.map((set) => TABLE_SETS[set]));
+  const own: Record<string, number> = Object.assign({}, ...sets.map((set) => TABLE_SETS[set]));
+  const tableRows = Object.fromEntries(
+    Object.entries(own).map(([table, rows]) => [table, demo.tableRows?.[table] ?? rows]),
+  );
   return {
     name,
     group: 'evidence',
-    demo: { modelFile: MODEL, tables: [...Object.keys(tableRows), 'Dmv_Table_Info'], tableRows, ...demo },
+    demo: { ...demo, modelFile: MODEL, tables: [...Object.keys(tableRows), 'Dmv_Table_Info'], tableRows },
     withinSeconds: WITHIN_SECONDS,
     exits: [4, 5],
     ...(allowed === 'exact' ? {} : allowed),
@@ -24,7 +27,7 @@ function caseOf(name: string, sets: readonly TableSet[], demo: SoakCase['demo'],
 
 /** Each awkward server with each set of tables; those of which every row must come are tried together. */
 export function evidenceCases(): readonly SoakCase[] {
-  return AWKWARD_SERVERS.flatMap((server) => {
+  return AWKWARD_GROUPS.flat().flatMap((server) => {
     const all = Object.entries(server.allowed) as [TableSet, Allowed][];
     const whole = all.filter(([, allowed]) => allowed === 'exact').map(([set]) => set);
     const others = all.filter(([, allowed]) => allowed !== 'exact');
@@ -42,12 +45,14 @@ export function evidenceCases(): readonly SoakCase[] {
 /** Pairs drawn by the seed: an awkward server, and another one or an older personality beside it. */
 export function evidencePairs(seed: number, count: number): readonly SoakCase[] {
   const draw = draws(seed);
-  const servers = AWKWARD_SERVERS.filter((server) => server.alone !== true);
+  // By groups, so that the largest of them is not in every other pair.
+  const groups = AWKWARD_GROUPS.map((group) => group.filter((server) => server.alone !== true));
+  const usableGroups = groups.filter((group) => group.length > 0);
   const sets: readonly TableSet[] = ['guid', 'single', 'composite'];
   return Array.from({ length: count }, (_, index) => {
-    const first = draw(servers);
+    const first = draw(draw(usableGroups));
     const second: AwkwardServer = draw([true, false])
-      ? draw(servers)
+      ? draw(draw(usableGroups))
       : oldServer({ ...draw(USABLE_PERSONALITIES), ...draw(USABLE_PERSONALITIES) });
     const usable = sets.filter((set) => first.allowed[set] !== undefined && second.allowed[set] !== undefined);
     const set = draw(usable.length > 0 ? usable : ['guid']);
@@ -62,7 +67,12 @@ export function evidencePairs(seed: number, count: number): readonly SoakCase[] 
       ? { mayBeWrong: 'rows that a default filter hides may be beyond every question' }
       : { mayFail: 'two troubles at once' };
     const name = `pair ${seed}/${index}: ${first.name} + ${second.name} | ${set}`;
-    return { ...caseOf(name, [set as TableSet], demo, allowed), group: 'evidence pair' as const };
+    const maxRefused = first.maxRefused ?? second.maxRefused;
+    return {
+      ...caseOf(name, [set as TableSet], demo, allowed),
+      group: 'evidence pair' as const,
+      ...(maxRefused === undefined ? {} : { maxRefused }),
+    };
   });
 }
 

@@ -107,17 +107,14 @@ export async function runCase(one: SoakCase): Promise<SoakResult> {
     if (published === null) return done('WRONG', 'it says done, and nothing is published');
     const after = truthOf(demo, personality, rights);
     const wrong = await findWrong({ before, after, changes: demo.changes(), files: published });
-    const unsaid = one.group.startsWith('evidence') ? report.tables.filter((table) => isUnsaid(table)) : [];
-    if (unsaid.length > 0)
-      return done('WRONG', unsaid.map((table) => `${table.name} is ${table.consistency} without a warning`).join('; '));
-    if (wrong.length === 0) return done('exact', `${report.requests} requests`);
-    const told = wrong.map(({ table, fault }) => {
-      const entry = report.tables.find(({ name }) => name === table);
-      return { text: `${table} (${entry?.consistency}): ${fault}`, word: entry?.consistency };
+    const faults = wrong.map(({ table, fault }) => {
+      const word = report.tables.find(({ name }) => name === table)?.consistency ?? null;
+      return { text: `${table} (${word}): ${fault}`, isSaid: word === 'best-effort' || word === 'counted' };
     });
-    const allSaid =
-      one.mayBeWrong !== undefined && told.every(({ word }) => word === 'best-effort' || word === 'counted');
-    return done(allSaid ? 'said' : 'WRONG', told.map(({ text }) => text).join('; '));
+    const broken = one.group.startsWith('evidence') ? brokenPromises(one, report.tables) : [];
+    if (faults.length === 0 && broken.length === 0) return done('exact', `${report.requests} requests`);
+    const isSaid = one.mayBeWrong !== undefined && broken.length === 0 && faults.every((fault) => fault.isSaid);
+    return done(isSaid ? 'said' : 'WRONG', [...faults.map(({ text }) => text), ...broken].join('; '));
   } catch (thrown) {
     return done('WRONG', `thrown: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`);
   } finally {
@@ -127,9 +124,19 @@ export async function runCase(one: SoakCase): Promise<SoakResult> {
   }
 }
 
-/** Whatever is not exact says why. */
-function isUnsaid(table: { readonly consistency: string | null; readonly warnings: readonly string[] }): boolean {
-  return table.consistency !== 'exact' && table.warnings.length === 0;
+/** What a published snapshot may not be, whatever its rows: at all where the case must fail, and less than exact without saying why. */
+function brokenPromises(
+  one: SoakCase,
+  tables: readonly {
+    readonly name: string;
+    readonly consistency: string | null;
+    readonly warnings: readonly string[];
+  }[],
+): readonly string[] {
+  const unsaid = tables
+    .filter(({ consistency, warnings }) => consistency !== 'exact' && warnings.length === 0)
+    .map(({ name, consistency }) => `${name} is ${consistency} without a warning`);
+  return one.impossible === undefined ? unsaid : [`published, and must not be: ${one.impossible}`, ...unsaid];
 }
 
 /** What comes of the run, or null when it is not over in time (then it is told to stop). */

@@ -1,4 +1,7 @@
-/** `make soak`: twelve minutes at most. `SOAK_SEED`, `SOAK_SECONDS`, `SOAK_PAIRS`, `SOAK_EVIDENCE_PAIRS`, `SOAK_ONLY` (a regular expression) and `SOAK_PARALLEL` steer it. */
+/**
+ * `make soak`: twelve minutes at most. `SOAK_SEED`, `SOAK_SECONDS`, `SOAK_PAIRS`, `SOAK_EVIDENCE_PAIRS`, `SOAK_EVERY_FAULT`, `SOAK_ONLY` (a
+ * regular expression) and `SOAK_PARALLEL` steer it; docs/reliability.md says how.
+ */
 import { writeSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { reportOf } from './report.ts';
@@ -16,6 +19,7 @@ test('no personality, right, fault or limit makes the extractor publish what is 
     pairs: env('SOAK_PAIRS', 200),
     evidencePairs: env('SOAK_EVIDENCE_PAIRS', 80),
     every: 1,
+    everyFault: env('SOAK_EVERY_FAULT', 3),
     only: only === undefined ? undefined : new RegExp(only),
     onBegin: (one) => {
       if (process.env['SOAK_VERBOSE'] === '2') say(`begin ${label(one)}`);

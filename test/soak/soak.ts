@@ -14,6 +14,8 @@ export interface SoakOptions {
   readonly only?: RegExp | undefined;
   /** Every n-th of the fixed cases, from an offset that the seed gives; 1 for all. */
   readonly every: number;
+  /** The same of the single faults, which are most of the fixed cases. Default: `every`. */
+  readonly everyFault?: number;
   /** Also what the reader must prove of awkward servers, with so many pairs of them; null leaves all of it out. */
   readonly evidencePairs: number | null;
   readonly onBegin?: (one: SoakCase) => void;
@@ -28,7 +30,10 @@ export interface Soak {
 export async function soak(options: SoakOptions): Promise<Soak> {
   const { seed, budgetMs, parallel, pairs, only, every, onBegin, onResult } = options;
   const until = Date.now() + budgetMs;
-  const fixed = allCases().filter((_, index) => index % every === seed % every);
+  const fixed = allCases().filter((one, index) => {
+    const nth = one.group === 'fault' ? (options.everyFault ?? every) : every;
+    return index % nth === seed % nth;
+  });
   const evidence = options.evidencePairs === null ? [] : evidenceCases();
   // When the time is up before the end, some pairs of both kinds were tried.
   const drawn = alternate(pairCases(seed, pairs), evidencePairs(seed, options.evidencePairs ?? 0));
