@@ -1,8 +1,9 @@
 /** A starter pipeline, and what an administrator must set up for it. Files that exist are never touched. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { TablevaultError } from '../core/errors.ts';
+import { makeFolder } from '../core/folders.ts';
 import { packageFile } from '../core/package-files.ts';
 import type { Auth } from '../core/pipeline.ts';
 
@@ -61,11 +62,11 @@ export async function initPipeline(options: InitOptions): Promise<InitReport> {
   const created: string[] = [];
   const kept: string[] = [];
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     for (const file of files) ((await createOnly(folder, file)) ? created : kept).push(file.name);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown reason';
-    throw new TablevaultError('DESTINATION_DENIED', `the folder ${folder} cannot be written (${code})`, {
+    throw new TablevaultError('DESTINATION_DENIED', `the folder ${folder} cannot be made or written (${code})`, {
       cause: error,
       hint: 'Choose another folder, or give yourself the right to write.',
     });

@@ -1,10 +1,11 @@
 /** One table, ad hoc, to a file or a stream. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
+import { makeFolder } from '../../core/folders.ts';
 import { maxRowBytesOf, type Pipeline } from '../../core/pipeline.ts';
 import { type Instance, openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
@@ -244,7 +245,7 @@ async function oneFile(
   if (only !== undefined && parts.length === 1 && asRead && choice.output.length === choice.columns.length)
     return only.path;
   const spill = join(tempDir, 'spill');
-  await mkdir(spill, { recursive: true });
+  await makeFolder(spill, 0o700);
   const to = join(tempDir, 'whole.parquet');
   const { combineParts } = await import('../../parquet/combine.ts');
   await combineParts({ parts, output: choice.output, compression: pipeline.parquet.compression, spill, to, signal });

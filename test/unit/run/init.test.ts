@@ -63,4 +63,12 @@ describe('init', () => {
     const below = initPipeline({ folder: join(folder, 'file', 'x'), kind: 'service', generateSecret: false });
     await expect(below).rejects.toMatchObject({ code: 'DESTINATION_DENIED' });
   });
+
+  it.runIf(process.platform === 'linux')('ends at once where no folder can be made, and says which', async () => {
+    const there = initPipeline({ folder: '/proc/tablevault/x', kind: 'service', generateSecret: false });
+    await expect(there).rejects.toMatchObject({
+      code: 'DESTINATION_DENIED',
+      message: 'the folder /proc/tablevault/x cannot be made or written (ENOENT)',
+    });
+  });
 });
