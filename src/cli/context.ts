@@ -35,11 +35,18 @@ export interface Output extends View {
   readonly used: boolean;
 }
 
-export function createOutput(stream: NodeJS.WriteStream, redactor: Redactor, env: CliContext['env']): Output {
+/** @param clear takes away what stands in place on the same terminal: what is written here must not run into it */
+export function createOutput(
+  stream: NodeJS.WriteStream,
+  redactor: Redactor,
+  env: CliContext['env'],
+  clear: () => void = () => {},
+): Output {
   const view = viewOf(stream, env, 'data', redactor);
   let used = false;
   const data = (chunk: string | Uint8Array) => {
     used = true;
+    if (stream.isTTY === true) clear();
     return new Promise<void>((resolve, reject) => {
       stream.write(chunk, (error) => (error ? reject(error) : resolve()));
     });

@@ -45,12 +45,16 @@ export function logEvent(log: Log, event: RunEvent): void {
     case 'warning':
       log.warn({ table: event.table }, event.message);
       return;
+    case 'doing':
+      log.debug(event.what);
+      return;
     case 'wait':
       log.info({ ms: event.ms }, `waiting: ${event.reason}`);
       return;
     case 'tableFailed':
       log.error({ table: event.table }, event.message);
       return;
+    case 'continued':
     case 'planned':
     case 'tableStarted':
     case 'tableDone':

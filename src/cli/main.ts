@@ -13,7 +13,7 @@ import { listenForSignals } from './signals.ts';
 
 const redactor = createRedactor(process.env);
 const screen = createScreen(process.stderr, redactor, process.env);
-const output = createOutput(process.stdout, redactor, process.env);
+const output = createOutput(process.stdout, redactor, process.env, screen.clear);
 const interrupts = listenForSignals(process, (text) => screen.line(text));
 const args = process.argv.slice(2);
 

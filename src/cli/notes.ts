@@ -1,8 +1,7 @@
 /** What a person must be told while a command works, whatever else it shows: warnings, tables that failed, and why it waits. */
 import type { Clock } from '../core/clock.ts';
-import type { Emit, RunEvent } from '../core/events.ts';
-import type { CliContext } from './context.ts';
-import { logEvent } from './log.ts';
+import type { Continued, RunEvent } from '../core/events.ts';
+import { plural } from '../core/words.ts';
 import { plainText } from './text.ts';
 
 /** A shorter pause is not worth a line, ms. */
@@ -19,6 +18,8 @@ export function createNotes(clock: Pick<Clock, 'now'>): (event: RunEvent) => str
         return plainText(`warning: ${event.table === undefined ? '' : `${event.table}: `}${event.message}`);
       case 'tableFailed':
         return plainText(`failed: ${event.table}: ${event.message}`);
+      case 'continued':
+        return plainText(`continuing run ${event.run}: ${continuedText(event)} are read already`);
       case 'wait': {
         const now = clock.now();
         if (event.ms < NOTABLE_MS || now - (told.get(event.reason) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS)
@@ -32,12 +33,7 @@ export function createNotes(clock: Pick<Clock, 'now'>): (event: RunEvent) => str
   };
 }
 
-/** Events of a command that shows no progress: to the log, and what must be told to the screen. */
-export function tellEvents({ clock, log, screen }: CliContext): Emit {
-  const noteOf = createNotes(clock);
-  return (event) => {
-    logEvent(log, event);
-    const note = noteOf(event);
-    if (note !== undefined) screen.line(note);
-  };
+/** How much an unfinished run had read. */
+function continuedText({ tables, rows, tasks }: Continued): string {
+  return `${plural(tables, 'table')}, ${plural(rows, 'row')} and ${plural(tasks, 'task')}`;
 }

@@ -7,10 +7,10 @@ import { type Column, table } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
-import { tellEvents } from './notes.ts';
 import { globList, wholeNumber } from './options.ts';
 import { plainText } from './text.ts';
 import type { View } from './view.ts';
+import { OPENING_INSTANCE, startWork } from './work.ts';
 
 const SORTS = ['name', 'rows', 'size', 'time', 'tasks', 'requests'] as const;
 
@@ -55,11 +55,9 @@ async function plan(context: CliContext, file: string, options: Options): Promis
   const { clock, signal, output, screen } = context;
   const pipeline = await loadPipeline(context, file);
   const { reportPlan } = await import('../run/plan/report.ts');
-  const report = await reportPlan(pipeline, options.tables === undefined ? {} : { tables: options.tables }, {
-    clock,
-    signal,
-    emit: tellEvents(context),
-  });
+  const only = options.tables === undefined ? {} : { tables: options.tables };
+  const work = startWork(context, OPENING_INSTANCE);
+  const report = await reportPlan(pipeline, only, { clock, signal, emit: work.emit }).finally(work.end);
   const tables = sorted(report.tables, options.sort);
   if (options.json) return output.json({ ...report, tables });
   const top = options.top ?? (output.isTerminal ? TERMINAL_ROWS : tables.length);

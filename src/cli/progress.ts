@@ -6,6 +6,7 @@ import { createNotes } from './notes.ts';
 import { advance, initialProgress } from './progress-state.ts';
 import { progressBlock, progressLine } from './progress-text.ts';
 import type { Screen } from './screen.ts';
+import { plainText } from './text.ts';
 
 export type ProgressMode = 'off' | 'bars' | 'plain';
 
@@ -45,7 +46,7 @@ export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Cl
   const draw = () => {
     const now = clock.now();
     if (mode === 'bars') screen.live(progressBlock(state, now, screen.width() ?? 80));
-    else if (state.tables > 0) screen.line(progressLine(state, now));
+    else screen.line(plainText(progressLine(state, now)));
   };
   const timer = mode === 'off' ? undefined : setInterval(draw, mode === 'bars' ? BARS_EVERY_MS : LINE_EVERY_MS);
   timer?.unref();

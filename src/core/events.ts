@@ -1,10 +1,14 @@
 /** What a run tells whoever watches: the CLI turns it into bars, lines and logs. Never holds a secret. */
 export type RunEvent =
   | { readonly type: 'log'; readonly level: 'debug' | 'info'; readonly message: string; readonly at?: EventPlace }
+  /** What is done from now on, in a person's words ("opening the vault"); told when it takes long. */
+  | { readonly type: 'doing'; readonly what: string }
   | { readonly type: 'warning'; readonly message: string; readonly table?: string }
   /** A pause of the whole process, e.g. after a 429 or while no licence seat is free. */
   | { readonly type: 'wait'; readonly reason: string; readonly ms: number }
   | { readonly type: 'inFlight'; readonly requests: number; readonly limit: number }
+  /** An unfinished run is continued: what it has read already. */
+  | ({ readonly type: 'continued' } & Continued)
   | { readonly type: 'planned'; readonly tables: number; readonly rowsExpected: number | null }
   | { readonly type: 'tableStarted'; readonly table: string; readonly rowsExpected: number | null }
   /** Rows and decompressed bytes since the last event of this table. */
@@ -17,6 +21,15 @@ export type RunEvent =
       readonly ms: number;
     }
   | { readonly type: 'tableFailed'; readonly table: string; readonly message: string };
+
+/** What an unfinished run had read when it was continued. */
+export interface Continued {
+  readonly run: string;
+  /** Tables of which at least one task is finished. */
+  readonly tables: number;
+  readonly rows: number;
+  readonly tasks: number;
+}
 
 export type EventPlace = Readonly<Record<string, string | number>>;
 

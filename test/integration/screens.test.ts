@@ -174,3 +174,24 @@ test('query at a terminal keeps to the form that was asked for', async () => {
   const blocks = (await runOnTerminal(100, ['query', vault, 'SELECT 7 AS n', '--format', 'expanded'])).rows();
   expect(blocks).toEqual(['row 1', 'n  7']);
 });
+
+const SAYS_WHAT = /[a-z$][^\n]*, [2-9]\.\d s gone\n/;
+
+test.each([
+  ['tables', 900],
+  ['plan', 300],
+  ['doctor', 300],
+])('%s of an instance that takes %i ms an answer says within seconds what it waits for', async (command, latencyMs) => {
+  demo.configure({ limits: { latencyMs } });
+  try {
+    const terminal = await runOnTerminal(100, [command, file], { env });
+    expect(terminal.written()).toMatch(SAYS_WHAT);
+    expect(terminal.rows().join('\n')).not.toMatch(/ gone$/m);
+    const { run, stdout, stderr } = programInPipes(env);
+    await run(command, file, '--json');
+    expect(stderr()).toMatch(SAYS_WHAT);
+    expect(JSON.parse(stdout())).toBeTypeOf('object');
+  } finally {
+    demo.configure({ limits: { latencyMs: 0 } });
+  }
+});

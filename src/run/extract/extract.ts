@@ -89,8 +89,11 @@ export async function extractTable(
         message: `only rows that match the pipeline's filter are read: ${choice.filter.text}`,
       });
     const run: ExtractRun = { pipeline, options, deps: { clock, signal, emit }, instance, tempDir, choice };
+    emit({ type: 'doing', what: 'asking the instance what it can do' });
     const { planned, context } = await prepare(run);
-    emit({ type: 'tableStarted', table: name, rowsExpected: limit ?? planned.plan.estimate?.rows ?? null });
+    const rowsExpected = limit ?? planned.plan.estimate?.rows ?? null;
+    emit({ type: 'planned', tables: 1, rowsExpected });
+    emit({ type: 'tableStarted', table: name, rowsExpected });
     const read =
       format === 'parquet' ? await toParquet(run, planned, context) : await toBatches(run, planned, context, format);
     if (read.unknownProperties.length > 0)

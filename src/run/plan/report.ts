@@ -5,6 +5,7 @@ import { TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { type Guid, parseGuid } from '../../core/guid.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
+import { plural } from '../../core/words.ts';
 import { openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { chooseTables, type PlannedTable, planTables } from '../../read/plan.ts';
@@ -83,9 +84,12 @@ export async function reportPlan(pipeline: Pipeline, options: PlanOptions, deps:
   const instance = await openInstance(pipeline, deps);
   try {
     const chosen = chooseTables(instance.model, pipeline, options.tables, readSensitiveColumns(), emit);
+    emit({ type: 'doing', what: 'looking at the last snapshot' });
     const previous = await lastSnapshot(pipeline, deps);
+    emit({ type: 'doing', what: 'asking the instance what it can do' });
     const probe = await probeInstance(instance, chosen, signal);
     const sizes = await readTableSizes(instance, signal);
+    emit({ type: 'doing', what: `planning ${plural(chosen.length, 'table')}` });
     const pretendedKeys = madeUpKeys();
     const planned = await planTables(chosen, {
       instance,

@@ -9,6 +9,7 @@ import { type Deadline, startDeadline } from '../../core/deadline.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { maxRowBytesOf, type Pipeline } from '../../core/pipeline.ts';
+import { plural } from '../../core/words.ts';
 import { type Instance, type InstanceDeps, openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { userAgent } from '../../instance/user-agent.ts';
@@ -130,6 +131,7 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
   const opened = await open(run);
   const { instance, vault, lease, previous, emit, signal } = opened;
 
+  emit({ type: 'doing', what: 'asking the instance what it can do' });
   const cached = options.fresh ? undefined : await readCachedProbe(vault, instance, clock.now(), signal);
   const probe = await probeInstance(instance, results.chosen, signal, cached);
   if (cached === undefined) await storeProbe(vault, instance, probe, clock.now(), signal);
@@ -137,6 +139,7 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
   const { chosen } = results;
   const hints = previous?.tables ?? [];
   const fresh = options.fresh === true;
+  emit({ type: 'doing', what: `planning ${plural(chosen.length, 'table')}` });
   const begun = await begin({ pipeline, instance, vault, chosen, probe, hints, fresh, clock, emit, signal });
   state.resumed = begun.resumed;
   const rowsExpected = begun.planned.reduce((sum, { plan }) => sum + (plan.estimate?.rows ?? 0), 0);
@@ -146,9 +149,11 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
   const asPlanned = await readTables(begun.planned, context, results, opened.abort);
   // What is known of the instance may be out of date.
   if (cached !== undefined && !asPlanned) await forgetProbe(vault, instance);
+  emit({ type: 'doing', what: 'looking whether the schema changed' });
   await readChangedSchemas(run, opened, context, probe);
   if (results.failed.length > 0 && options.allowPartial !== true) throw results.error();
 
+  emit({ type: 'doing', what: 'counting rows again and committing' });
   const draft = await signedDraft(await draftOf(run, opened, begun.run), pipeline, vault, signal);
   checkExpectations(pipeline.expect, draft.tables, previous);
   await lease.assertHeld();
@@ -176,6 +181,7 @@ async function open(run: SnapshotRun): Promise<Opened> {
   closers.add(() => instance.close());
   state.instance = instance;
   state.results.chosen = chooseTables(instance.model, pipeline, options.tables, readSensitiveColumns(), emit);
+  emit({ type: 'doing', what: 'opening the vault' });
   const store = await openStore(pipeline.destination, { signal: outer });
   closers.add(() => store.close());
   const vault = await openVault(store, { write: true, tool: userAgent(), clock, signal: outer });
