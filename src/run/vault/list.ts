@@ -84,8 +84,14 @@ function summarise(manifest: Manifest): SnapshotSummary {
 /**
  * What `ls --max-age` finds wrong: undefined when the newest complete snapshot is young enough. One that claims to be of the
  * future has no known age and counts as stale, else a clock once wrong would hide every missing night.
+ * @throws TablevaultError USAGE for an age that is no number, or below 0: nothing would be older than that
  */
 export function staleness(list: SnapshotList, maxAgeMs: number, vaultUri: string): TablevaultError | undefined {
+  if (!(maxAgeMs >= 0)) {
+    throw new TablevaultError('USAGE', `the greatest age of a snapshot cannot be ${maxAgeMs} ms`, {
+      hint: 'Give a number of milliseconds, 0 or more.',
+    });
+  }
   const stale = (what: string) =>
     new TablevaultError('VAULT_STALE', what, {
       at: { vault: vaultUri },
