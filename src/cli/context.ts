@@ -1,6 +1,8 @@
 /** What every command gets: where to print, what to listen to. Nothing below `cli/` sees it. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
-import type { ExitCode } from '../core/errors.ts';
+import { type ExitCode, hasCode, TablevaultError } from '../core/errors.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import type { ReadPipelineOptions } from '../pipeline/read.ts';
 import type { Log } from './log.ts';
@@ -76,9 +78,21 @@ export async function loadPipeline(
   overrides: NonNullable<ReadPipelineOptions['overrides']> = {},
 ): Promise<Pipeline> {
   const { readPipeline } = await import('../pipeline/read.ts');
-  const pipeline = await readPipeline(file, { env: context.env, overrides });
+  const pipeline = await readPipeline(file, { env: context.env, overrides }).catch((error: unknown) => {
+    throw withEnvFile(error, file);
+  });
   context.redactor.add((pipeline.auth.kind === 'service' ? pipeline.auth.clientSecret : pipeline.auth.token).reveal());
   // A key of several lines would be printed line by line.
   for (const line of pipeline.signingKey?.reveal().split('\n') ?? []) if (line.length >= 40) context.redactor.add(line);
   return pipeline;
+}
+
+/** A new shell does not know the variables of the `.env` beside the pipeline, which `init` wrote or asked for. */
+function withEnvFile(error: unknown, file: string): unknown {
+  const path = join(dirname(file), '.env');
+  if (!hasCode(error, 'SECRET_MISSING') || !existsSync(path)) return error;
+  const shown = path.includes('/') ? path : `./${path}`;
+  const { code, message, retryable, at, cause, hint = '' } = error;
+  const next = `${hint} If it stands in ${path}, read that file into this shell: set -a; . ${shown}; set +a`.trim();
+  return new TablevaultError(code, message, { retryable, at, cause, hint: next });
 }

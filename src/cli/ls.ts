@@ -52,9 +52,9 @@ const COLUMNS: readonly Column[] = [
   { title: 'finished', drop: 1 },
   { title: 'state', style: (state) => (state.startsWith('incomplete') ? 'warning' : undefined) },
   { title: 'tables', align: 'right', drop: 3 },
-  { title: 'rows', align: 'right' },
-  { title: 'size', align: 'right', drop: 2 },
-  { title: 'took', align: 'right', drop: 4 },
+  { title: 'rows', align: 'right', drop: 2 },
+  { title: 'size', align: 'right', drop: 4 },
+  { title: 'took', align: 'right', drop: 5 },
 ];
 
 function listText(list: SnapshotList, view: View): string[] {
@@ -62,7 +62,7 @@ function listText(list: SnapshotList, view: View): string[] {
   const rows = list.snapshots.map((each) => [
     String(each.sequence),
     each.snapshot,
-    each.finishedAt,
+    view.width() === undefined ? each.finishedAt : toTheMinute(each.finishedAt),
     each.complete ? 'complete' : `incomplete (${count(each.failedTables)} failed)`,
     count(each.tables),
     count(each.rows),
@@ -70,4 +70,9 @@ function listText(list: SnapshotList, view: View): string[] {
     duration(each.durationMs),
   ]);
   return table(COLUMNS, rows, view);
+}
+
+/** `2026-11-27 23:26Z`: the id beside it begins with the second in which the run began. */
+function toTheMinute(iso: string): string {
+  return iso.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):.*Z$/, '$1 $2Z');
 }

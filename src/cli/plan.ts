@@ -6,7 +6,7 @@ import type { PlanLine, PlanReport } from '../run/plan/report.ts';
 import { type Column, table } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { bytes } from './format.ts';
-import { jsonOption, withHelp } from './help.ts';
+import { HOW_TABLES_ARE_READ, jsonOption, withHelp } from './help.ts';
 import { globList, wholeNumber } from './options.ts';
 import { plainText } from './text.ts';
 import type { View } from './view.ts';
@@ -31,7 +31,7 @@ export function addPlan(program: Command, context: CliContext): void {
     .command('plan')
     .summary('show what a snapshot would do')
     .description(
-      'Shows how each table would be read, and in how many tasks and requests. If the destination holds a snapshot with measurements, it also estimates bytes and time. Seat-minutes include the twenty minutes after which the instance closes an idle session. Reads little and writes nothing. The number of tasks is an estimate, because the keys of large tables are not read.',
+      `Shows how each table would be read, and in how many tasks and requests. If the destination holds a snapshot with measurements, it also estimates bytes and time. Seat-minutes include the twenty minutes after which the instance closes an idle session. Reads little and writes nothing. The number of tasks is an estimate, because the keys of large tables are not read. ${HOW_TABLES_ARE_READ}`,
     )
     .argument('<pipeline>', 'pipeline file (YAML)')
     .option('--tables <globs>', 'plan only these tables of the pipeline; names or globs, separated by commas', globList)
@@ -90,7 +90,7 @@ function sorted(tables: readonly PlanLine[], by: Sort): readonly PlanLine[] {
 }
 
 const COLUMNS: readonly Column[] = [
-  { title: 'table', cut: 'middle' },
+  { title: 'table', cut: 'middle', cutAfter: 'columns' },
   { title: 'how', drop: 1 },
   { title: 'tasks', align: 'right', drop: 3 },
   { title: 'requests', align: 'right', drop: 2 },

@@ -64,12 +64,12 @@ function sorted(tables: readonly TableInfo[], by: Options['sort']): readonly Tab
 }
 
 const TABLE_COLUMNS: readonly Column[] = [
-  { title: 'table', cut: 'middle' },
+  { title: 'table', cut: 'middle', cutAfter: 'cells' },
   { title: 'read', style: (read) => (read === 'no' ? 'aside' : undefined) },
   { title: 'rows', align: 'right' },
   { title: 'in database', align: 'right', drop: 1 },
   { title: 'columns', align: 'right', drop: 2 },
-  { title: 'key', cut: 'end' },
+  { title: 'key', cut: 'end', cutAfter: 'columns' },
 ];
 
 const COLUMN_COLUMNS: readonly Column[] = [

@@ -1,5 +1,6 @@
 /** A starter pipeline, and what an administrator must set up for it. Files that exist are never touched. */
 import { createHash, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { TablevaultError } from '../core/errors.ts';
@@ -21,6 +22,8 @@ export interface InitReport {
   readonly created: readonly string[];
   /** Existed already and were left as they are. */
   readonly kept: readonly string[];
+  /** The file that holds the credential: written now, there before (and left as it is), or still to be written. */
+  readonly dotEnv: 'created' | 'there' | 'missing';
   /** base64(sha256(secret)): ApplicationSecretHash of the Trusted Application. Null when no secret was made. */
   readonly secretHash: string | null;
 }
@@ -73,7 +76,8 @@ export async function initPipeline(options: InitOptions): Promise<InitReport> {
   }
   // A hash whose secret was not stored would lock its owner out.
   const stored = secret !== null && created.includes('.env');
-  return { folder, created, kept, secretHash: stored ? hashOf(secret) : null };
+  const dotEnv = created.includes('.env') ? 'created' : existsSync(join(folder, '.env')) ? 'there' : 'missing';
+  return { folder, created, kept, dotEnv, secretHash: stored ? hashOf(secret) : null };
 }
 
 /** As ERP.net stores it. */

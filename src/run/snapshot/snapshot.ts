@@ -88,7 +88,7 @@ export async function runSnapshot(
       closers,
       state,
     });
-    if (!manifest.complete) error = state.results.error();
+    if (!manifest.complete) error = state.results.error(true);
   } catch (thrown) {
     error = signal.aborted && !outweighsInterrupt(thrown) ? interrupted(signal.reason) : thrown;
   } finally {
@@ -151,7 +151,7 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
   if (cached !== undefined && !asPlanned) await forgetProbe(vault, instance);
   emit({ type: 'doing', what: 'looking whether the schema changed' });
   await readChangedSchemas(run, opened, context, probe);
-  if (results.failed.length > 0 && options.allowPartial !== true) throw results.error();
+  if (results.failed.length > 0 && options.allowPartial !== true) throw results.error(false);
 
   emit({ type: 'doing', what: 'counting rows again and committing' });
   const draft = await signedDraft(await draftOf(run, opened, begun.run), pipeline, vault, signal);
