@@ -21,7 +21,10 @@ export interface DuckDb {
   close(): void;
 }
 
-/** No extension is loaded or fetched by itself; instants are in UTC. */
+/**
+ * No extension is loaded or fetched by itself; instants are in UTC.
+ * @throws the signal's reason when it aborts before DuckDB is open
+ */
 export async function openDuckDb({ memoryMb, spill, threads, further, signal }: DuckDbSettings): Promise<DuckDb> {
   const instance = await DuckDBInstance.create(':memory:', {
     autoinstall_known_extensions: 'false',
@@ -47,6 +50,8 @@ export async function openDuckDb({ memoryMb, spill, threads, further, signal }: 
   };
   signal?.addEventListener('abort', interrupt, { once: true });
   try {
+    // It may have aborted while DuckDB was opened: then the listener is never called.
+    signal?.throwIfAborted();
     await connection.run("SET TimeZone='UTC'");
   } catch (error) {
     close();

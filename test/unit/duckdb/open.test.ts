@@ -27,6 +27,14 @@ describe('a DuckDB', () => {
     }
   });
 
+  it('is not opened after an interrupt, also one that comes while it is being opened', async () => {
+    const stop = new AbortController();
+    const reason = new Error('stop');
+    const opening = openDuckDb({ threads: 1, signal: stop.signal });
+    stop.abort(reason);
+    await expect(opening).rejects.toBe(reason);
+  });
+
   it('is in UTC, in bounded memory, and loads no extension by itself', async () => {
     const { connection, close } = await openDuckDb({ memoryMb: 100, threads: 1, spill: join(folder, 'spill') });
     try {
