@@ -238,3 +238,16 @@ test.each([
     demo.configure({ limits: { latencyMs: 0 } });
   }
 });
+
+test('a damaged file is told by repair, and after it by ls, until a snapshot reads its table again', async () => {
+  const damaged = join(folder, 'damaged');
+  await runOnTerminal(100, ['snapshot', file, '--destination', damaged], { env });
+  const path = (await runOnTerminal(400, ['paths', damaged, 'Gen_Currencies'], { env })).rows().join('');
+  await writeFile(path, 'no Parquet');
+  const screen = async (...args: string[]) => (await runOnTerminal(400, args, { env })).rows().join('\n');
+  expect(await screen('repair', damaged)).toMatch(/needed by snapshot 1; would be put into quarantine/);
+  await screen('repair', damaged, '--apply');
+  expect(await screen('ls', damaged, '--max-age', '1h')).toMatch(/damaged \(lacks 1 file\)[\s\S]*VAULT_STALE/);
+  await screen('snapshot', file, '--destination', damaged);
+  expect(await screen('ls', damaged, '--max-age', '1h')).not.toContain('VAULT_STALE');
+});
