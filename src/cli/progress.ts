@@ -19,6 +19,8 @@ export interface Progress {
 const BARS_EVERY_MS = 200;
 
 const LINE_EVERY_MS = 5_000;
+/** Before there is a plan a line says little, and a wait for a seat may last half an hour. */
+const OPENING_LINE_EVERY_MS = 30_000;
 
 /** @throws TablevaultError USAGE for a value that does not exist. */
 export function progressModeOf(
@@ -43,10 +45,14 @@ export function progressModeOf(
 export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Clock, 'now'>): Progress {
   let state = initialProgress(clock.now());
   const noteOf = createNotes(clock);
+  let toldAt = Number.NEGATIVE_INFINITY;
   const draw = () => {
     const now = clock.now();
     if (mode === 'bars') screen.live(progressBlock(state, now, screen.width() ?? 80));
-    else screen.line(plainText(progressLine(state, now)));
+    else if (state.tables > 0 || now - toldAt >= OPENING_LINE_EVERY_MS) {
+      toldAt = now;
+      screen.line(plainText(progressLine(state, now)));
+    }
   };
   const timer = mode === 'off' ? undefined : setInterval(draw, mode === 'bars' ? BARS_EVERY_MS : LINE_EVERY_MS);
   timer?.unref();

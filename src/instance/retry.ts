@@ -98,7 +98,7 @@ export function nextStep(input: StepInput): Step {
       return {
         do: 'pause',
         ms,
-        reason: `no licence seat is free (MaximumLicenseCountExceeded); waiting for one for ${duration(Math.min(policy.seatsBudgetMs, input.deadlineAt - since))} at most; seats of idle sessions come free after 20 minutes, sooner if somebody signs out`,
+        reason: `no licence seat is free (MaximumLicenseCountExceeded); after ${duration(Math.min(policy.seatsBudgetMs, input.deadlineAt - since))} at most the command gives up; seats of idle sessions come free after 20 minutes, sooner if somebody signs out`,
         refusal: null,
         history: { ...history, seatWaits: history.seatWaits + 1, firstSeatWaitAt: since },
       };

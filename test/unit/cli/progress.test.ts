@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
-import { progressModeOf } from '../../../src/cli/progress.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { progressModeOf, startProgress } from '../../../src/cli/progress.ts';
 import { advance, initialProgress, type ProgressState, ratesOf } from '../../../src/cli/progress-state.ts';
 import { progressBlock, progressLine } from '../../../src/cli/progress-text.ts';
+import type { Screen } from '../../../src/cli/screen.ts';
 import { widthOf } from '../../../src/cli/text.ts';
 import type { RunEvent } from '../../../src/core/events.ts';
 
@@ -129,6 +130,23 @@ describe('progress', () => {
 });
 
 describe('the way progress is shown', () => {
+  it('elsewhere than at a terminal is a line every five seconds, fewer before there is a plan', () => {
+    vi.useFakeTimers();
+    try {
+      const lines: string[] = [];
+      const screen = { line: (text: string) => lines.push(text), clear: () => {} } as unknown as Screen;
+      const progress = startProgress('plain', screen, { now: () => Date.now() });
+      vi.advanceTimersByTime(40_000);
+      expect(lines).toEqual(['opening the instance, 5.0 s gone', 'opening the instance, 35 s gone']);
+      progress.show({ type: 'planned', tables: 2, rowsExpected: 10 });
+      vi.advanceTimersByTime(10_000);
+      expect(lines).toHaveLength(4);
+      progress.end();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('is bars at a terminal and lines elsewhere, unless TABLEVAULT_PROGRESS says otherwise', () => {
     const terminal = { isTerminal: true };
     expect(progressModeOf({}, terminal)).toBe('bars');

@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { makeFolder } from '../../../src/core/folders.ts';
 
 let root: string;
@@ -10,6 +10,18 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'tablevault-folders-'));
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
+
+test('only core/folders.ts makes folders with their paths', async () => {
+  // Its folder lies in one that mkdtemp made.
+  const allowed = ['src/read/task.ts'];
+  const files = (await readdir('src', { recursive: true })).filter((name) => name.endsWith('.ts'));
+  const makers: string[] = [];
+  for (const file of files.map((name) => `src/${name.replaceAll('\\', '/')}`)) {
+    const recursive = /\bmkdir(Sync)?\([^;]*\brecursive: true/.test(await readFile(file, 'utf8'));
+    if (recursive && !allowed.includes(file)) makers.push(file);
+  }
+  expect(makers, 'use makeFolder: mkdir with recursive never ends below /proc').toEqual([]);
+});
 
 describe('a folder', () => {
   it('is made with all that is missing of its path, and may be there already', async () => {
