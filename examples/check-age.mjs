@@ -25,6 +25,6 @@ try {
 } catch (error) {
   if (!(error instanceof TablevaultError)) throw error;
   // VAULT_STALE, or another error that stopped the check: a monitor must never take a missing answer for a good one.
-  process.stderr.write(`${error.message}\n`);
+  process.stderr.write(`${error.code}: ${error.message}. ${error.hint ?? ''}\n`);
   process.exitCode = error.exitCode;
 }

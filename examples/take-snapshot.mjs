@@ -6,33 +6,47 @@
  * Ctrl-C ends the run. Finished parts are kept, and the next run continues from there. The process exits with the same code as
  * `tablevault snapshot`.
  */
-import { readPipeline, runSnapshot } from 'tablevault';
+import { readPipeline, runSnapshot, TablevaultError } from 'tablevault';
 
 const [file = 'backup.yaml'] = process.argv.slice(2);
 const stop = new AbortController();
 process.once('SIGINT', () => stop.abort());
 
-const pipeline = await readPipeline(file);
+/** @param {TablevaultError} error */
+function fail({ code, message, hint, exitCode }) {
+  process.stderr.write(`${code}: ${message}. ${hint ?? ''}\n`);
+  process.exitCode = exitCode;
+}
 
-let tables = 0;
-let tablesDone = 0;
-let rows = 0;
-const { report, error, exitCode } = await runSnapshot(
-  pipeline,
-  {},
-  {
-    signal: stop.signal,
-    emit(event) {
-      if (event.type === 'planned') tables = event.tables;
-      if (event.type === 'tableDone') tablesDone++;
-      if (event.type === 'progress') rows += event.rows;
-      if (event.type === 'warning') process.stderr.write(`\nwarning: ${event.table ?? file}: ${event.message}\n`);
-      process.stderr.write(`\r${tablesDone} of ${tables} tables, ${rows} rows`);
+async function takeSnapshot() {
+  let tables = 0;
+  let tablesDone = 0;
+  let rows = 0;
+  const { report, error } = await runSnapshot(
+    await readPipeline(file),
+    {},
+    {
+      signal: stop.signal,
+      emit(event) {
+        if (event.type === 'planned') tables = event.tables;
+        if (event.type === 'tableDone') tablesDone++;
+        // A run that is continued has read these before.
+        if (event.type === 'continued') rows = event.rows;
+        if (event.type === 'progress') rows += event.rows;
+        if (event.type === 'warning') process.stderr.write(`\nwarning: ${event.table ?? file}: ${event.message}\n`);
+        process.stderr.write(`\r${tablesDone} of ${tables} tables, ${rows} rows`);
+      },
     },
-  },
-);
-process.stderr.write('\n');
+  );
+  process.stderr.write('\n');
+  if (report.snapshot !== null) process.stdout.write(`${report.snapshot}\n`);
+  if (error !== null) fail(error);
+}
 
-if (error !== null) process.stderr.write(`${error.code}: ${error.message}\n`);
-if (report.snapshot !== null) process.stdout.write(`${report.snapshot}\n`);
-process.exitCode = exitCode;
+try {
+  await takeSnapshot();
+} catch (error) {
+  // readPipeline throws when the pipeline file is wrong; any other exception is a bug.
+  if (!(error instanceof TablevaultError)) throw error;
+  fail(error);
+}

@@ -5,8 +5,16 @@ import { NO_VIEW, type Style, type View } from './view.ts';
 export interface Column {
   readonly title: string;
   readonly align?: 'right';
-  /** Where a cell loses text when the table is wider than the terminal. Without it the cells of the column are never cut. */
-  readonly cut?: 'end' | 'middle';
+  /**
+   * Where a cell loses text when the table is wider than the terminal. Without it the cells of the column are never cut. `wrap`, for the last
+   * column alone: nothing is lost, the cell goes on below its beginning.
+   */
+  readonly cut?: 'end' | 'middle' | 'wrap';
+  /**
+   * For names that people type again. `columns`: columns are left out before a cell of this one is cut. `cells`: the cells of other columns are
+   * cut before too.
+   */
+  readonly cutAfter?: 'columns' | 'cells';
   /** When cutting is not enough, columns with a number are shown as far as there is room, the lowest number first. */
   readonly drop?: number;
   readonly style?: (cell: string) => Style | undefined;
@@ -38,7 +46,7 @@ function body(columns: readonly Column[], rows: Rows, widths: Widths, view: View
   const left = columns.filter((_, index) => widths[index] === null).map(({ title }) => title);
   const note = left.length === 0 ? [] : wrap(`no room for: ${left.join(', ')}`, view.width());
   return [
-    ...rows.map((cells) => rowLine(cells, columns, widths, view)),
+    ...rows.flatMap((cells) => rowLines(cells, columns, widths, view)),
     ...note.map((line) => view.paint('aside', line)),
   ];
 }
@@ -50,7 +58,7 @@ export function planWidths(columns: readonly Column[], rows: Rows, limit: number
   const widths: (number | null)[] = natural.map((width, index) =>
     columns[index]?.cut ? Math.min(width, limit) : width,
   );
-  const leastTotal = () => total(leastWidths(columns, widths, READABLE));
+  const leastTotal = () => total(leastWidths(columns, widths, READABLE, ['columns', 'cells']));
   const spare = columns.flatMap(({ drop }, index) =>
     drop === undefined ? [] : [{ drop, index, width: natural[index] ?? 0 }],
   );
@@ -62,7 +70,12 @@ export function planWidths(columns: readonly Column[], rows: Rows, limit: number
     widths[index] = width;
     if (leastTotal() > limit) widths[index] = null;
   }
-  const least = leastWidths(columns, widths, leastTotal() <= limit ? READABLE : LEAST);
+  const stages = [
+    leastWidths(columns, widths, READABLE, ['columns', 'cells']),
+    leastWidths(columns, widths, LEAST, ['cells']),
+    leastWidths(columns, widths, LEAST, []),
+  ];
+  const least = stages.find((each) => total(each) <= limit) ?? stages.at(-1) ?? [];
   while (total(widths) > limit) {
     const widest = widestToCut(widths, least);
     if (widest === undefined) break;
@@ -73,7 +86,19 @@ export function planWidths(columns: readonly Column[], rows: Rows, limit: number
 
 /** Can every column be shown in `limit` cells, with cells that can still be read? */
 export function fits(columns: readonly Column[], rows: Rows, limit: number): boolean {
-  return total(leastWidths(columns, naturalWidths(columns, rows), READABLE)) <= limit;
+  return total(leastWidths(columns, naturalWidths(columns, rows), READABLE, [])) <= limit;
+}
+
+/** A row whose last cell may go on below its own beginning. */
+function rowLines(cells: readonly string[], columns: readonly Column[], widths: Widths, view: View): string[] {
+  const last = columns.length - 1;
+  const width = widths[last];
+  if (columns[last]?.cut !== 'wrap' || width == null) return [rowLine(cells, columns, widths, view)];
+  const lines = wrap(view.clean(cells[last] ?? ''), width);
+  const rest = cells.slice(0, last).map(() => '');
+  return lines.map((line, index) =>
+    rowLine([...(index === 0 ? cells.slice(0, last) : rest), line], columns, widths, view),
+  );
 }
 
 /** One line: cells padded to their widths, two spaces apart, no spaces at the end. */
@@ -140,10 +165,16 @@ function naturalWidths(columns: readonly Column[], rows: Rows): number[] {
   return widths;
 }
 
-/** How narrow each column that is shown can become. */
-function leastWidths(columns: readonly Column[], widths: Widths, floor: number): Widths {
+/** How narrow each column that is shown can become; those of these kinds stay whole. */
+function leastWidths(
+  columns: readonly Column[],
+  widths: Widths,
+  floor: number,
+  whole: readonly Column['cutAfter'][],
+): Widths {
   return widths.map((width, index) => {
-    if (width === null || columns[index]?.cut === undefined) return width;
+    const { cut, cutAfter } = columns[index] ?? {};
+    if (width === null || cut === undefined || (cutAfter !== undefined && whole.includes(cutAfter))) return width;
     return Math.min(width, floor);
   });
 }
@@ -162,6 +193,6 @@ function total(widths: Widths): number {
 }
 
 function cutCell(text: string, { cut }: Column, width: number): string {
-  if (cut === undefined) return text;
+  if (cut === undefined || cut === 'wrap') return text;
   return cut === 'middle' ? cutMiddle(text, width) : cutEnd(text, width);
 }

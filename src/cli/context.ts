@@ -1,6 +1,8 @@
 /** What every command gets: where to print, what to listen to. Nothing below `cli/` sees it. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
-import type { ExitCode } from '../core/errors.ts';
+import { type ExitCode, hasCode, TablevaultError } from '../core/errors.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import type { ReadPipelineOptions } from '../pipeline/read.ts';
 import type { Log } from './log.ts';
@@ -35,11 +37,18 @@ export interface Output extends View {
   readonly used: boolean;
 }
 
-export function createOutput(stream: NodeJS.WriteStream, redactor: Redactor, env: CliContext['env']): Output {
+/** @param clear takes away what stands in place on the same terminal: what is written here must not run into it */
+export function createOutput(
+  stream: NodeJS.WriteStream,
+  redactor: Redactor,
+  env: CliContext['env'],
+  clear: () => void = () => {},
+): Output {
   const view = viewOf(stream, env, 'data', redactor);
   let used = false;
   const data = (chunk: string | Uint8Array) => {
     used = true;
+    if (stream.isTTY === true) clear();
     return new Promise<void>((resolve, reject) => {
       stream.write(chunk, (error) => (error ? reject(error) : resolve()));
     });
@@ -69,9 +78,21 @@ export async function loadPipeline(
   overrides: NonNullable<ReadPipelineOptions['overrides']> = {},
 ): Promise<Pipeline> {
   const { readPipeline } = await import('../pipeline/read.ts');
-  const pipeline = await readPipeline(file, { env: context.env, overrides });
+  const pipeline = await readPipeline(file, { env: context.env, overrides }).catch((error: unknown) => {
+    throw withEnvFile(error, file);
+  });
   context.redactor.add((pipeline.auth.kind === 'service' ? pipeline.auth.clientSecret : pipeline.auth.token).reveal());
   // A key of several lines would be printed line by line.
   for (const line of pipeline.signingKey?.reveal().split('\n') ?? []) if (line.length >= 40) context.redactor.add(line);
   return pipeline;
+}
+
+/** A new shell does not know the variables of the `.env` beside the pipeline, which `init` wrote or asked for. */
+function withEnvFile(error: unknown, file: string): unknown {
+  const path = join(dirname(file), '.env');
+  if (!hasCode(error, 'SECRET_MISSING') || !existsSync(path)) return error;
+  const shown = path.includes('/') ? path : `./${path}`;
+  const { code, message, retryable, at, cause, hint = '' } = error;
+  const next = `${hint} If it stands in ${path}, read that file into this shell: set -a; . ${shown}; set +a`.trim();
+  return new TablevaultError(code, message, { retryable, at, cause, hint: next });
 }

@@ -1,8 +1,9 @@
 /** `tablevault demo`: the embedded demo instance, until stopped. */
 import { once } from 'node:events';
 import type { Command } from 'commander';
-import { TablevaultError } from '../core/errors.ts';
+import { EXIT, TablevaultError } from '../core/errors.ts';
 import { packageFile } from '../core/package-files.ts';
+import { plural } from '../core/words.ts';
 import type { DemoInstance } from '../demo/instance.ts';
 import type { CliContext } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
@@ -21,7 +22,7 @@ export function addDemo(program: Command, context: CliContext): void {
     .command('demo')
     .summary('serve the embedded demo instance until stopped')
     .description(
-      'Serves a made-up ERP.net instance on 127.0.0.1, with discovery, identity and a Table API with 40 tables, until you press Ctrl-C. The credentials that it prints work only there.',
+      'Serves a made-up ERP.net instance on 127.0.0.1, with discovery, identity and a Table API with 40 tables, until you press Ctrl-C. The credentials that it prints work only there. As on a real instance, each command that reads it holds a licence seat until twenty minutes after its last request. It has 20 of them: when none is free, stop it and start it again.',
     )
     .option('--port <n>', 'port to serve on; 0 takes a free one', port, 0)
     .option(
@@ -67,7 +68,13 @@ async function demo(context: CliContext, options: Options): Promise<void> {
       );
     }
     screen.line(`The demo instance serves at ${instance.url}; stop it with Ctrl-C.`);
-    screen.line(`Its switches, faults and record of requests are at ${instance.controlUrl}.`);
+    screen.line(
+      `Its switches, faults and record of requests are at ${instance.controlUrl}, which lists them when it is opened.`,
+    );
+    const { DEFAULT_LIMITS } = await import('../demo/options.ts');
+    screen.line(
+      `It has ${plural(DEFAULT_LIMITS.seats, 'licence seat')}: each command that reads it holds one for twenty minutes. When none is free, stop it and start it again.`,
+    );
     screen.line(
       'To use it from another shell, start it as `tablevault demo >demo.env` and read the variables there with `set -a; . ./demo.env; set +a`.',
     );
@@ -76,7 +83,9 @@ async function demo(context: CliContext, options: Options): Promise<void> {
   } finally {
     await instance.close();
   }
-  signal.throwIfAborted();
+  // Being stopped is how it ends: no error, though the exit code says it.
+  screen.line('The demo instance has stopped.');
+  context.exitCode = EXIT.interrupted;
 }
 
 /** @throws TablevaultError USAGE for a port that is taken or not allowed; CONFIG_INVALID for a table model that cannot be read */

@@ -7,8 +7,8 @@ import type { StepReport } from '../run/doctor/steps.ts';
 import { hanging } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
-import { tellEvents } from './notes.ts';
 import type { Style, View } from './view.ts';
+import { startWork } from './work.ts';
 
 interface Options {
   readonly json?: true;
@@ -43,19 +43,17 @@ export function addDoctor(program: Command, context: CliContext): void {
 async function doctor(context: CliContext, file: string, options: Options): Promise<ExitCode> {
   const { clock, signal, output, screen } = context;
   const { runDoctor } = await import('../run/doctor/doctor.ts');
+  const work = startWork(context, 'reading the configuration');
   const report = await runDoctor(
     () => loadPipeline(context, file),
-    {
-      clock,
-      signal,
-      emit: tellEvents(context),
-    },
+    { clock, signal, emit: work.emit },
     (step) => {
       if (options.json) return;
+      work.heard();
       // Steps in order, though each is written as it ends: writes to one stream stay in order.
       void output.lines(stepLines(step, output)).catch(() => undefined);
     },
-  );
+  ).finally(work.end);
   if (options.json) await output.json(report);
   const failed = report.steps.filter(({ status }) => status === 'failed').length;
   const warned = report.steps.filter(({ status }) => status === 'warning').length;

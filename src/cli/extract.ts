@@ -37,7 +37,7 @@ export function addExtract(program: Command, context: CliContext): void {
         EXTRACT_FORMATS,
       ),
     )
-    .option('-o, --output <file>', 'file to write; - is standard output (default: -)')
+    .option('-o, --output <file>', 'file to write, in place of one that is there; - is standard output (default: -)')
     .addOption(jsonOption())
     .action(async (pipeline: string, table: string, options: Options) => {
       await extract(context, pipeline, table, options);

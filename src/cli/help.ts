@@ -55,6 +55,10 @@ function exampleLines(example: string, width: number): string[] {
   return lines;
 }
 
+/** The words of `plan`, `show` and `snapshot --json` for how a table is read, and what its rows are worth. */
+export const HOW_TABLES_ARE_READ =
+  'How a table is read: "ranges" in several tasks, one for each range of its key; "chain" page after page along its key; "stream" in one response. Consistency: "exact" means that the end of the read is proven and no row can have come twice; "best-effort" means that no key can prove it (views, tables without a usable key), and a warning says why.';
+
 /** The same on every command that reports. */
 export function jsonOption(): Option {
   return new Option('--json', 'print one JSON object to standard output');

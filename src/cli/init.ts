@@ -68,10 +68,17 @@ function setupText(kind: AuthKind, { secretHash }: InitReport): string[] {
   ];
 }
 
-function nextText({ folder, created }: InitReport): string[] {
+/** Whoever has a `.env` must not be told to copy over it: it holds the only copy of the secret. */
+const CREDENTIAL_STEP: Readonly<Record<InitReport['dotEnv'], string>> = {
+  created: 'then:',
+  there: 'look whether .env, which is there, holds the credential, then:',
+  missing: 'copy .env.example to .env and write the credential into it, then:',
+};
+
+function nextText({ folder, dotEnv }: InitReport): string[] {
   const steps = [
     `Next, in ${folder}: change the marked lines of backup.yaml,`,
-    created.includes('.env') ? 'then:' : 'copy .env.example to .env and write the credential into it, then:',
+    CREDENTIAL_STEP[dotEnv],
     '  set -a; . ./.env; set +a',
     '  tablevault tables backup.yaml',
     '  tablevault snapshot backup.yaml',

@@ -4,6 +4,7 @@ import { TablevaultError } from '../core/errors.ts';
 import type { RunEvent } from '../core/events.ts';
 import type { Screen } from './screen.ts';
 
+/** `fatal` and `silent` are the logger's own: nothing here says `fatal`, and silence is the default. */
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 /** What commands write to. */
@@ -18,7 +19,7 @@ export function logLevelOf(env: Readonly<Record<string, string | undefined>>): L
   const level = LEVELS.find((name) => name === asked);
   if (level !== undefined) return level;
   throw new TablevaultError('USAGE', `TABLEVAULT_LOG=${asked} is not a log level`, {
-    hint: `Use one of ${LEVELS.join(', ')}, or unset it.`,
+    hint: `Use one of ${LEVELS.filter((name) => name !== 'fatal' && name !== 'silent').join(', ')}, or unset it.`,
   });
 }
 
@@ -44,6 +45,9 @@ export function logEvent(log: Log, event: RunEvent): void {
       return;
     case 'warning':
       log.warn({ table: event.table }, event.message);
+      return;
+    case 'doing':
+      log.debug(event.what);
       return;
     case 'wait':
       log.info({ ms: event.ms }, `waiting: ${event.reason}`);

@@ -1,8 +1,8 @@
 /** `tablevault ls`: the snapshots of a vault. */
 import type { Command } from 'commander';
 import { duration } from '../core/duration.ts';
-import { count } from '../core/words.ts';
-import type { SnapshotList } from '../run/vault/list.ts';
+import { count, plural } from '../core/words.ts';
+import type { SnapshotList, SnapshotSummary } from '../run/vault/list.ts';
 import { type Column, table } from './columns.ts';
 import type { CliContext } from './context.ts';
 import { bytes } from './format.ts';
@@ -50,11 +50,11 @@ const COLUMNS: readonly Column[] = [
   { title: '#', align: 'right' },
   { title: 'snapshot' },
   { title: 'finished', drop: 1 },
-  { title: 'state', style: (state) => (state.startsWith('incomplete') ? 'warning' : undefined) },
+  { title: 'state', style: (state) => (state === 'complete' ? undefined : 'warning') },
   { title: 'tables', align: 'right', drop: 3 },
-  { title: 'rows', align: 'right' },
-  { title: 'size', align: 'right', drop: 2 },
-  { title: 'took', align: 'right', drop: 4 },
+  { title: 'rows', align: 'right', drop: 2 },
+  { title: 'size', align: 'right', drop: 4 },
+  { title: 'took', align: 'right', drop: 5 },
 ];
 
 function listText(list: SnapshotList, view: View): string[] {
@@ -62,12 +62,22 @@ function listText(list: SnapshotList, view: View): string[] {
   const rows = list.snapshots.map((each) => [
     String(each.sequence),
     each.snapshot,
-    each.finishedAt,
-    each.complete ? 'complete' : `incomplete (${count(each.failedTables)} failed)`,
+    view.width() === undefined ? each.finishedAt : toTheMinute(each.finishedAt),
+    stateOf(each),
     count(each.tables),
     count(each.rows),
     bytes(each.bytes),
     duration(each.durationMs),
   ]);
   return table(COLUMNS, rows, view);
+}
+
+/** `2026-11-27 23:26Z`: the id beside it begins with the second in which the run began. */
+function toTheMinute(iso: string): string {
+  return iso.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):.*Z$/, '$1 $2Z');
+}
+
+function stateOf({ complete, failedTables, missingParts }: SnapshotSummary): string {
+  if (!complete) return `incomplete (${count(failedTables)} failed)`;
+  return missingParts === 0 ? 'complete' : `damaged (lacks ${plural(missingParts, 'file')})`;
 }

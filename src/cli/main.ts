@@ -9,13 +9,13 @@ import { createLog, type LogLevel, logLevelOf } from './log.ts';
 import { createProgram, usageError } from './program.ts';
 import { createRedactor } from './redact.ts';
 import { createScreen } from './screen.ts';
-import { listenForSignals } from './signals.ts';
+import { hintAfterInterrupt, listenForSignals } from './signals.ts';
 
 const redactor = createRedactor(process.env);
 const screen = createScreen(process.stderr, redactor, process.env);
-const output = createOutput(process.stdout, redactor, process.env);
-const interrupts = listenForSignals(process, (text) => screen.line(text));
+const output = createOutput(process.stdout, redactor, process.env, screen.clear);
 const args = process.argv.slice(2);
+const interrupts = listenForSignals(process, (text) => screen.line(text), hintAfterInterrupt(args));
 
 /** Set when whoever reads standard output has closed it, as `| head` does: the rest is not wanted, and that is no failure. */
 let readerGone = false;

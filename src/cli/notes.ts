@@ -1,9 +1,7 @@
 /** What a person must be told while a command works, whatever else it shows: warnings, tables that failed, and why it waits. */
 import type { Clock } from '../core/clock.ts';
-import type { Continued, Emit, RunEvent } from '../core/events.ts';
+import type { Continued, RunEvent } from '../core/events.ts';
 import { plural } from '../core/words.ts';
-import type { CliContext } from './context.ts';
-import { logEvent } from './log.ts';
 import { plainText } from './text.ts';
 
 /** A shorter pause is not worth a line, ms. */
@@ -38,14 +36,4 @@ export function createNotes(clock: Pick<Clock, 'now'>): (event: RunEvent) => str
 /** How much an unfinished run had read. */
 export function continuedText({ tables, rows, tasks }: Continued): string {
   return `${plural(tables, 'table')}, ${plural(rows, 'row')} and ${plural(tasks, 'task')}`;
-}
-
-/** Events of a command that shows no progress: to the log, and what must be told to the screen. */
-export function tellEvents({ clock, log, screen }: CliContext): Emit {
-  const noteOf = createNotes(clock);
-  return (event) => {
-    logEvent(log, event);
-    const note = noteOf(event);
-    if (note !== undefined) screen.line(note);
-  };
 }

@@ -13,7 +13,7 @@ export function globList(value: string): string[] {
 /** `26h` as milliseconds. */
 export function durationMs(value: string): number {
   const ms = parseDuration(value);
-  if (ms === undefined) throw new InvalidArgumentError('Give a number with a unit, such as 26h, 90m or 30s.');
+  if (ms === undefined) throw new InvalidArgumentError('Give a number above 0 with a unit, such as 26h, 90m or 30s.');
   return ms;
 }
 

@@ -6,11 +6,11 @@ import type { PlanLine, PlanReport } from '../run/plan/report.ts';
 import { type Column, table } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { bytes } from './format.ts';
-import { jsonOption, withHelp } from './help.ts';
-import { tellEvents } from './notes.ts';
+import { HOW_TABLES_ARE_READ, jsonOption, withHelp } from './help.ts';
 import { globList, wholeNumber } from './options.ts';
 import { plainText } from './text.ts';
 import type { View } from './view.ts';
+import { OPENING_INSTANCE, startWork } from './work.ts';
 
 const SORTS = ['name', 'rows', 'size', 'time', 'tasks', 'requests'] as const;
 
@@ -31,7 +31,7 @@ export function addPlan(program: Command, context: CliContext): void {
     .command('plan')
     .summary('show what a snapshot would do')
     .description(
-      'Shows how each table would be read, and in how many tasks and requests. If the destination holds a snapshot with measurements, it also estimates bytes and time. Seat-minutes include the twenty minutes after which the instance closes an idle session. Reads little and writes nothing. The number of tasks is an estimate, because the keys of large tables are not read.',
+      `Shows how each table would be read, and in how many tasks and requests. If the destination holds a snapshot with measurements, it also estimates bytes and time. Seat-minutes include the twenty minutes after which the instance closes an idle session. Reads little and writes nothing. The number of tasks is an estimate, because the keys of large tables are not read. ${HOW_TABLES_ARE_READ}`,
     )
     .argument('<pipeline>', 'pipeline file (YAML)')
     .option('--tables <globs>', 'plan only these tables of the pipeline; names or globs, separated by commas', globList)
@@ -55,11 +55,9 @@ async function plan(context: CliContext, file: string, options: Options): Promis
   const { clock, signal, output, screen } = context;
   const pipeline = await loadPipeline(context, file);
   const { reportPlan } = await import('../run/plan/report.ts');
-  const report = await reportPlan(pipeline, options.tables === undefined ? {} : { tables: options.tables }, {
-    clock,
-    signal,
-    emit: tellEvents(context),
-  });
+  const only = options.tables === undefined ? {} : { tables: options.tables };
+  const work = startWork(context, OPENING_INSTANCE);
+  const report = await reportPlan(pipeline, only, { clock, signal, emit: work.emit }).finally(work.end);
   const tables = sorted(report.tables, options.sort);
   if (options.json) return output.json({ ...report, tables });
   const top = options.top ?? (output.isTerminal ? TERMINAL_ROWS : tables.length);
@@ -92,7 +90,7 @@ function sorted(tables: readonly PlanLine[], by: Sort): readonly PlanLine[] {
 }
 
 const COLUMNS: readonly Column[] = [
-  { title: 'table', cut: 'middle' },
+  { title: 'table', cut: 'middle', cutAfter: 'columns' },
   { title: 'how', drop: 1 },
   { title: 'tasks', align: 'right', drop: 3 },
   { title: 'requests', align: 'right', drop: 2 },

@@ -16,9 +16,12 @@ interface Sample {
 
 export interface ProgressState {
   readonly startedAt: number;
+  /** What is done now, where that is no reading of tables. */
+  readonly doing: string;
   readonly tables: number;
   readonly tablesDone: number;
   readonly tablesFailed: number;
+  /** Of the whole snapshot: those that an unfinished run had read count from the beginning. */
   readonly rows: number;
   readonly bytes: number;
   readonly rowsExpected: number | null;
@@ -37,9 +40,13 @@ const WINDOW_MS = 15_000;
 
 const SAMPLE_EVERY_MS = 500;
 
+/** Of a shorter time a rate says nothing about the time left. */
+const MEASURED_MS = 3_000;
+
 export function initialProgress(now: number): ProgressState {
   return {
     startedAt: now,
+    doing: 'opening the instance',
     tables: 0,
     tablesDone: 0,
     tablesFailed: 0,
@@ -56,8 +63,13 @@ export function initialProgress(now: number): ProgressState {
 
 export function advance(state: ProgressState, event: RunEvent, now: number): ProgressState {
   switch (event.type) {
+    case 'doing':
+      return { ...state, doing: event.what };
+    case 'continued':
+      return measuredFrom({ ...state, rows: event.rows }, now);
     case 'planned':
-      return { ...state, tables: event.tables, rowsExpected: event.rowsExpected };
+      // The rate is that of reading: the time until then says nothing of it.
+      return { ...measuredFrom(state, now), tables: event.tables, rowsExpected: event.rowsExpected };
     case 'tableStarted': {
       const table = { name: event.table, rows: 0, rowsExpected: event.rowsExpected };
       return { ...state, running: new Map(state.running).set(event.table, table) };
@@ -101,8 +113,13 @@ export function ratesOf(state: ProgressState, now: number): Rates {
   const rowsPerSecond = (state.rows - base.rows) / seconds;
   const bytesPerSecond = (state.bytes - base.bytes) / seconds;
   const rowsLeft = state.rowsExpected === null ? null : state.rowsExpected - state.rows;
-  const leftMs = rowsLeft === null || rowsLeft < 0 || rowsPerSecond <= 0 ? null : (rowsLeft / rowsPerSecond) * 1000;
+  const unknown = rowsLeft === null || rowsLeft < 0 || rowsPerSecond <= 0 || seconds * 1000 < MEASURED_MS;
+  const leftMs = unknown ? null : (rowsLeft / rowsPerSecond) * 1000;
   return { rowsPerSecond, bytesPerSecond, leftMs };
+}
+
+function measuredFrom(state: ProgressState, now: number): ProgressState {
+  return { ...state, samples: [{ at: now, rows: state.rows, bytes: state.bytes }] };
 }
 
 function withSample(state: ProgressState, now: number): ProgressState {

@@ -5,7 +5,7 @@ import { count, plural, shareOf } from '../core/words.ts';
 import { type Column, planWidths, rowLine } from './columns.ts';
 import { bytes } from './format.ts';
 import { type ProgressState, ratesOf, type TableProgress } from './progress-state.ts';
-import { widthOf, wrap } from './text.ts';
+import { plainText, widthOf, wrap } from './text.ts';
 import { NO_VIEW } from './view.ts';
 
 /** Tables shown with a bar of their own. */
@@ -18,8 +18,8 @@ const NARROW = 80;
 
 /** The live block: the whole run, each table being read, and why it waits. Nothing is cut but names of tables. */
 export function progressBlock(state: ProgressState, now: number, width: number): string[] {
-  if (state.tables === 0) return wrap(`${OPENING}, ${duration(now - state.startedAt)} gone`, width);
-  const ended = state.tablesDone + state.tablesFailed;
+  if (state.tables === 0) return wrap(plainText(progressLine(state, now)), width);
+  const ended = endedOf(state);
   const share = known(state) ? state.rows / (state.rowsExpected ?? 1) : ended / Math.max(1, state.tables);
   const cells = width < NARROW ? NARROW_BAR_CELLS : BAR_CELLS;
   // All tables begin at once and wait for their turn; those that have rows are at work.
@@ -31,6 +31,7 @@ export function progressBlock(state: ProgressState, now: number, width: number):
     ...facts.map((fact, index) => `${index === 0 ? bar(share, cells) : ' '.repeat(cells)} ${fact}`),
     ...tableBars(shown, cells, width),
     ...(atWork.length > shown.length ? [`  and ${atWork.length - shown.length} more`] : []),
+    ...(atEnd(state) ? wrap(state.doing, width) : []),
     ...(waiting === null ? [] : wrap(waiting, width)),
   ];
 }
@@ -54,7 +55,11 @@ function tableBars(tables: readonly TableProgress[], cells: number, width: numbe
 /** One line for logs and pipes. */
 export function progressLine(state: ProgressState, now: number): string {
   const waiting = waitline(state, now);
-  return [...headline(state), ...speeds(state, now), ...(waiting === null ? [] : [waiting])].join(', ');
+  const facts =
+    state.tables === 0
+      ? [state.doing, `${duration(now - state.startedAt)} gone`]
+      : [...headline(state), ...speeds(state, now), ...(atEnd(state) ? [state.doing] : [])];
+  return [...facts, ...(waiting === null ? [] : [waiting])].join(', ');
 }
 
 /** Is the number of rows to come known, as far as one can tell by now? */
@@ -62,11 +67,17 @@ function known(state: ProgressState): boolean {
   return state.rowsExpected !== null && state.rowsExpected > 0 && state.rows <= state.rowsExpected;
 }
 
-const OPENING = 'opening the instance and the vault';
+function endedOf({ tablesDone, tablesFailed }: ProgressState): number {
+  return tablesDone + tablesFailed;
+}
+
+/** All tables are read, and what is done now is another work. */
+function atEnd(state: ProgressState): boolean {
+  return state.tables > 0 && endedOf(state) >= state.tables;
+}
 
 function headline(state: ProgressState): string[] {
-  if (state.tables === 0) return [OPENING];
-  const ended = state.tablesDone + state.tablesFailed;
+  const ended = endedOf(state);
   const failed = state.tablesFailed === 0 ? '' : ` (${count(state.tablesFailed)} failed)`;
   const rows = known(state) ? shareOf(state.rows, state.rowsExpected ?? 0, 'row') : plural(state.rows, 'row');
   return [`${shareOf(ended, state.tables, 'table')}${failed}`, rows];

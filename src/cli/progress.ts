@@ -6,6 +6,7 @@ import { createNotes } from './notes.ts';
 import { advance, initialProgress } from './progress-state.ts';
 import { progressBlock, progressLine } from './progress-text.ts';
 import type { Screen } from './screen.ts';
+import { plainText } from './text.ts';
 
 export type ProgressMode = 'off' | 'bars' | 'plain';
 
@@ -18,6 +19,8 @@ export interface Progress {
 const BARS_EVERY_MS = 200;
 
 const LINE_EVERY_MS = 5_000;
+/** Before there is a plan a line says little, and a wait for a seat may last half an hour. */
+const OPENING_LINE_EVERY_MS = 30_000;
 
 /** @throws TablevaultError USAGE for a value that does not exist. */
 export function progressModeOf(
@@ -42,10 +45,14 @@ export function progressModeOf(
 export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Clock, 'now'>): Progress {
   let state = initialProgress(clock.now());
   const noteOf = createNotes(clock);
+  let toldAt = Number.NEGATIVE_INFINITY;
   const draw = () => {
     const now = clock.now();
     if (mode === 'bars') screen.live(progressBlock(state, now, screen.width() ?? 80));
-    else if (state.tables > 0) screen.line(progressLine(state, now));
+    else if (state.tables > 0 || now - toldAt >= OPENING_LINE_EVERY_MS) {
+      toldAt = now;
+      screen.line(plainText(progressLine(state, now)));
+    }
   };
   const timer = mode === 'off' ? undefined : setInterval(draw, mode === 'bars' ? BARS_EVERY_MS : LINE_EVERY_MS);
   timer?.unref();

@@ -1,5 +1,6 @@
 /** `tablevault prune`: retention, and freeing what nothing needs any more. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { parseDuration } from '../core/duration.ts';
 import { count, plural } from '../core/words.ts';
 import type { PruneReport } from '../run/vault/prune.ts';
 import { type Column, table } from './columns.ts';
@@ -68,7 +69,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'snapshot' },
   { title: 'state', drop: 1, style: (state) => (state === 'incomplete' ? 'warning' : undefined) },
   { title: 'what' },
-  { title: 'why', cut: 'end' },
+  { title: 'why', cut: 'wrap' },
 ];
 
 function planText({ kept, retired, dryRun }: PruneReport, view: View): string[] {
@@ -95,7 +96,7 @@ function summary({ dryRun, retired, kept, swept, waiting, later, abandoned }: Pr
   ];
   if (waiting.snapshots > 0)
     parts.push(
-      `${plural(waiting.snapshots, 'retired snapshot')} with ${plural(waiting.parts, 'part')} still within the grace time or in use: a later prune frees them`,
+      `${plural(waiting.snapshots, 'snapshot')} retired now or before ${waiting.snapshots === 1 ? 'holds' : 'hold'} ${plural(waiting.parts, 'part')} within the grace time or in use: a later prune frees them`,
     );
   if (abandoned.length > 0) parts.push(`${plural(abandoned.length, 'dead run')} ${would}given up`);
   if (later.length > 0)
@@ -109,5 +110,8 @@ function keep(value: string): number {
 }
 
 function graceMs(value: string): number {
-  return value === '0' ? 0 : durationMs(value);
+  if (/^0(ms|s|m|h|d)?$/.test(value)) return 0;
+  const ms = parseDuration(value);
+  if (ms === undefined) throw new InvalidArgumentError('Give 0, or a number with a unit, such as 24h or 30m.');
+  return ms;
 }

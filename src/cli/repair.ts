@@ -64,7 +64,7 @@ function reportText({ broken, beyond, dryRun }: RepairReport): string[] {
   const lines = [
     ...broken.map(({ finding, snapshots, present }) => {
       const what = !present ? 'missing' : dryRun ? 'would be put into quarantine' : 'put into quarantine';
-      return `${finding.code} ${finding.object}: ${finding.message}; needed by snapshots ${snapshots.join(', ')}; ${what}`;
+      return `${finding.code} ${finding.object}: ${finding.message}; needed by ${snapshots.length === 1 ? 'snapshot' : 'snapshots'} ${snapshots.join(', ')}; ${what}`;
     }),
     ...beyond.map(({ code, object, message }) => `${code} ${object}: ${message}; cannot be repaired by this command`),
   ];

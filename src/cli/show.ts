@@ -6,7 +6,7 @@ import type { SnapshotDetails } from '../run/vault/show.ts';
 import { type Column, pairs, table } from './columns.ts';
 import type { CliContext } from './context.ts';
 import { bytes } from './format.ts';
-import { jsonOption, withHelp } from './help.ts';
+import { HOW_TABLES_ARE_READ, jsonOption, withHelp } from './help.ts';
 import { plainText } from './text.ts';
 import { SNAPSHOT_OPTION, snapshotOf, VAULT_ARGUMENT, withVault } from './vault.ts';
 import type { View } from './view.ts';
@@ -21,7 +21,7 @@ export function addShow(program: Command, context: CliContext): void {
     .command('show')
     .summary('show one snapshot and its tables')
     .description(
-      'Shows one snapshot: where it comes from, its tables, how each was read, and which columns were left out.',
+      `Shows one snapshot: where it comes from, its tables, how each was read, and which columns were left out. ${HOW_TABLES_ARE_READ}`,
     )
     .argument('<vault>', VAULT_ARGUMENT)
     .argument('[id]', 'the same as --snapshot')
@@ -45,7 +45,7 @@ async function show(context: CliContext, uri: string, id: string, json: boolean)
 }
 
 const TABLE_COLUMNS: readonly Column[] = [
-  { title: 'table', cut: 'middle' },
+  { title: 'table', cut: 'middle', cutAfter: 'columns' },
   { title: 'rows', align: 'right' },
   { title: 'size', align: 'right', drop: 1 },
   { title: 'parts', align: 'right', drop: 2 },

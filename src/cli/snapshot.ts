@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { duration } from '../core/duration.ts';
 import type { ExitCode } from '../core/errors.ts';
-import { count, plural } from '../core/words.ts';
+import { count, plural, shareOf } from '../core/words.ts';
 import type { SnapshotOutcome, SnapshotReport } from '../run/snapshot/snapshot.ts';
 import { type Column, table } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
@@ -95,7 +95,9 @@ const LARGEST: readonly Column[] = [
 function summary({ report, error, continued }: SnapshotOutcome, destination: string, view: View): string[] {
   const total = (pick: (table: SnapshotReport['tables'][number]) => number) =>
     report.tables.reduce((sum, table) => sum + pick(table), 0);
-  const facts = `${plural(report.tables.length, 'table')}, ${plural(
+  const held = report.tables.filter(({ status }) => status === 'done').length;
+  const tables = held === report.tables.length ? plural(held, 'table') : shareOf(held, report.tables.length, 'table');
+  const facts = `${tables}, ${plural(
     total(({ rows }) => rows),
     'row',
   )}, ${bytes(total((table) => table.bytes))} of Parquet, ${plural(report.requests, 'request')}, ${bytes(report.bytesReceived)} received, ${duration(report.durationMs)}`;

@@ -6,10 +6,10 @@ import { type Column, table as layOut, untitled } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
-import { tellEvents } from './notes.ts';
 import { globList } from './options.ts';
 import { plainText } from './text.ts';
 import type { View } from './view.ts';
+import { OPENING_INSTANCE, startWork } from './work.ts';
 
 const SORTS = ['name', 'rows', 'size'] as const;
 
@@ -43,11 +43,9 @@ async function tables(context: CliContext, file: string, options: Options): Prom
   const { clock, signal, output, screen } = context;
   const pipeline = await loadPipeline(context, file);
   const { listTables } = await import('../run/plan/tables.ts');
-  const report = await listTables(pipeline, options.columns === undefined ? {} : { only: options.columns }, {
-    clock,
-    signal,
-    emit: tellEvents(context),
-  });
+  const only = options.columns === undefined ? {} : { only: options.columns };
+  const work = startWork(context, OPENING_INSTANCE);
+  const report = await listTables(pipeline, only, { clock, signal, emit: work.emit }).finally(work.end);
   const shown = sorted(report.tables, options.sort);
   if (options.json) return output.json({ ...report, tables: shown });
   const lines =
@@ -66,12 +64,12 @@ function sorted(tables: readonly TableInfo[], by: Options['sort']): readonly Tab
 }
 
 const TABLE_COLUMNS: readonly Column[] = [
-  { title: 'table', cut: 'middle' },
+  { title: 'table', cut: 'middle', cutAfter: 'cells' },
   { title: 'read', style: (read) => (read === 'no' ? 'aside' : undefined) },
   { title: 'rows', align: 'right' },
   { title: 'in database', align: 'right', drop: 1 },
   { title: 'columns', align: 'right', drop: 2 },
-  { title: 'key', cut: 'end' },
+  { title: 'key', cut: 'end', cutAfter: 'columns' },
 ];
 
 const COLUMN_COLUMNS: readonly Column[] = [

@@ -3,10 +3,24 @@ import type { Command } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { CliContext } from './context.ts';
+import { startWork } from './work.ts';
 
-/** Opens the vault for reading, and closes its store whatever happens. */
+/** Opens the vault for reading, and closes its store whatever happens. What takes long is told. */
 export async function withVault<T>(context: CliContext, uri: string, use: (vault: Vault) => Promise<T>): Promise<T> {
   const { signal, env } = context;
+  const work = startWork(context, `at work on the vault ${uri}`);
+  try {
+    return await useVault(uri, { signal, env }, use);
+  } finally {
+    work.end();
+  }
+}
+
+async function useVault<T>(
+  uri: string,
+  { signal, env }: Pick<CliContext, 'signal' | 'env'>,
+  use: (vault: Vault) => Promise<T>,
+): Promise<T> {
   const [{ openStore }, { openVault }] = await Promise.all([import('../storage/open.ts'), import('../vault/open.ts')]);
   const store = await openStore(uri, { signal, env });
   try {

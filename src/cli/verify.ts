@@ -75,7 +75,7 @@ async function verify(context: CliContext, uri: string, options: Options): Promi
     'VERIFY_FAILED',
     `verification found ${plural(report.findings.length, 'problem')} in ${uri}`,
     {
-      hint: 'Take a new snapshot. `tablevault repair` lists what else is damaged; docs/reliability.md says which level finds which damage.',
+      hint: 'Take a new snapshot. `tablevault repair` lists what else is damaged; `tablevault verify --help` says what each level looks at.',
     },
   );
 }

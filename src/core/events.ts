@@ -1,6 +1,8 @@
 /** What a run tells whoever watches: the CLI turns it into bars, lines and logs. Never holds a secret. */
 export type RunEvent =
   | { readonly type: 'log'; readonly level: 'debug' | 'info'; readonly message: string; readonly at?: EventPlace }
+  /** What is done from now on, in a person's words ("opening the vault"); told when it takes long. */
+  | { readonly type: 'doing'; readonly what: string }
   | { readonly type: 'warning'; readonly message: string; readonly table?: string }
   /** A pause of the whole process, e.g. after a 429 or while no licence seat is free. */
   | { readonly type: 'wait'; readonly reason: string; readonly ms: number }

@@ -1,7 +1,6 @@
 /**
  * The control port: what `DemoInstance` offers in process, as JSON over HTTP on loopback, for tests that run the product as another
- * process. `GET /witness`, `/tables`, `/credentials`, `/changes`, `/rows/<Table>` (JSON lines); `POST /configure`, `/write`,
- * `/start-writer`, `/stop-writer`, `/change-schema`, `/revoke`, `/rotate-keys`, `/advance-clock`, `/issue-token`.
+ * process. `GET /` lists what there is.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as z from 'zod';
@@ -11,6 +10,25 @@ import type { DemoInstance } from './contract.ts';
 const anyObject = z.record(z.string(), z.unknown());
 
 type Handler = (instance: DemoInstance, body: Record<string, unknown>) => unknown;
+
+/** For a person who opens the address: every control, with what it does. */
+const CONTROLS: Readonly<Record<string, string>> = {
+  'GET /witness': 'every request that the instance was sent, and the faults that it played',
+  'GET /tables': 'its tables, with rows and keys',
+  'GET /rows/<Table>': 'the true rows of a table, one JSON object a line',
+  'GET /credentials': 'its service identity and its reference token',
+  'GET /changes': 'what was written to its tables',
+  'POST /configure':
+    'switches, such as {"limits": {"latencyMs": 1500, "seats": 200}} or {"faults": [...]}; src/demo/options.ts names all',
+  'POST /write': 'changes rows: {"inserts": 1, "updates": 2, "deletes": 1, "tables": ["Gen_Documents"]}',
+  'POST /start-writer': 'changes rows again and again: {"order": {"updates": 5}, "everyMs": 100}',
+  'POST /stop-writer': 'ends that',
+  'POST /change-schema': 'adds, drops or changes columns and tables',
+  'POST /revoke': 'revokes a token, or all: {"token": ...}',
+  'POST /rotate-keys': 'signs tokens with a new key',
+  'POST /advance-clock': 'moves its clock on: {"ms": 1200000}; sessions and tokens grow older',
+  'POST /issue-token': 'issues a reference token',
+};
 
 // The bodies are those of the methods of the same name; this port serves tests, which are typed where they are written.
 const POSTS: Readonly<Record<string, Handler>> = {
@@ -43,7 +61,8 @@ export async function answerControl(
       return;
     }
     const result = request.method === 'GET' ? get(instance, path) : await post(instance, path, request);
-    if (result === NOT_FOUND) reply(response, 404, { error: `no such control: ${request.method} ${path}` });
+    if (result === NOT_FOUND)
+      reply(response, 404, { error: `no such control: ${request.method} ${path}`, controls: CONTROLS });
     else reply(response, 200, result ?? {});
   } catch (thrown) {
     const error = asTablevaultError(thrown);
@@ -55,6 +74,8 @@ const NOT_FOUND = Symbol('not found');
 
 function get(instance: DemoInstance, path: string): unknown {
   switch (path) {
+    case '/':
+      return { controls: CONTROLS };
     case '/witness':
       return instance.witness();
     case '/tables':

@@ -1,6 +1,8 @@
 /** A DuckDB in memory: for rows of Parquet files, in bounded memory, with nothing from outside. */
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 
+const INTERRUPT_AGAIN_MS = 100;
+
 export interface DuckDbSettings {
   /** Memory, megabytes; what does not fit goes to `spill`. Default: DuckDB's own, 80 % of the machine's. */
   readonly memoryMb?: number;
@@ -10,7 +12,7 @@ export interface DuckDbSettings {
   readonly threads?: number;
   /** Further settings of DuckDB, by its own names. */
   readonly further?: Readonly<Record<string, string>>;
-  /** Interrupts the statement that runs when it aborts. */
+  /** When it aborts, the statement that runs is interrupted, and every later one. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -19,7 +21,10 @@ export interface DuckDb {
   close(): void;
 }
 
-/** No extension is loaded or fetched by itself; instants are in UTC. */
+/**
+ * No extension is loaded or fetched by itself; instants are in UTC.
+ * @throws the signal's reason when it aborts before DuckDB is open
+ */
 export async function openDuckDb({ memoryMb, spill, threads, further, signal }: DuckDbSettings): Promise<DuckDb> {
   const instance = await DuckDBInstance.create(':memory:', {
     autoinstall_known_extensions: 'false',
@@ -30,14 +35,23 @@ export async function openDuckDb({ memoryMb, spill, threads, further, signal }: 
     ...further,
   });
   const connection = await instance.connect();
-  const interrupt = () => connection.interrupt();
+  let again: NodeJS.Timeout | undefined;
+  // DuckDB forgets an interrupt that comes while nothing runs; the next statement would run to its end.
+  const interrupt = () => {
+    connection.interrupt();
+    again = setInterval(() => connection.interrupt(), INTERRUPT_AGAIN_MS);
+    again.unref();
+  };
   const close = () => {
+    clearInterval(again);
     signal?.removeEventListener('abort', interrupt);
     connection.closeSync();
     instance.closeSync();
   };
   signal?.addEventListener('abort', interrupt, { once: true });
   try {
+    // It may have aborted while DuckDB was opened: then the listener is never called.
+    signal?.throwIfAborted();
     await connection.run("SET TimeZone='UTC'");
   } catch (error) {
     close();

@@ -70,16 +70,23 @@ async function start(connection: DuckDBConnection, sql: string): Promise<DuckDBR
       hint: 'Run the command once for each statement.',
     });
   }
+  if (WRITES.test(sql)) throw readsOnly();
   const prepared = await statements.prepare(0);
   const reads =
     prepared.statementType === StatementType.SELECT ||
     (prepared.statementType === StatementType.EXPLAIN && /^\s*explain\s+(analyze\s+)?(select|from|with)\b/i.test(sql));
-  if (!reads) {
-    throw new TablevaultError('USAGE', 'query takes a statement that reads: SELECT, DESCRIBE, SHOW or SUMMARIZE', {
-      hint: 'A vault is read-only; redirect the output of a SELECT, or use DuckDB on the files that `tablevault paths` prints.',
-    });
-  }
+  if (!reads) throw readsOnly();
   return prepared.stream();
+}
+
+/** Statements that change something. DuckDB would look at them first, and say what is wrong with them there. */
+const WRITES =
+  /^(?:\s|--[^\n]*\n|\/\*.*?\*\/)*(?:alter|attach|call|checkpoint|copy|create|delete|detach|drop|export|import|insert|install|load|merge|reset|set|truncate|update|use|vacuum)\b/is;
+
+function readsOnly(): TablevaultError {
+  return new TablevaultError('USAGE', 'query takes a statement that reads: SELECT, DESCRIBE, SHOW or SUMMARIZE', {
+    hint: 'A vault is read-only; redirect the output of a SELECT, or use DuckDB on the files that `tablevault paths` prints.',
+  });
 }
 
 function rowsOf(result: DuckDBResult, options: SqlOptions): QueryRows {
@@ -104,18 +111,28 @@ async function guarded<T>(options: SqlOptions, work: () => Promise<T>): Promise<
     options.signal.throwIfAborted();
     if (error instanceof TablevaultError) throw error;
     const message = error instanceof Error ? error.message : String(error);
-    throw new TablevaultError('USAGE', `DuckDB refuses the statement: ${message.replaceAll(/\s+/g, ' ')}`, {
+    const missing = /Table with name "?([^\s"]+)"? does not exist/.exec(message)?.[1];
+    if (missing !== undefined) throw noSuchTable(missing, options.known, error);
+    throw new TablevaultError('USAGE', `DuckDB refuses the statement: ${inOneLine(message)}`, {
       cause: error,
-      hint: hintFor(message, options.known),
+      hint: 'Correct the SQL; `SHOW TABLES` and `DESCRIBE <Table>` list names and types.',
     });
   }
 }
 
-function hintFor(message: string, known: readonly string[]): string {
-  const missing = /Table with name "?([^\s"]+)"? does not exist/.exec(message)?.[1];
-  if (missing === undefined) return 'Correct the SQL; `SHOW TABLES` and `DESCRIBE <Table>` list names and types.';
-  const near = nearNames(missing, known);
-  return near.length === 0
-    ? '`SHOW TABLES` lists the tables of the snapshot.'
-    : `Near names in the snapshot: ${near.join(', ')}.`;
+/** DuckDB shows the line and points below the place: in one line that points nowhere, and the words before name the place. */
+function inOneLine(message: string): string {
+  return (message.split(/\n\s*LINE \d+:/)[0] ?? '').trim().replaceAll(/\s+/g, ' ');
+}
+
+/** In our words: the names that DuckDB suggests are those of its own catalogue. */
+function noSuchTable(name: string, known: readonly string[], cause: unknown): TablevaultError {
+  const near = nearNames(name, known);
+  return new TablevaultError('USAGE', `the snapshot has no table ${name}`, {
+    cause,
+    hint:
+      near.length === 0
+        ? '`SHOW TABLES` lists the tables of the snapshot; another snapshot may hold more (--snapshot, `tablevault ls`).'
+        : `Near names in the snapshot: ${near.join(', ')}.`,
+  });
 }

@@ -1,4 +1,5 @@
 /** What to do after a request did not succeed: data in, the next step out. Pure. */
+import { duration } from '../core/duration.ts';
 import { TablevaultError } from '../core/errors.ts';
 import { pauseMs } from '../core/retry.ts';
 import type { Verdict } from './refusal.ts';
@@ -97,8 +98,7 @@ export function nextStep(input: StepInput): Step {
       return {
         do: 'pause',
         ms,
-        reason:
-          'no licence seat is free (MaximumLicenseCountExceeded); seats of idle sessions come free after 20 minutes',
+        reason: `no licence seat is free (MaximumLicenseCountExceeded); after ${duration(Math.min(policy.seatsBudgetMs, input.deadlineAt - since))} at most the command gives up; seats of idle sessions come free after 20 minutes, sooner if somebody signs out`,
         refusal: null,
         history: { ...history, seatWaits: history.seatWaits + 1, firstSeatWaitAt: since },
       };

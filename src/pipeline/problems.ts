@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { type ErrorCode, TablevaultError } from '../core/errors.ts';
 import { nearestName } from '../core/near-names.ts';
+import { packageFile } from '../core/package-files.ts';
 
 export interface Problem {
   readonly code: ErrorCode;
@@ -44,7 +45,7 @@ export function pipelineError(
     lines.length === 1 ? `${file}, ${lines[0]}` : `${file} has ${lines.length} problems: ${lines.join('; ')}`;
   const hint = problems.find((problem) => problem.code === code)?.hint;
   return new TablevaultError(code, message, {
-    hint: hint ?? 'Correct the file; schemas/pipeline.schema.json describes every key.',
+    hint: hint ?? `Correct the file; ${packageFile('schemas/pipeline.schema.json')} describes every key.`,
   });
 }
 

@@ -1,8 +1,10 @@
 /** A starter pipeline, and what an administrator must set up for it. Files that exist are never touched. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { TablevaultError } from '../core/errors.ts';
+import { makeFolder } from '../core/folders.ts';
 import { packageFile } from '../core/package-files.ts';
 import type { Auth } from '../core/pipeline.ts';
 
@@ -20,6 +22,8 @@ export interface InitReport {
   readonly created: readonly string[];
   /** Existed already and were left as they are. */
   readonly kept: readonly string[];
+  /** The file that holds the credential: written now, there before (and left as it is), or still to be written. */
+  readonly dotEnv: 'created' | 'there' | 'missing';
   /** base64(sha256(secret)): ApplicationSecretHash of the Trusted Application. Null when no secret was made. */
   readonly secretHash: string | null;
 }
@@ -61,18 +65,19 @@ export async function initPipeline(options: InitOptions): Promise<InitReport> {
   const created: string[] = [];
   const kept: string[] = [];
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     for (const file of files) ((await createOnly(folder, file)) ? created : kept).push(file.name);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown reason';
-    throw new TablevaultError('DESTINATION_DENIED', `the folder ${folder} cannot be written (${code})`, {
+    throw new TablevaultError('DESTINATION_DENIED', `the folder ${folder} cannot be made or written (${code})`, {
       cause: error,
       hint: 'Choose another folder, or give yourself the right to write.',
     });
   }
   // A hash whose secret was not stored would lock its owner out.
   const stored = secret !== null && created.includes('.env');
-  return { folder, created, kept, secretHash: stored ? hashOf(secret) : null };
+  const dotEnv = created.includes('.env') ? 'created' : existsSync(join(folder, '.env')) ? 'there' : 'missing';
+  return { folder, created, kept, dotEnv, secretHash: stored ? hashOf(secret) : null };
 }
 
 /** As ERP.net stores it. */

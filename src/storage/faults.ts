@@ -55,7 +55,7 @@ export function fileFault(error: unknown, doing: string, place: Place): unknown 
     return new TablevaultError('DESTINATION_MISSING', `${message}: the path does not lead to a folder`, {
       at: place,
       cause: error,
-      hint: 'Check `destination:`; a file may stand where a folder is needed, or the volume is not mounted.',
+      hint: 'Check the path that you gave, or `destination:`; a file may stand where a folder is needed, or the volume is not mounted.',
     });
   }
   return new TablevaultError('DESTINATION_UNREACHABLE', `${message}: the file system reported an error`, {

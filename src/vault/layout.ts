@@ -12,6 +12,9 @@ export const PINS = 'pins/';
 /** Objects of `storage/try-create-only.ts` that a writer could not remove. */
 export const PROBES = 'probe/';
 
+/** Damaged parts, below their own key. Nothing in the product reads them again. */
+export const QUARANTINE = 'quarantine/';
+
 const SEQUENCE_DIGITS = 20;
 const MAX_SEGMENT_BYTES = 150;
 
@@ -46,6 +49,14 @@ export const checkpointKey = (run: string, table: string, n: number): string =>
 
 export const partKey = (table: string, run: string, n: number, sha256: string): string =>
   `tables/${segment(table)}/${run}-${n}-${sha256.slice(0, 12)}.parquet`;
+
+/** Its own hash in the name: two damaged versions of one part do not meet. */
+export const quarantineKey = (part: string, sha256: string): string => `${QUARANTINE}${part}.${sha256.slice(0, 12)}`;
+
+/** The part that was put into quarantine under this key, undefined for a foreign object. */
+export function partInQuarantine(key: string): string | undefined {
+  return key.startsWith(QUARANTINE) ? /^(.+)\.[0-9a-f]{12}$/.exec(key.slice(QUARANTINE.length))?.[1] : undefined;
+}
 
 /** The run that wrote a part, undefined for a foreign object below `tables/`. */
 export function runOfPart(key: string): string | undefined {

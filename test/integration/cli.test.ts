@@ -261,6 +261,28 @@ describe('the demo command', () => {
       referenceToken: expect.any(String),
     });
     expect(run.code).toBe(130);
+    expect(run.stderr).not.toContain('error:');
+    expect(run.stderr).toMatch(/The demo instance has stopped\.\n$/);
+    expect(run.stderr).toMatch(/It has 20 licence seats.*When none is free, stop it and start it again/);
+  });
+
+  it('lists its controls where they are, and where a wrong one is asked for', async () => {
+    for (const [path, status] of [
+      ['/', 200],
+      ['/nothing', 404],
+    ] as const) {
+      const response = await fetch(demo.controlUrl + path);
+      expect(response.status).toBe(status);
+      const { controls } = (await response.json()) as { controls: Record<string, string> };
+      expect(Object.keys(controls)).toEqual(expect.arrayContaining(['GET /witness', 'POST /configure']));
+      for (const control of Object.keys(controls).filter((each) => /^GET [^<]+$/.test(each)))
+        expect((await fetch(demo.controlUrl + control.slice('GET '.length))).status, control).toBe(200);
+      for (const control of Object.keys(controls).filter((each) => each.startsWith('POST ')))
+        expect(
+          (await fetch(demo.controlUrl + control.slice('POST '.length), { method: 'POST', body: '[]' })).status,
+          control,
+        ).toBe(400);
+    }
   });
 
   it('serves the rows and the table model it is told to, and tells where its switches are', async () => {

@@ -42,8 +42,24 @@ describe('examples', () => {
     expect(fresh).toMatchObject({ code: 0, stdout: expect.stringContaining(snapshot), stderr: '' });
     const stale = await example('check-age', [vault, '0']);
     expect(stale).toMatchObject({ code: 6, stdout: expect.stringContaining(snapshot) });
-    expect(stale.stderr).toMatch(/^the newest complete snapshot \S+ is .* old; at most .* is allowed\n$/);
+    expect(stale.stderr).toMatch(
+      /^VAULT_STALE: the newest complete snapshot \S+ is .* old; at most .* is allowed\. Find out why /,
+    );
     expect(await example('check-age', [`${vault}-not-there`])).toMatchObject({ code: 7, stdout: '' });
+    const none = await example('check-age', [vault, 'abc']);
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('USAGE: the greatest age') });
+  });
+
+  it('each ends a failure that has a code with that code, its hint and its exit code, and shows no stack', async () => {
+    const cases: readonly (readonly [name: string, args: readonly string[], code: number, said: RegExp])[] = [
+      ['take-snapshot', ['no-such.yaml'], 2, /^CONFIG_NOT_FOUND: .*no-such\.yaml.*\n$/],
+      ['handle-errors', ['no-such.yaml'], 2, /^$/],
+      ['check-age', [`${vault}-not-there`], 7, /^VAULT_NOT_FOUND: .*\. \S.*\n$/],
+      ['table-files', [`${vault}-not-there`], 7, /^VAULT_NOT_FOUND: .*\. \S.*\n$/],
+      ['table-files', [vault, 'Gen_Document'], 2, /^TABLE_UNKNOWN: .*Gen_Documents.*\n$/],
+    ];
+    for (const [name, args, code, said] of cases)
+      expect(await example(name, args), name).toMatchObject({ code, stderr: expect.stringMatching(said) });
   });
 
   it('table-files prints the Parquet files of a table, which are there', async () => {

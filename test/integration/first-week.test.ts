@@ -48,15 +48,18 @@ function fencesOf(text: string): { kind: string; block: string }[] {
   return [...text.matchAll(/^```(.*)\n([\s\S]*?)^```$/gm)].map(([, kind = '', block = '']) => ({ kind, block }));
 }
 
-/** What the pages tell the reader to do by hand: put the own address and credential in, name the own bucket. */
+/** What the pages tell the reader to do by hand: put the own address and credentials in, name the own bucket. */
 function byHand(): string {
   const { clientId, clientSecret } = demo.credentials.service;
+  const ofBucket = Object.entries(bucket?.env ?? {}).map(([name, value]) => `'${name}=${value}'`);
   return `by_hand() {
   for file in backup.yaml */backup.yaml; do
     if [ -f "$file" ]; then sed -i 's|https://demodb.my.erp.net|${demo.url}|; s|clientId: my.app/backup|clientId: ${clientId}|' "$file"; fi
   done
   for file in .env */.env; do
-    if [ -f "$file" ]; then sed -i 's|^ERPNET_CLIENT_SECRET=.*|ERPNET_CLIENT_SECRET=${clientSecret}|' "$file"; fi
+    if [ -f "$file" ]; then sed -i 's|^ERPNET_CLIENT_SECRET=.*|ERPNET_CLIENT_SECRET=${clientSecret}|' "$file"
+      grep -q ^AWS_ "$file" || printf '%s\\n' ${ofBucket.join(' ')} >>"$file"
+    fi
   done
 }`;
 }
@@ -85,6 +88,18 @@ test('README.md and the first week have command blocks, and no page hides one in
     for (const { kind, block } of others)
       expect(block, `${page}, a block of ${kind}`).not.toMatch(/^(\$ )?tablevault /m);
   }
+});
+
+test('the units of the first week run: the timer has a service, is installed and is started', async () => {
+  const text = await readFile('docs/first-week.md', 'utf8');
+  const units = fencesOf(text).filter(({ kind, block }) => kind === 'ini' && /^\[\w+\]$/m.test(block));
+  const sections = units.map(({ block }) => [...block.matchAll(/^\[(\w+)\]$/gm)].map(([, name]) => name));
+  expect(sections).toEqual([
+    ['Unit', 'Service'],
+    ['Unit', 'Timer', 'Install'],
+  ]);
+  for (const name of ['nightly.service', 'nightly.timer']) expect(text).toContain(`/etc/systemd/system/${name}`);
+  expect(text).toMatch(/systemctl enable --now nightly\.timer/);
 });
 
 test.each(runnable)('every command block of $page runs', { timeout: 300_000 }, async ({ page, blocks }) => {

@@ -229,6 +229,19 @@ describe('a restore', () => {
     expect((await readdir(to)).sort()).toEqual(['Gen_Currencies', 'restore.json']);
   });
 
+  it.runIf(process.platform === 'linux')('to a folder that cannot be made ends at once, and says so', async () => {
+    const run = await restore('portable', '/proc/tablevault/x');
+    expect(run.code).toBe(7);
+    expect(run.stderr).toMatch(/creating the target failed \(ENOENT\).*\/proc\/tablevault\/x.*Check the path/);
+  });
+
+  it('to a PostgreSQL that is not there speaks of no transaction', async () => {
+    const run = await restore('portable', 'postgres://nobody@127.0.0.1:1/nothing');
+    expect(run.code).toBe(7);
+    expect(run.stderr).toMatch(/connecting to PostgreSQL failed: .*ECONNREFUSED.*Check address and port/);
+    expect(run.stderr).not.toContain('transaction');
+  });
+
   it('names a table that the snapshot does not hold', async () => {
     const run = await restore('portable', join(folder, 'none'), '--tables', 'Gen_Nothing');
     expect(run.code).toBe(2);

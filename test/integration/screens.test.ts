@@ -1,7 +1,8 @@
 /** What people see: every command on terminals of 60 and of 100 columns. No line is wider, and what matters is there. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { widthOf } from '../../src/cli/text.ts';
 import { type DemoInstance, startDemo } from '../../src/demo/instance.ts';
@@ -48,13 +49,13 @@ const WIDE = 'SELECT * FROM Gen_Documents ORDER BY Document_No LIMIT 2';
 
 /** A command, and what must be there at any width. */
 const COMMANDS: readonly (readonly [what: string, args: () => readonly string[], important: readonly RegExp[]])[] = [
-  ['ls', () => ['ls', vault], [/\d{8}T\d{6}Z-\w{8}/, /complete/, /rows/]],
+  ['ls', () => ['ls', vault], [/\d{8}T\d{6}Z-\w{8} {2}\d{4}-\d\d-\d\d \d\d:\d\dZ {2}complete/, /rows/]],
   [
     'show',
     () => ['show', vault],
     [/^manifest +snapshots\//m, /^sha256/m, /consistency/, /best-effort/, /left out: Sec_Users/],
   ],
-  ['tables', () => ['tables', file], [/Gen_Documents/, /key/, /6 tables at/]],
+  ['tables', () => ['tables', file], [/Gen_Work_Schedule_Working_Time/, /Crm_Sales_Order_Lines/, /key/, /6 tables at/]],
   ['tables --columns', () => ['tables', file, '--columns', 'Sec_Users'], [/Password.* not read: /m, /Edm\.Guid/]],
   ['plan', () => ['plan', file], [/as Parquet/, /time/, /\d\.\d s/, /best-effort|Dmv|seat/, /seat-minutes/]],
   ['doctor', () => ['doctor', file], [/^ok {4}table-api/m, /\$metadata/, /everything a snapshot\s+needs is there/]],
@@ -83,7 +84,7 @@ describe.each(WIDTHS)('at %i columns', (width) => {
   test.each(COMMANDS)('%s fits, and says what matters', async (_what, args, important) => {
     const terminal = await runOnTerminal(width, args(), { env });
     const rows = terminal.rows();
-    const text = terminal.written();
+    const text = stripVTControlCharacters(terminal.written());
     for (const pattern of important) expect(text).toMatch(pattern);
     // A word longer than the line, such as a path, stays whole for copying; the terminal breaks it.
     for (const line of text.split('\n').filter((each) => each.trim().includes(' ')))
@@ -103,6 +104,8 @@ describe.each(WIDTHS)('at %i columns', (width) => {
   });
 
   test('colour changes nothing but colour', async () => {
+    // Without what tells of a slow machine: when it is told differs from run to run.
+    const quiet = { ...env, TABLEVAULT_PROGRESS: 'off' };
     for (const args of [
       ['ls', vault],
       ['plan', file],
@@ -110,9 +113,9 @@ describe.each(WIDTHS)('at %i columns', (width) => {
       ['query', vault, WIDE],
       ['paths', vault, 'X'],
     ]) {
-      const plain = await runOnTerminal(width, args, { env, colours: false });
-      const coloured = await runOnTerminal(width, args, { env, colours: true });
-      const unwanted = await runOnTerminal(width, args, { env: { ...env, NO_COLOR: '1' }, colours: true });
+      const plain = await runOnTerminal(width, args, { env: quiet, colours: false });
+      const coloured = await runOnTerminal(width, args, { env: quiet, colours: true });
+      const unwanted = await runOnTerminal(width, args, { env: { ...quiet, NO_COLOR: '1' }, colours: true });
       expect(coloured.rows()).toEqual(plain.rows());
       expect(coloured.written()).not.toBe(plain.written());
       expect(unwanted.written()).toBe(plain.written());
@@ -173,4 +176,78 @@ test('query at a terminal keeps to the form that was asked for', async () => {
   expect(widthOf(rows[2]!)).toBe(60);
   const blocks = (await runOnTerminal(100, ['query', vault, 'SELECT 7 AS n', '--format', 'expanded'])).rows();
   expect(blocks).toEqual(['row 1', 'n  7']);
+});
+
+test('init where a credential is there does not tell to write another over it', async () => {
+  const dir = join(folder, 'again');
+  const said = async () => (await runOnTerminal(100, ['init', dir, '--generate-secret'], { env })).rows().join(' ');
+  expect(await said()).not.toContain('copy .env.example');
+  const again = await said();
+  expect(again).not.toContain('copy .env.example');
+  expect(again).toMatch(/look whether \.env, which is there, holds the credential/);
+});
+
+test('a new shell is told of the .env that holds the variables it lacks', async () => {
+  const dir = join(folder, 'new-shell');
+  await runOnTerminal(100, ['init', dir, '--generate-secret'], { env });
+  const { run } = programInPipes({});
+  expect(await run('tables', join(dir, 'backup.yaml'))).toMatchObject({
+    code: 'SECRET_MISSING',
+    hint: expect.stringContaining(`set -a; . ${join(dir, '.env')}; set +a`),
+  });
+});
+
+test('doctor leaves nothing behind where nothing was', async () => {
+  const words = (await readFile(file, 'utf8')).replace('./vault', './not/yet/vault');
+  await writeFile(join(folder, 'elsewhere.yaml'), words);
+  const terminal = await runOnTerminal(100, ['doctor', join(folder, 'elsewhere.yaml')], { env });
+  expect(terminal.rows().join('\n')).toMatch(/a probe object was created and removed[\s\S]*no vault yet/);
+  expect(await readdir(folder)).not.toContain('not');
+});
+
+test('prune takes a grace of none, in any unit, and says what a time is', async () => {
+  for (const grace of ['0', '0s', '0h']) {
+    const { run, stdout } = programInPipes(env);
+    expect(await run('prune', vault, '--keep-last', '1', '--dry-run', '--grace', grace)).not.toBeInstanceOf(Error);
+    expect(stdout()).toContain('newest complete');
+  }
+  const { run } = programInPipes(env);
+  expect(await run('prune', vault, '--keep-last', '1', '--grace', 'x')).toMatchObject({
+    message: expect.stringContaining('Give 0, or a number with a unit'),
+  });
+  expect(await run('ls', vault, '--max-age', '0s')).toMatchObject({ message: expect.stringContaining('above 0') });
+});
+
+const SAYS_WHAT = /[a-z$][^\n]*, [2-9]\.\d s gone\n/;
+
+test.each([
+  ['tables', 900],
+  ['plan', 300],
+  ['doctor', 300],
+])('%s of an instance that takes %i ms an answer says within seconds what it waits for', async (command, latencyMs) => {
+  demo.configure({ limits: { latencyMs } });
+  try {
+    const terminal = await runOnTerminal(100, [command, file], { env });
+    expect(terminal.written()).toMatch(SAYS_WHAT);
+    expect(terminal.rows().join('\n')).not.toMatch(/ gone$/m);
+    const { run, stdout, stderr } = programInPipes(env);
+    await run(command, file, '--json');
+    expect(stderr()).toMatch(SAYS_WHAT);
+    expect(JSON.parse(stdout())).toBeTypeOf('object');
+  } finally {
+    demo.configure({ limits: { latencyMs: 0 } });
+  }
+});
+
+test('a damaged file is told by repair, and after it by ls, until a snapshot reads its table again', async () => {
+  const damaged = join(folder, 'damaged');
+  await runOnTerminal(100, ['snapshot', file, '--destination', damaged], { env });
+  const path = (await runOnTerminal(400, ['paths', damaged, 'Gen_Currencies'], { env })).rows().join('');
+  await writeFile(path, 'no Parquet');
+  const screen = async (...args: string[]) => (await runOnTerminal(400, args, { env })).rows().join('\n');
+  expect(await screen('repair', damaged)).toMatch(/needed by snapshot 1; would be put into quarantine/);
+  await screen('repair', damaged, '--apply');
+  expect(await screen('ls', damaged, '--max-age', '1h')).toMatch(/damaged \(lacks 1 file\)[\s\S]*VAULT_STALE/);
+  await screen('snapshot', file, '--destination', damaged);
+  expect(await screen('ls', damaged, '--max-age', '1h')).not.toContain('VAULT_STALE');
 });

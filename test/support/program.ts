@@ -22,7 +22,7 @@ function programOn(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream, env: 
     redactor,
     screen,
     log: SILENT_LOG,
-    output: createOutput(stdout, redactor, env),
+    output: createOutput(stdout, redactor, env, screen.clear),
     exitCode: 0,
   };
   const program = createProgram(context, { version: '1.2.3', help: (text) => void stdout.write(text) });

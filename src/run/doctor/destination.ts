@@ -1,5 +1,7 @@
 /** The destination: reached, tried out with a probe object of our own, and what is there. Nothing of a vault is touched. */
-import { statfs } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { rmdir, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import { duration } from '../../core/duration.ts';
 import { hasCode } from '../../core/errors.ts';
@@ -18,11 +20,12 @@ const LITTLE_SPACE = 2_000_000_000;
 
 export async function tryDestination(destination: string, clock: Clock, signal: AbortSignal): Promise<StepFinding> {
   const store = await openStore(destination, { signal });
+  const missing = store.localPath === undefined ? [] : missingFolders(store.uri);
   try {
     const begun = clock.now();
     await tryCreateOnly(store, { signal });
     const took = clock.now() - begun;
-    const details = [`a probe object was created, could not be replaced, and was removed (${took} ms)`];
+    const details = [`a probe object was created and removed; a second writer was refused, as it must be (${took} ms)`];
     const fixes: string[] = [];
     details.push(await whatIsThere(store, clock, signal));
     const off = (await store.serverNowMs({ signal })) - clock.now();
@@ -39,8 +42,17 @@ export async function tryDestination(destination: string, clock: Clock, signal: 
     const finding = { found: `${store.uri} accepts objects`, details, value: undefined };
     return fixes.length === 0 ? finding : { ...finding, fix: fixes.join(' ') };
   } finally {
+    // In order, and only where nothing is in them.
+    for (const folder of missing) await rmdir(folder).catch(() => undefined);
     await store.close();
   }
+}
+
+/** Folders that a probe object makes in a folder vault and that are not there yet, each after those in it. */
+function missingFolders(root: string): readonly string[] {
+  const folders = [join(root, 'probe'), join(root, '.tmp')];
+  for (let folder = root; folder !== dirname(folder); folder = dirname(folder)) folders.push(folder);
+  return folders.filter((folder) => !existsSync(folder));
 }
 
 async function whatIsThere(store: Store, clock: Clock, signal: AbortSignal): Promise<string> {

@@ -11,7 +11,7 @@ import { lookUpNames, tryConnections } from './network.ts';
 import { askProbes, type ProbeAnswers } from './probes.ts';
 import { tryLimits, tryRights } from './rights.ts';
 import { readFirstRow } from './row.ts';
-import { createExamination, type Examination, type StepFinding, type StepReport } from './steps.ts';
+import { createExamination, DOING, type Examination, type StepFinding, type StepReport } from './steps.ts';
 
 export interface DoctorReport {
   readonly ok: boolean;
@@ -33,8 +33,8 @@ export async function runDoctor(
   deps: DoctorDeps,
   onStep: (step: StepReport) => void,
 ): Promise<DoctorReport> {
-  const { clock, signal } = deps;
-  const examination = createExamination(clock, signal, onStep);
+  const { clock, signal, emit } = deps;
+  const examination = createExamination(clock, signal, onStep, (step) => emit({ type: 'doing', what: DOING[step] }));
   const pipeline = await examination.step('configuration', [], async () => describe(await load()));
   const given = pipeline as Pipeline;
   await examination.step('name', ['configuration'], () => lookUpNames(given));

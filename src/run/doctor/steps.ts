@@ -21,6 +21,24 @@ export const STEPS = [
 
 export type StepName = (typeof STEPS)[number];
 
+/** What a step does, for whoever waits for it. */
+export const DOING: Readonly<Record<StepName, string>> = {
+  configuration: 'reading the configuration',
+  name: 'looking up the names of hosts',
+  connection: 'connecting',
+  discovery: 'asking the instance for its sites',
+  identity: 'asking for a token',
+  scope: 'looking at the scope of the token',
+  'table-api': 'opening the Table API and reading $metadata',
+  clock: 'comparing clocks',
+  tables: 'choosing tables',
+  probes: 'asking the instance what it can do',
+  limits: 'trying how many requests the instance answers at once',
+  rights: 'reading a row of up to 50 tables, and counting small ones',
+  'first-row': 'reading and decoding a first row',
+  destination: 'trying the destination',
+};
+
 export interface StepReport {
   readonly step: StepName;
   readonly status: 'ok' | 'warning' | 'failed' | 'not tried';
@@ -51,8 +69,16 @@ export interface Examination {
   exitCode(): ExitCode;
 }
 
-/** @param onStep told of each step as it ends */
-export function createExamination(clock: Clock, signal: AbortSignal, onStep: (step: StepReport) => void): Examination {
+/**
+ * @param onStep told of each step as it ends
+ * @param onBegin told of each step that is tried, as it begins
+ */
+export function createExamination(
+  clock: Clock,
+  signal: AbortSignal,
+  onStep: (step: StepReport) => void,
+  onBegin: (step: StepName) => void = () => {},
+): Examination {
   const steps: StepReport[] = [];
   let exitCode: ExitCode = EXIT.done;
   const add = (report: StepReport) => {
@@ -70,6 +96,7 @@ export function createExamination(clock: Clock, signal: AbortSignal, onStep: (st
         add({ step, status: 'not tried', found, details: [], fix: null, code: null, ms: 0 });
         return undefined;
       }
+      onBegin(step);
       const begun = clock.now();
       try {
         const { found, details = [], fix, value } = await look();

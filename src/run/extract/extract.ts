@@ -1,10 +1,11 @@
 /** One table, ad hoc, to a file or a stream. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
+import { makeFolder } from '../../core/folders.ts';
 import { maxRowBytesOf, type Pipeline } from '../../core/pipeline.ts';
 import { type Instance, openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
@@ -90,8 +91,11 @@ export async function extractTable(
         message: `only rows that match the pipeline's filter are read: ${choice.filter.text}`,
       });
     const run: ExtractRun = { pipeline, options, deps: { clock, signal, emit }, instance, tempDir, choice };
+    emit({ type: 'doing', what: 'asking the instance what it can do' });
     const { planned, context } = await prepare(run);
-    emit({ type: 'tableStarted', table: name, rowsExpected: limit ?? planned.plan.estimate?.rows ?? null });
+    const rowsExpected = limit ?? planned.plan.estimate?.rows ?? null;
+    emit({ type: 'planned', tables: 1, rowsExpected });
+    emit({ type: 'tableStarted', table: name, rowsExpected });
     const read =
       format === 'parquet' ? await toParquet(run, planned, context) : await toBatches(run, planned, context, format);
     if (read.unknownProperties.length > 0)
@@ -251,7 +255,7 @@ async function oneFile(
   if (only !== undefined && parts.length === 1 && asRead && choice.output.length === choice.columns.length)
     return only.path;
   const spill = join(tempDir, 'spill');
-  await mkdir(spill, { recursive: true });
+  await makeFolder(spill, 0o700);
   const to = join(tempDir, 'whole.parquet');
   const { combineParts } = await import('../../parquet/combine.ts');
   const output = choice.output.flatMap((name) => choice.columns.filter((column) => column.name === name));

@@ -6,6 +6,7 @@ import type { Emit } from '../../core/events.ts';
 import { parseGuid } from '../../core/guid.ts';
 import type { Key } from '../../core/key-order.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
+import { plural } from '../../core/words.ts';
 import { openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { CountKnowledge } from '../../read/counts.ts';
@@ -86,10 +87,13 @@ export async function reportPlan(pipeline: Pipeline, options: PlanOptions, deps:
   const instance = await openInstance(pipeline, deps);
   try {
     const chosen = chooseTables(instance.model, pipeline, options.tables, readSensitiveColumns(), emit);
+    emit({ type: 'doing', what: 'looking at the last snapshot' });
     const previous = await lastSnapshot(pipeline, deps);
+    emit({ type: 'doing', what: 'asking the instance what it can do' });
     const probe = await probeInstance(instance, chosen, signal);
     const sizes = await readTableSizes(instance, signal);
     const counts = new CountKnowledge(probe.capabilities.count);
+    emit({ type: 'doing', what: `planning ${plural(chosen.length, 'table')}` });
     const planned = await planTables(chosen, {
       instance,
       probe,

@@ -68,8 +68,10 @@ export async function listTables(pipeline: Pipeline, options: TablesOptions, dep
     const chosen = new Set(selectTables(model, include, exclude, Object.keys(overrides)).tables);
     const shown = options.only === undefined ? model.tables : chooseByGlobs(model.tables, options.only, NOT_OFFERED);
     const sensitive = readSensitiveColumns();
+    deps.emit({ type: 'doing', what: 'asking how many rows the tables have' });
     const { rows } = await readTableRows(instance, deps.signal);
     const sizes = rows === null ? null : await readTableSizes(instance, deps.signal);
+    if (options.only !== undefined) deps.emit({ type: 'doing', what: 'trying filters on keys' });
     const filters: Awaited<ReturnType<typeof probeKeys>> =
       options.only === undefined ? new Map() : await probeKeys(instance, shown, pipeline, deps.signal);
     return {

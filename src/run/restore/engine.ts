@@ -1,7 +1,7 @@
 /** The DuckDB that converts parts for every target of a restore. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TablevaultError } from '../../core/errors.ts';
+import { makeFolder } from '../../core/folders.ts';
 import { duckDbMessage } from '../../duckdb/faults.ts';
 import { openDuckDb } from '../../duckdb/open.ts';
 
@@ -15,7 +15,7 @@ export interface Engine {
 /** @param folder for what does not fit into memory. */
 export async function openEngine(folder: string, memoryMb: number, signal?: AbortSignal | undefined): Promise<Engine> {
   const spill = join(folder, 'spill');
-  await mkdir(spill, { recursive: true, mode: 0o700 });
+  await makeFolder(spill, 0o700);
   const { connection, close } = await openDuckDb({ memoryMb, spill, signal });
   return {
     async run(sql) {

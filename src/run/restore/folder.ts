@@ -1,7 +1,8 @@
 /** Restores into a folder: files in another format, or copies of the parts. */
-import { copyFile, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
+import { makeFolder } from '../../core/folders.ts';
 import { parquetRows } from '../../duckdb/sql.ts';
 import { fileFault } from '../../storage/faults.ts';
 import type { Manifest, TableEntry } from '../../vault/chain/manifest.ts';
@@ -33,14 +34,14 @@ export async function openFolderWriter(
       throw fileFault(error, doing, place);
     }
   };
-  await guarded('creating the target', () => mkdir(partial, { recursive: true, mode: 0o700 }));
+  await guarded('creating the target', () => makeFolder(partial, 0o700));
   const tables: { readonly name: string; readonly rows: number; readonly path: string }[] = [];
 
   async function files(entry: TableEntry, from: readonly string[]): Promise<string> {
     const { columns } = entry.schema;
     if (format === 'parquet') {
       const folder = segment(entry.name);
-      await mkdir(join(partial, folder), { mode: 0o700 });
+      await makeFolder(join(partial, folder), 0o700);
       for (const [n, file] of from.entries()) await copyFile(file, join(partial, folder, `${n}.parquet`));
       return folder;
     }

@@ -51,7 +51,7 @@ export async function openPostgresWriter(
   try {
     await client.connect();
   } catch (error) {
-    throw postgresFault(error, 'connecting to PostgreSQL', shown);
+    throw postgresFault(error, 'connecting to PostgreSQL', shown, NOT_CONNECTED);
   }
   signal?.addEventListener('abort', onAbort, { once: true });
   const inSchema = (name: string) => `${quotedIdentifier(schema)}.${quotedIdentifier(name)}`;
@@ -208,8 +208,15 @@ function refuseLongNames({ name, schema }: TableEntry): void {
   });
 }
 
-/** Answers of PostgreSQL by their SQLSTATE class (PostgreSQL manual, appendix A). Never shows the connection string. */
-function postgresFault(error: unknown, doing: string, shown: string): unknown {
+const NOT_CONNECTED =
+  'Check address and port, and that the server runs and takes connections from this machine. Nothing was restored.';
+const ROLLED_BACK = 'The transaction was rolled back; check the server and its log, and restore again.';
+
+/**
+ * Answers of PostgreSQL by their SQLSTATE class (PostgreSQL manual, appendix A). Never shows the connection string.
+ * @param otherwise what to do where the answer says nothing more
+ */
+function postgresFault(error: unknown, doing: string, shown: string, otherwise = ROLLED_BACK): unknown {
   if (error instanceof TablevaultError) return error;
   const state = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
   const at = { target: shown, ...(/^[0-9A-Z]{5}$/.test(state) ? { sqlstate: state } : {}) };
@@ -224,10 +231,7 @@ function postgresFault(error: unknown, doing: string, shown: string): unknown {
       'USAGE',
       'PostgreSQL cannot store NUL characters in text; restore this table to a folder or a DuckDB file.',
     );
-  return fault(
-    'DESTINATION_UNREACHABLE',
-    'The transaction was rolled back; check the server and its log, and restore again.',
-  );
+  return fault('DESTINATION_UNREACHABLE', otherwise);
 }
 
 const messageOf = (error: unknown): string =>

@@ -9,6 +9,7 @@ import { type Deadline, startDeadline } from '../../core/deadline.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Continued, Emit } from '../../core/events.ts';
 import { maxRowBytesOf, type Pipeline } from '../../core/pipeline.ts';
+import { plural } from '../../core/words.ts';
 import { type Instance, type InstanceDeps, openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { userAgent } from '../../instance/user-agent.ts';
@@ -90,7 +91,7 @@ export async function runSnapshot(
       closers,
       state,
     });
-    if (!manifest.complete) error = state.results.error();
+    if (!manifest.complete) error = state.results.error(true);
   } catch (thrown) {
     error = signal.aborted && !outweighsInterrupt(thrown) ? interrupted(signal.reason) : thrown;
     if (isRefusal(thrown) && !state.begun) await refuseEarlierRuns(pipeline, { clock, emit });
@@ -137,6 +138,7 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
   const opened = await open(run);
   const { instance, vault, previous, emit, signal } = opened;
 
+  emit({ type: 'doing', what: 'asking the instance what it can do' });
   const cached = options.fresh ? undefined : await readCachedProbe(vault, instance, clock.now(), signal);
   const probe = await probeInstance(instance, results.chosen, signal, cached);
   if (cached === undefined) await storeProbe(vault, instance, probe, clock.now(), signal);
@@ -144,6 +146,7 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
   const { chosen } = results;
   const hints = previous?.tables ?? [];
   const fresh = options.fresh === true;
+  emit({ type: 'doing', what: `planning ${plural(chosen.length, 'table')}` });
   const counts = new CountKnowledge(probe.capabilities.count);
   const begun = await begin({ pipeline, instance, vault, chosen, probe, counts, hints, fresh, clock, emit, signal });
   state.continued = begun.continued;
@@ -182,9 +185,11 @@ async function readBegun(
   const asPlanned = await readTables(begun.planned.map(tellNotRead), context, results, opened.abort, closing.seen);
   // What is known of the instance may be out of date.
   if (cached && !asPlanned) await forgetProbe(vault, instance);
+  emit({ type: 'doing', what: 'looking whether the schema changed' });
   await readChangedSchemas(run, opened, context, { probe, counts, cached, closing });
-  if (results.failed.length > 0 && options.allowPartial !== true) throw results.error();
+  if (results.failed.length > 0 && options.allowPartial !== true) throw results.error(false);
 
+  emit({ type: 'doing', what: 'counting rows again and committing' });
   const draft = await signedDraft(await draftOf(run, opened, begun.run), pipeline, vault, signal);
   checkExpectations(pipeline.expect, draft.tables, previous);
   await lease.assertHeld();
@@ -212,6 +217,7 @@ async function open(run: SnapshotRun): Promise<Opened> {
   closers.add(() => instance.close());
   state.instance = instance;
   state.results.chosen = chooseTables(instance.model, pipeline, options.tables, readSensitiveColumns(), emit);
+  emit({ type: 'doing', what: 'opening the vault' });
   const store = await openStore(pipeline.destination, { signal: outer });
   closers.add(() => store.close());
   const vault = await openVault(store, { write: true, tool: userAgent(), clock, signal: outer });

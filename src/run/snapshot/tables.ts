@@ -62,17 +62,24 @@ export class TableResults {
     });
   }
 
-  /** The error of a run in which tables failed. */
-  error(): TablevaultError {
+  /**
+   * The error of a run in which tables failed.
+   * @param published were the others published, as an incomplete snapshot?
+   */
+  error(published: boolean): TablevaultError {
     const names = this.failed.map(({ name }) => name);
     const [first] = this.failed;
     const shown = `${names.slice(0, NAMES_SHOWN).join(', ')}${names.length > NAMES_SHOWN ? ', …' : ''}`;
     return new TablevaultError(
       'TABLES_FAILED',
-      `${shareOf(names.length, this.chosen.length, 'table')} failed: ${shown}; the first: ${first?.error.message}`,
+      `${shareOf(names.length, this.chosen.length, 'table')} failed: ${shown}; ${
+        published ? 'the others were published as an incomplete snapshot' : 'nothing was published'
+      }; the first: ${first?.error.message}`,
       {
         cause: first?.error,
-        hint: `${first?.error.hint ?? 'See the error of each table.'} ${this.failed.some(({ error }) => isRefusal(error)) ? ANEW : ONLY_MISSING}`,
+        hint: `${first?.error.hint ?? 'See the error of each table.'} ${this.failed.some(({ error }) => isRefusal(error)) ? ANEW : ONLY_MISSING}${
+          published ? '' : ' --allow-partial publishes the tables that could be read, as an incomplete snapshot.'
+        }`,
       },
     );
   }

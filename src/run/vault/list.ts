@@ -4,6 +4,7 @@ import { duration } from '../../core/duration.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';
 import type { Manifest } from '../../vault/chain/manifest.ts';
+import { partInQuarantine, QUARANTINE } from '../../vault/layout.ts';
 import type { Vault } from '../../vault/vault.ts';
 import { readChain, readIfLive } from '../../vault/vault.ts';
 
@@ -26,12 +27,14 @@ export interface SnapshotSummary {
   readonly failedTables: number;
   readonly rows: number;
   readonly bytes: number;
+  /** Parts that `repair` found damaged and put into quarantine, and that nobody has put back. Others may be missing: `verify` looks. */
+  readonly missingParts: number;
 }
 
 export interface SnapshotList {
   /** Live snapshots, oldest first. */
   readonly snapshots: readonly SnapshotSummary[];
-  /** Id of the newest complete one, by sequence. */
+  /** Id of the newest complete one, by sequence, of those that lack no part as far as is known. */
   readonly newestComplete: string | null;
   /** Time since that one was finished, milliseconds; null without one. */
   readonly ageMs: number | null;
@@ -45,17 +48,18 @@ export async function listSnapshots(
   options: CallOptions & { readonly nowMs: number },
 ): Promise<SnapshotList> {
   const chain = await readChain(vault, options);
+  const missing = await partsMissing(vault, options);
   const limit = pLimit(READERS);
   const summaries = await Promise.all(
     chain.live.map((sequence) =>
       limit(async () => {
         const found = await readIfLive(vault, sequence, options);
-        return found === undefined ? undefined : summarise(found.manifest);
+        return found === undefined ? undefined : summarise(found.manifest, missing);
       }),
     ),
   );
   const snapshots = summaries.filter((summary) => summary !== undefined);
-  const newest = snapshots.findLast((summary) => summary.complete);
+  const newest = snapshots.findLast((summary) => summary.complete && summary.missingParts === 0);
   return {
     snapshots,
     newestComplete: newest?.snapshot ?? null,
@@ -64,7 +68,18 @@ export async function listSnapshots(
   };
 }
 
-function summarise(manifest: Manifest): SnapshotSummary {
+/** Parts in quarantine, but for those that are in their place again. */
+async function partsMissing(vault: Vault, call: CallOptions): Promise<ReadonlySet<string>> {
+  const missing = new Set<string>();
+  for await (const { key } of vault.store.list(QUARANTINE, { signal: call.signal })) {
+    const part = partInQuarantine(key);
+    if (part !== undefined && (await vault.store.head(part, { signal: call.signal })) === undefined) missing.add(part);
+  }
+  return missing;
+}
+
+function summarise(manifest: Manifest, missing: ReadonlySet<string>): SnapshotSummary {
+  const parts = missing.size === 0 ? [] : manifest.tables.flatMap((table) => table.parts);
   return {
     snapshot: manifest.snapshot,
     sequence: manifest.sequence,
@@ -78,20 +93,27 @@ function summarise(manifest: Manifest): SnapshotSummary {
     failedTables: manifest.failed.length,
     rows: manifest.totals.rows,
     bytes: manifest.totals.bytes,
+    missingParts: parts.filter(({ key }) => missing.has(key)).length,
   };
 }
 
 /**
  * What `ls --max-age` finds wrong: undefined when the newest complete snapshot is young enough. One that claims to be of the
  * future has no known age and counts as stale, else a clock once wrong would hide every missing night.
+ * @throws TablevaultError USAGE for an age that is no number, or below 0: nothing would be older than that
  */
 export function staleness(list: SnapshotList, maxAgeMs: number, vaultUri: string): TablevaultError | undefined {
+  if (!(maxAgeMs >= 0)) {
+    throw new TablevaultError('USAGE', `the greatest age of a snapshot cannot be ${maxAgeMs} ms`, {
+      hint: 'Give a number of milliseconds, 0 or more.',
+    });
+  }
   const stale = (what: string) =>
     new TablevaultError('VAULT_STALE', what, {
       at: { vault: vaultUri },
       hint: 'Find out why the last runs did not finish: run the pipeline by hand, or read its log.',
     });
-  if (list.ageMs === null) return stale('the vault holds no complete snapshot');
+  if (list.ageMs === null) return stale('the vault holds no complete snapshot of which no file is missing');
   if (list.ageMs < -CLOCK_TOLERANCE_MS) {
     return stale(
       `the newest complete snapshot ${list.newestComplete} is dated later than now: a clock is or was wrong`,

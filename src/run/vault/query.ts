@@ -1,9 +1,10 @@
 /** SQL over the tables of one snapshot. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { TablevaultError } from '../../core/errors.ts';
+import { makeFolder } from '../../core/folders.ts';
 import { type QueryRows, type QueryTable, withSql } from '../../duckdb/query.ts';
 import type { Store } from '../../storage/store.ts';
 import type { TableEntry } from '../../vault/chain/manifest.ts';
@@ -34,7 +35,7 @@ export async function querySnapshot<T>(options: QueryOptions, use: (rows: QueryR
   const folder = await mkdtemp(join(tmpdir(), 'tablevault-query-'));
   try {
     const spill = join(folder, 'spill');
-    await mkdir(spill, { mode: 0o700 });
+    await makeFolder(spill, 0o700);
     const limit = pLimit(COPIES_AT_ONCE);
     const tables = await Promise.all(
       tablesFor(sql, options.tables).map(async (table): Promise<QueryTable> => {

@@ -30,7 +30,7 @@ export interface VaultReader {
 
   /**
    * As `listSnapshots`, when the newest complete snapshot was finished no longer than `maxAgeMs` milliseconds ago.
-   * @throws TablevaultError `VAULT_STALE` when it is older, when there is none, or when it is dated later than now.
+   * @throws TablevaultError `VAULT_STALE` when it is older, when there is none, or when it is dated later than now; `USAGE` when `maxAgeMs` is no number, or below 0.
    */
   requireFresh(maxAgeMs: number, call?: CallOptions): Promise<SnapshotList>;
 

@@ -10,11 +10,9 @@ import { verifyChain } from '../../vault/check-chain.ts';
 import { verifyParts } from '../../vault/check-parts.ts';
 import { finishCommits } from '../../vault/commit/recover.ts';
 import { collectFindings, type Finding } from '../../vault/findings.ts';
+import { quarantineKey } from '../../vault/layout.ts';
 import type { Vault } from '../../vault/vault.ts';
 import { readChain, readIfLive } from '../../vault/vault.ts';
-
-/** Where damaged parts are put, below their own key. Nothing in the product reads them again. */
-const QUARANTINE = 'quarantine/';
 
 /** A part that is not what manifests say, and who needs it. */
 export interface BrokenPart {
@@ -100,8 +98,7 @@ export async function applyRepair(
 
 async function quarantine(vault: Vault, key: string, call: CallOptions): Promise<string> {
   const bytes = await vault.store.get(key, { ...call, maxBytes: Number.MAX_SAFE_INTEGER });
-  // Its own hash in the name: two damaged versions of one part do not meet.
-  const to = `${QUARANTINE}${key}.${sha256Hex(bytes).slice(0, 12)}`;
+  const to = quarantineKey(key, sha256Hex(bytes));
   await putIfAbsent(vault.store, to, bytes, call);
   // Whatever the store answered: the original goes only when the copy can be read.
   const copy = await getIfPresent(vault.store, to, { ...call, maxBytes: Number.MAX_SAFE_INTEGER });

@@ -38,6 +38,27 @@ describe('a table', () => {
     ]);
   });
 
+  it('leaves columns out before it cuts names that people type again, and cuts other cells before those', () => {
+    const columns: readonly Column[] = [
+      { title: 'table', cut: 'middle', cutAfter: 'cells' },
+      { title: 'rows', align: 'right', drop: 1 },
+      { title: 'key', cut: 'end', cutAfter: 'columns' },
+    ];
+    const rows = [['Crm_Sales_Order_Lines', '1,000', 'From_Document_Id, To_Document_Id']];
+    expect(table(columns, rows, at(57))[1]).toBe(`${rows[0]![0]}  ${rows[0]![2]}`);
+    expect(table(columns, rows, at(40))[1]).toBe('Crm_Sales_Order_Lines  From_Document_Id…');
+    expect(table(columns, rows, at(20))[1]).toContain('…');
+    for (const width of [20, 40, 57])
+      for (const line of table(columns, rows, at(width))) expect(widthOf(line)).toBeLessThanOrEqual(width);
+  });
+
+  it('lets the last cell go on below its beginning where that is wished, and loses nothing', () => {
+    const columns: readonly Column[] = [{ title: '#' }, { title: 'why', cut: 'wrap' }];
+    const rows = [['12', 'newest complete, last 1, daily 2026-11-27']];
+    expect(table(columns, rows, at(30))).toEqual(['#   why', '12  newest complete, last 1,', '    daily 2026-11-27']);
+    expect(table(columns, rows, NO_VIEW)[1]).toBe('12  newest complete, last 1, daily 2026-11-27');
+  });
+
   it('never cuts a column that is not to be cut', () => {
     expect(table(COLUMNS, ROWS, at(16))).toEqual([
       'ta…e        time',

@@ -23,6 +23,13 @@ describe('what a person is told while a command works', () => {
     expect(noteOf(SEATS)).toBe('waiting: no licence seat is free');
   });
 
+  it('is that an unfinished run is continued, and how much it had read', () => {
+    const noteOf = createNotes({ now: () => 0 });
+    expect(noteOf({ type: 'continued', run: '20261127T1-ab', tables: 4, rows: 12_000, tasks: 1 })).toBe(
+      'continuing run 20261127T1-ab: 4 tables, 12,000 rows and 1 task are read already',
+    );
+  });
+
   it('leaves out pauses that nobody would notice', () => {
     expect(createNotes({ now: () => 0 })({ ...SEATS, ms: 250 })).toBeUndefined();
   });

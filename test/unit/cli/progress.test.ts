@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
-import { progressModeOf } from '../../../src/cli/progress.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { progressModeOf, startProgress } from '../../../src/cli/progress.ts';
 import { advance, initialProgress, type ProgressState, ratesOf } from '../../../src/cli/progress-state.ts';
 import { progressBlock, progressLine } from '../../../src/cli/progress-text.ts';
+import type { Screen } from '../../../src/cli/screen.ts';
 import { widthOf } from '../../../src/cli/text.ts';
 import type { RunEvent } from '../../../src/core/events.ts';
 
@@ -45,7 +46,51 @@ describe('progress', () => {
   });
 
   it('says that it opens the instance before there is a plan', () => {
-    expect(progressBlock(stateAfter([]), 2_000, 80)).toEqual(['opening the instance and the vault, 2.0 s gone']);
+    expect(progressBlock(stateAfter([]), 2_000, 80)).toEqual(['opening the instance, 2.0 s gone']);
+    const later = stateAfter([[3_000, { type: 'doing', what: 'opening the vault' }]]);
+    expect(progressBlock(later, 4_000, 80)).toEqual(['opening the vault, 4.0 s gone']);
+    expect(progressLine(later, 4_000)).toBe('opening the vault, 4.0 s gone');
+  });
+
+  it('says why it waits before there is a plan too', () => {
+    const state = stateAfter([[0, { type: 'wait', reason: 'no licence seat is free', ms: 15_000 }]]);
+    expect(progressLine(state, 5_000)).toBe('opening the instance, 5.0 s gone, waiting 10 s: no licence seat is free');
+    expect(progressBlock(state, 5_000, 100).join(' ')).toContain('no licence seat is free');
+  });
+
+  it('says what is done once all tables are read', () => {
+    const state = stateAfter([
+      [0, { type: 'planned', tables: 1, rowsExpected: 5 }],
+      [0, { type: 'tableStarted', table: 'T', rowsExpected: 5 }],
+      [10_000, { type: 'doing', what: 'committing' }],
+    ]);
+    expect(progressLine(state, 10_000)).not.toContain('committing');
+    const done = advance(state, { type: 'tableDone', table: 'T', rows: 5, bytes: 1, ms: 1 }, 10_000);
+    expect(progressLine(done, 10_000)).toContain('committing');
+    expect(progressBlock(done, 10_000, 80).at(-1)).toBe('committing');
+  });
+
+  it('of a run that is continued counts the rows that are there already, and takes no rate of them', () => {
+    const continued: readonly (readonly [number, RunEvent])[] = [
+      [1_000, { type: 'continued', run: 'r', tables: 4, rows: 300_000, tasks: 9 }],
+      [2_000, { type: 'planned', tables: 5, rowsExpected: 400_000 }],
+      [2_000, { type: 'tableStarted', table: 'T', rowsExpected: 400_000 }],
+    ];
+    expect(progressLine(stateAfter(continued), 2_000)).toMatch(
+      /^0 of 5 tables, 300,000 of 400,000 rows, 0 B\/s, 0 rows\/s/,
+    );
+    const reading = stateAfter([...continued, [6_000, { type: 'progress', table: 'T', rows: 20_000, bytes: 4 }]]);
+    expect(progressLine(reading, 6_000)).toMatch(/320,000 of 400,000 rows, .*5,000 rows\/s, .*about 16 s left/);
+  });
+
+  it('claims no time left before the rate was measured for some seconds, nor counts the time of opening', () => {
+    const begun: readonly (readonly [number, RunEvent])[] = [
+      [60_000, { type: 'planned', tables: 2, rowsExpected: 100_000 }],
+      [60_200, { type: 'progress', table: 'T', rows: 100, bytes: 10 }],
+    ];
+    expect(progressLine(stateAfter(begun), 60_500)).not.toContain('left');
+    const measured = stateAfter([...begun, [65_000, { type: 'progress', table: 'T', rows: 49_900, bytes: 10 }]]);
+    expect(progressLine(measured, 65_000)).toContain('about 5.0 s left');
   });
 
   it('says why it waits, as long as it waits', () => {
@@ -85,6 +130,23 @@ describe('progress', () => {
 });
 
 describe('the way progress is shown', () => {
+  it('elsewhere than at a terminal is a line every five seconds, fewer before there is a plan', () => {
+    vi.useFakeTimers();
+    try {
+      const lines: string[] = [];
+      const screen = { line: (text: string) => lines.push(text), clear: () => {} } as unknown as Screen;
+      const progress = startProgress('plain', screen, { now: () => Date.now() });
+      vi.advanceTimersByTime(40_000);
+      expect(lines).toEqual(['opening the instance, 5.0 s gone', 'opening the instance, 35 s gone']);
+      progress.show({ type: 'planned', tables: 2, rowsExpected: 10 });
+      vi.advanceTimersByTime(10_000);
+      expect(lines).toHaveLength(4);
+      progress.end();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('is bars at a terminal and lines elsewhere, unless TABLEVAULT_PROGRESS says otherwise', () => {
     const terminal = { isTerminal: true };
     expect(progressModeOf({}, terminal)).toBe('bars');

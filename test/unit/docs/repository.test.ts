@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../../src/cli/program.ts';
+import { EXIT } from '../../../src/core/errors.ts';
 
 const read = (path: string) => readFileSync(path, 'utf8');
 const json = (path: string) => JSON.parse(read(path)) as Record<string, unknown>;
@@ -87,6 +88,11 @@ describe('the documents', () => {
   it('README shows make demo and make test first', () => {
     const blocks = [...read('README.md').matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block!.trim());
     expect(blocks.slice(0, 2)).toEqual(['make demo', 'make test']);
+  });
+
+  it('README lists every exit code once, with the words of the help', () => {
+    const rows = [...read('README.md').matchAll(/^\| (\d+) +\| (.+?) +\|$/gm)].map(([, code]) => Number(code));
+    expect(rows).toEqual(Object.values(EXIT));
   });
 
   it('README lists the commands there are, and every command line in it is one', async () => {

@@ -13,6 +13,28 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('a DuckDB', () => {
+  it('runs no statement to its end after an interrupt, also one that comes while nothing runs', async () => {
+    const stop = new AbortController();
+    const { connection, close } = await openDuckDb({ threads: 1, signal: stop.signal });
+    try {
+      stop.abort();
+      const endless = connection.run(
+        'SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = -1',
+      );
+      await expect(endless).rejects.toThrow(/interrupt/i);
+    } finally {
+      close();
+    }
+  });
+
+  it('is not opened after an interrupt, also one that comes while it is being opened', async () => {
+    const stop = new AbortController();
+    const reason = new Error('stop');
+    const opening = openDuckDb({ threads: 1, signal: stop.signal });
+    stop.abort(reason);
+    await expect(opening).rejects.toBe(reason);
+  });
+
   it('is in UTC, in bounded memory, and loads no extension by itself', async () => {
     const { connection, close } = await openDuckDb({ memoryMb: 100, threads: 1, spill: join(folder, 'spill') });
     try {

@@ -42,6 +42,17 @@ describe('init', () => {
     }
   });
 
+  it('says whether the file for the credential was made, was there, or is still to be written', async () => {
+    const run = async (generateSecret: boolean) =>
+      (await initPipeline({ folder, kind: 'service', generateSecret })).dotEnv;
+    expect([await run(false), await run(true), await run(true), await run(false)]).toEqual([
+      'missing',
+      'created',
+      'there',
+      'there',
+    ]);
+  });
+
   it('touches no file that exists, and gives no hash of a secret that it did not store', async () => {
     await writeFile(join(folder, 'backup.yaml'), 'mine');
     await writeFile(join(folder, '.env'), 'mine too');
@@ -62,5 +73,13 @@ describe('init', () => {
     await writeFile(join(folder, 'file'), '');
     const below = initPipeline({ folder: join(folder, 'file', 'x'), kind: 'service', generateSecret: false });
     await expect(below).rejects.toMatchObject({ code: 'DESTINATION_DENIED' });
+  });
+
+  it.runIf(process.platform === 'linux')('ends at once where no folder can be made, and says which', async () => {
+    const there = initPipeline({ folder: '/proc/tablevault/x', kind: 'service', generateSecret: false });
+    await expect(there).rejects.toMatchObject({
+      code: 'DESTINATION_DENIED',
+      message: 'the folder /proc/tablevault/x cannot be made or written (ENOENT)',
+    });
   });
 });

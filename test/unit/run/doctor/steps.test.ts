@@ -8,7 +8,13 @@ const never = new AbortController().signal;
 describe('an examination', () => {
   it('does not try what stands on a step that failed or was not tried, and goes on with the rest', async () => {
     const told: StepReport[] = [];
-    const examination = createExamination(systemClock, never, (step) => told.push(step));
+    const begun: string[] = [];
+    const examination = createExamination(
+      systemClock,
+      never,
+      (step) => told.push(step),
+      (step) => begun.push(step),
+    );
     const fail = async () => {
       throw new TablevaultError('AUTH_CLIENT', 'the secret is wrong', { hint: 'Mend it.' });
     };
@@ -26,6 +32,7 @@ describe('an examination', () => {
       'destination ok',
     ]);
     expect(told[1]).toMatchObject({ code: 'AUTH_CLIENT', fix: 'Mend it.', found: 'the secret is wrong' });
+    expect(begun).toEqual(['configuration', 'identity', 'destination']);
     expect(examination.exitCode()).toBe(3);
   });
 

@@ -20,11 +20,32 @@ describe('the error of a run in which tables failed', () => {
   const hintAfter = (code: 'AUTH_FORBIDDEN' | 'VALUE_MISFIT') => {
     const results = new TableResults();
     results.fail('Docs', new TablevaultError(code, 'no', { hint: 'Do this.' }));
-    return results.error().hint;
+    return results.error(false).hint;
   };
 
   it('promises that only what is missing is read, unless the identity was refused something', () => {
     expect(hintAfter('VALUE_MISFIT')).toContain('only what is missing');
     expect(hintAfter('AUTH_FORBIDDEN')).toContain('all tables anew');
+  });
+
+  const partial = () => {
+    const results = new TableResults();
+    results.fail(
+      'Gen_Documents',
+      new TablevaultError('BODY_TRUNCATED', 'the answer broke off', { hint: 'Check proxies.' }),
+    );
+    return results;
+  };
+
+  it('says that nothing was published, and how the others can be', () => {
+    const { message, hint } = partial().error(false);
+    expect(message).toMatch(/failed: Gen_Documents; nothing was published; the first: the answer broke off$/);
+    expect(hint).toMatch(/^Check proxies\. Running again reads only what is missing\. --allow-partial publishes /);
+  });
+
+  it('says of a partial snapshot that the others were published', () => {
+    const { message, hint } = partial().error(true);
+    expect(message).toContain('; the others were published as an incomplete snapshot; the first: ');
+    expect(hint).not.toContain('--allow-partial');
   });
 });

@@ -170,9 +170,29 @@ describe('query', () => {
     expect(error.hint).toContain('Gen_Documents');
   });
 
+  it('says of a table that the snapshot lacks that it lacks it, and suggests no name of another catalogue', async () => {
+    const { message, hint } = await refusal('SELECT * FROM Pg_Nothing_Like_It');
+    expect(message).toBe('the snapshot has no table Pg_Nothing_Like_It');
+    expect(hint).toMatch(/SHOW TABLES.*--snapshot/);
+  });
+
+  it('says of a statement that writes that query only reads, whatever else is wrong with it', async () => {
+    for (const sql of [
+      'DELETE FROM Gen_Documents',
+      '-- a note\nUPDATE Nothing SET x = 1',
+      '/* a */ drop table X',
+      'INSERT INTO Gen_Documents VALUES (1)',
+    ])
+      expect((await refusal(sql)).message, sql).toContain('query takes a statement that reads');
+    expect(await query('-- update nothing\nSELECT 1 AS "update"')).toBe('{"update":1}\n');
+  });
+
   it("passes on DuckDB's words about a wrong statement", async () => {
     expect((await refusal('SELEC 1')).message).toContain('syntax error');
     expect((await refusal('SELECT nix FROM Gen_Documents')).message).toContain('nix');
+    // In one line DuckDB's caret points nowhere.
+    for (const sql of ['SELEC 1', 'SELECT nix FROM Gen_Documents'])
+      expect((await refusal(sql)).message).not.toMatch(/LINE 1|\^/);
     expect((await refusal('')).code).toBe('USAGE');
     expect((await refusal('SELECT 1; SELECT 2')).message).toContain('one SQL statement');
   });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../../../src/core/digest.ts';
+import { listSnapshots } from '../../../../src/run/vault/list.ts';
 import { applyRepair, planRepair } from '../../../../src/run/vault/repair.ts';
 import { verifyVault } from '../../../../src/run/vault/verify.ts';
 import { createMemoryStore } from '../../../../src/storage/memory.ts';
@@ -84,6 +85,19 @@ describe('repair', () => {
     expect(findings).toMatchObject([{ code: 'PART_MISSING', object: a }]);
     // A second repair has nothing left to do.
     expect((await applyRepair(vault, await planRepair(vault), deps)).quarantined).toEqual([]);
+  });
+
+  it('is told by ls: a snapshot whose part is in quarantine is damaged and not the newest complete one, until the part is back', async () => {
+    const { store, vault, c } = await twoSnapshots();
+    const sound = await store.get(c);
+    await store.replace(c, randomBytes(30));
+    await applyRepair(vault, await planRepair(vault), deps);
+    const list = () => listSnapshots(vault, { nowMs: Date.now() });
+    const [one, two] = (await list()).snapshots;
+    expect([one?.missingParts, two?.missingParts]).toEqual([0, 1]);
+    expect((await list()).newestComplete).toBe(one?.snapshot);
+    await store.putNew(c, sound);
+    expect(await list()).toMatchObject({ newestComplete: two?.snapshot, snapshots: [{}, { missingParts: 0 }] });
   });
 
   it('leaves damaged manifests alone and says so', async () => {

@@ -1,0 +1,77 @@
+/** Says what a command is at while nothing else is seen of it: a line in place at a terminal, a line now and then elsewhere. */
+import { duration } from '../core/duration.ts';
+import type { Emit } from '../core/events.ts';
+import type { CliContext } from './context.ts';
+import { logEvent } from './log.ts';
+import { createNotes } from './notes.ts';
+import { progressModeOf } from './progress.ts';
+import { plainText, wrap } from './text.ts';
+
+/** How every command that reads the instance begins. */
+export const OPENING_INSTANCE = 'opening the instance';
+
+/** Silence that needs no word, ms. */
+const QUIET_MS = 2_000;
+/** Where a line stays, it is told again after this time, ms. */
+const AGAIN_MS = 15_000;
+const LOOK_EVERY_MS = 500;
+
+export interface Work {
+  /** Takes what happens: to the log, and what must be told to the screen. `doing` names the work from then on. */
+  readonly emit: Emit;
+  /** Something was shown elsewhere: the silence begins anew. */
+  heard(): void;
+  /** Removes what is shown and stops the timer. */
+  end(): void;
+}
+
+/**
+ * Watches over a command that has no progress of its own. `TABLEVAULT_PROGRESS=off` leaves warnings and waits alone.
+ *
+ * @param first what is done at the beginning: "opening the instance"
+ * @throws TablevaultError USAGE for a `TABLEVAULT_PROGRESS` that does not exist
+ */
+export function startWork(
+  { clock, env, log, screen }: Pick<CliContext, 'clock' | 'env' | 'log' | 'screen'>,
+  first: string,
+): Work {
+  const mode = progressModeOf(env, screen);
+  const noteOf = createNotes(clock);
+  const startedAt = clock.now();
+  let what = first;
+  let heardAt = startedAt;
+  let toldAt = Number.NEGATIVE_INFINITY;
+  const look = () => {
+    const now = clock.now();
+    if (now - heardAt < QUIET_MS) return;
+    const text = plainText(`${what}, ${duration(now - startedAt)} gone`);
+    if (mode === 'bars') screen.live(wrap(text, screen.width() ?? 80));
+    else if (now - toldAt >= AGAIN_MS) {
+      toldAt = now;
+      screen.line(text);
+    }
+  };
+  const heard = () => {
+    heardAt = clock.now();
+  };
+  const timer = mode === 'off' ? undefined : setInterval(look, LOOK_EVERY_MS);
+  timer?.unref();
+  return {
+    emit: (event) => {
+      logEvent(log, event);
+      if (event.type === 'doing') what = event.what;
+      const note = noteOf(event);
+      if (note === undefined) return;
+      screen.line(note);
+      heard();
+    },
+    heard: () => {
+      screen.clear();
+      heard();
+    },
+    end: () => {
+      clearInterval(timer);
+      screen.clear();
+    },
+  };
+}
