@@ -55,6 +55,9 @@ export class ColumnBuffer {
   /** Where the value of row r begins in `data`; the value ends where that of row r + 1 begins. */
   readonly offsets: Int32Array;
   data: Uint8Array;
+  /** Was a null of this column written, and was one left out, in any row so far? Both cannot be: then what is left out is not null. */
+  sawNull = false;
+  sawAbsent = false;
   /** Nulls among the rows of this batch, counted by `finish`. */
   nulls = 0;
   /** Has any byte of `data` its high bit set? Then the text is checked to be UTF-8. */

@@ -9,6 +9,8 @@ export interface RowFault {
     /** Null in a column that is never null. */
     | 'null'
     | 'absent'
+    /** Left out of some rows, and null in others. */
+    | 'mixed'
     | 'duplicate'
     | 'notObject'
     /** A name or value that is not UTF-8. */
@@ -42,6 +44,15 @@ export function rowFaultError({ kind, property }: RowFault, place: FaultPlace): 
         {
           at,
           hint: 'The identity may not be allowed to read this column, or the schema changed during the read: exclude the column or ask the administrator.',
+        },
+      );
+    case 'mixed':
+      return new TablevaultError(
+        'BODY_INVALID',
+        `${property} is null in some rows of ${table} and left out of others, such as ${row}`,
+        {
+          at,
+          hint: 'What is left out may be null, or hidden from this identity, and nothing tells which: leave the column out, or ask the administrator.',
         },
       );
     case 'duplicate':

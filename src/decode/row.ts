@@ -166,7 +166,7 @@ export class RowDecoder {
         const column = batch.columns[slot]!;
         let after = readValue(buf, this.view, at, end, column, row);
         if (after < 0) after = this.readEscaped(at, column, row);
-        if (after < 0) return this.fail(buf[at] === 0x6e && !column.nullable ? 'null' : 'misfit', name);
+        if (after < 0) return this.fail(buf[at] === 0x6e ? (column.nullable ? 'mixed' : 'null') : 'misfit', name);
         at = after;
       }
       if (at < 0) return NO;
@@ -179,8 +179,11 @@ export class RowDecoder {
     if (found < this.width) {
       for (const [name, slot] of this.slots) {
         if (this.seen[slot] === round) continue;
-        if (!(this.options.absentIsNull && batch.columns[slot]!.column.nullable)) return this.fail('absent', name);
-        setNull(batch.columns[slot]!, row);
+        const column = batch.columns[slot]!;
+        if (!(this.options.absentIsNull && column.nullable)) return this.fail('absent', name);
+        if (column.sawNull) return this.fail('mixed', name);
+        column.sawAbsent = true;
+        setNull(column, row);
         absent.push(slot);
       }
     }
@@ -245,7 +248,8 @@ function readValue(
   row: number,
 ): number {
   if (buf[pos] === 0x6e) {
-    if (view.getUint32(pos, true) !== 0x6c6c756e || !column.nullable) return NO;
+    if (view.getUint32(pos, true) !== 0x6c6c756e || !column.nullable || column.sawAbsent) return NO;
+    column.sawNull = true;
     setNull(column, row);
     return pos + 4;
   }

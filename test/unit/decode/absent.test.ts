@@ -17,3 +17,13 @@ test('an absent property of a column that is never null is an error also there',
 test('an absent property is an error where nothing is known', () => {
   expect(() => decodeBody(COLUMNS, body)).toThrow(/lacks the property Notes/);
 });
+
+test.each([
+  '{"value":[{"Id":1,"Notes":null},{"Id":2}]}',
+  '{"value":[{"Id":1},{"Id":2,"Notes":null}]}',
+  '{"value":[{"Id":1,"Notes":"x"},{"Id":2},{"Id":3,"Notes":"y"},{"Id":4,"Notes":null}]}',
+])('a property that is null in some rows and left out of others may be hidden, and is refused', (mixed) => {
+  expect(() => decodeBody(COLUMNS, mixed, { absentIsNull: true })).toThrow(
+    /null in some rows of T and left out of others/,
+  );
+});

@@ -8,8 +8,12 @@ describe('the habit of a server with nulls', () => {
     expect(habit([{ Id: 1, Notes: 'x' }, { Id: 2 }])).toBe('omitted');
   });
 
-  test('is to write them as soon as one is seen, whatever else is absent', () => {
-    expect(habit([{ Id: 1, Notes: 'x' }, { Id: 2 }, { Id: 3, Code: null }])).toBe('written');
+  test('is that of each property by itself: one is left out, though another is written', () => {
+    expect(habit([{ Id: 1, Notes: 'x' }, { Id: 2 }, { Id: 3, Code: null }])).toBe('omitted');
+  });
+
+  test('is to write them where a property that is left out of some rows is null in others', () => {
+    expect(habit([{ Id: 1, Notes: 'x' }, { Id: 2 }, { Id: 3, Notes: null }])).toBe('written');
   });
 
   test('is unknown where a property is absent from every row: the identity may not be allowed to see it', () => {
