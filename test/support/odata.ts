@@ -105,7 +105,7 @@ export interface Fake {
 }
 
 /** @param behave what it does with a request; undefined is what an honest server without counts does */
-function fakeInstance(tables: readonly FakeTable[], behave: Behave): Fake {
+export function fakeInstance(tables: readonly FakeTable[], behave: Behave): Fake {
   const requests: string[] = [];
   const answer = (href: string): string => {
     const url = new URL(href);

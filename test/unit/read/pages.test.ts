@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest';
+import { countsRows, type Page, pagesOf } from '../../../src/read/pages.ts';
+
+const CHAIN = { table: 'T', root: 'http://erp.test/odata/', query: 'T?$top=2', keyed: true };
+
+async function read(answer: (url: string, n: number) => Partial<Page>, keyed = true) {
+  const urls: string[] = [];
+  const pages = pagesOf({ ...CHAIN, keyed }, async (url) => {
+    urls.push(url);
+    return { rows: 1, nextLink: null, ends: `${urls.length}`, ...answer(url, urls.length) };
+  });
+  for await (const _ of pages);
+  return urls;
+}
+
+describe('pages', () => {
+  test('are followed to the one without a link', async () => {
+    const urls = await read((_, n) => ({ nextLink: n < 3 ? `T?$skiptoken=${n}` : null }));
+    expect(urls).toEqual(
+      ['T?$top=2', 'T?$skiptoken=1', 'T?$skiptoken=2'].map((each) => `http://erp.test/odata/${each}`),
+    );
+  });
+
+  test('that lead back, come again, or stay empty are given up within a bound', async () => {
+    const bad = { code: 'PAGING_LOOP', retryable: true };
+    await expect(read(() => ({ nextLink: 'T?$top=2' }))).rejects.toMatchObject(bad);
+    await expect(read((_, n) => ({ nextLink: `T?$skiptoken=${n}`, ends: 'same' }))).rejects.toMatchObject(bad);
+    await expect(read((_, n) => ({ nextLink: `T?$skiptoken=${n}`, ends: 'same' }), false)).rejects.toMatchObject(bad);
+    await expect(read((_, n) => ({ nextLink: `T?$skiptoken=${n}`, rows: 0 }))).rejects.toMatchObject(bad);
+  });
+
+  test('without a key may be alike a few times', async () => {
+    expect(await read((_, n) => ({ nextLink: n < 10 ? `T?$skiptoken=${n}` : null, ends: 'same' }), false)).toHaveLength(
+      10,
+    );
+  });
+
+  test('are not asked for once nobody wants them', async () => {
+    let asked = 0;
+    for await (const _ of pagesOf(CHAIN, async () => ({
+      rows: 1,
+      nextLink: `T?$skiptoken=${++asked}`,
+      ends: `${asked}`,
+    })))
+      break;
+    expect(asked).toBe(1);
+  });
+});
+
+test('links by a number of rows are told from opaque ones', () => {
+  expect(['T?$skip=5', 'T?a=b&%24skip=5'].map(countsRows)).toEqual([true, true]);
+  expect(['T?$skiptoken=5', 'T?$filter=x'].map(countsRows)).toEqual([false, false]);
+});
