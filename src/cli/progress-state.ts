@@ -92,7 +92,6 @@ export function advance(state: ProgressState, event: RunEvent, now: number): Pro
       return { ...state, inFlight: event.requests, limit: event.limit };
     case 'wait':
       return { ...state, wait: { reason: event.reason, until: now + event.ms } };
-    case 'continued':
     case 'log':
     case 'warning':
       return state;

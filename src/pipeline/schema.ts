@@ -81,7 +81,13 @@ const tables = z.strictObject({
 const limits = z.strictObject({
   concurrency: z.int().min(1).max(10).default(4).describe('The most requests in flight at one time, over all tables.'),
   pageRows: z.int().min(1).max(MAX_TOP).default(1000).describe('Rows that one page request asks for.'),
-  memoryMb: z.int().min(64).default(512).describe('What the writers may hold of rows, in megabytes; the process takes up to 200 MB more. A row may take a tenth of it.'),
+  memoryMb: z
+    .int()
+    .min(64)
+    .default(512)
+    .describe(
+      'What the writers may hold of rows, in megabytes; the process takes up to 200 MB more. A row may take a tenth of it.',
+    ),
   resumeWithin: duration.default('6h').describe('An unfinished run younger than this is continued.'),
   deadline: duration.default('8h').describe('A run that takes longer than this fails.'),
 });
