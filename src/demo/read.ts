@@ -3,9 +3,7 @@ import type { BlockCache } from './blocks.ts';
 import type { Database } from './database.ts';
 import { compileEncoder, type JsonForm, type RowEncoder } from './encode.ts';
 import { bindFilter } from './filter-eval.ts';
-import { hashText, mix, unit } from './hash.ts';
-import type { Value } from './model.ts';
-import { valueOrder } from './order.ts';
+import { hashText, unit } from './hash.ts';
 import {
   type Continuation,
   drawOf,
@@ -20,7 +18,8 @@ import type { Personality } from './personality.ts';
 import type { Query } from './query.ts';
 import { badRequest } from './refusal.ts';
 import type { Rights } from './rights.ts';
-import { type Place, type RowRef, START, type TableData } from './table.ts';
+import type { RowRef, Step, TableData } from './table.ts';
+import { candidates, rowsOf, shuffled, type Walk } from './walk.ts';
 
 export interface ReadRequest {
   readonly db: Database;
@@ -66,9 +65,11 @@ export function planRead(request: ReadRequest): ReadPlan {
   const passes = filter.test;
   const test = passes === null ? visible : visible === null ? passes : (row: RowRef) => visible(row) && passes(row);
   const draw = drawOf(request.seed, request.serial);
+  const descending = query.orderby?.descending === true;
+  const walk: Omit<Walk, 'resume' | 'sortColumn'> = { table, personality, key: filter.key, descending };
   const rows = () => {
     if (resume?.empty === true) return [];
-    const found = candidates({ request, key: filter.key, resume, sortColumn });
+    const found = candidates({ ...walk, resume, sortColumn });
     return personality.rowOrder === 'random' && sortColumn < 0 ? shuffled(table, found, draw) : found;
   };
   const sendable = beforeRow(table, personality);
@@ -84,96 +85,12 @@ export function planRead(request: ReadRequest): ReadPlan {
     count() {
       if (test === null && filter.key.among === null) return table.count;
       let count = 0;
-      for (const step of candidates({ request, key: filter.key, resume: null, sortColumn: -1 })) {
+      for (const step of candidates({ ...walk, resume: null, sortColumn: -1 })) {
         for (const row of rowsOf(table, step)) if (test === null || test(row)) count++;
       }
       return count;
     },
   };
-}
-
-type Candidate =
-  | { readonly kind: 'clean'; readonly from: number; readonly to: number }
-  | { readonly kind: 'row'; readonly row: RowRef };
-
-function* rowsOf(table: TableData, step: Candidate): Generator<RowRef> {
-  if (step.kind === 'row') {
-    yield step.row;
-    return;
-  }
-  for (let position = step.from; position < step.to; position++) {
-    const row = table.rowAt(position, 'sql');
-    if (row !== undefined) yield row;
-  }
-}
-
-interface Walk {
-  readonly request: ReadRequest;
-  readonly key: { readonly ge: Value; readonly le: Value; readonly among: readonly Value[] | null };
-  readonly resume: Resume | null;
-  /** Position of the column of `$orderby`, or -1. */
-  readonly sortColumn: number;
-}
-
-/** The rows that can pass, from the page's beginning on, in the order of this response. */
-function* candidates(walk: Walk): Generator<Candidate> {
-  const { key, sortColumn } = walk;
-  const { table, personality } = walk.request;
-  const by = personality.guidOrder;
-  if (sortColumn >= 0) {
-    yield* sorted(walk.request, sortColumn);
-    return;
-  }
-  const resume = walk.resume?.key ?? null;
-  if (key.among !== null && table.keys[0]?.guids != null) {
-    const found = key.among.filter(
-      (value) => value !== null && (resume === null || table.compareKeys([value], resume, by) > 0),
-    );
-    found.sort((a, b) => table.compareKeys([a], [b], by));
-    for (const value of new Set(found)) {
-      const row = table.find(value);
-      if (row !== undefined) yield { kind: 'row', row };
-    }
-    return;
-  }
-  if (personality.rowOrder === 'any' && personality.nextLink === 'none') {
-    yield* scattered(table);
-    return;
-  }
-  let place: Place = START;
-  if (resume !== null) place = table.placeAt(resume, by, false);
-  else if (key.ge !== null) place = table.placeAt([key.ge], by, true);
-  const end = key.le === null ? table.size : table.rank([key.le], by, true);
-  for (;;) {
-    const found = table.next(place, end, by);
-    if (found === undefined) return;
-    if (
-      found.step.kind === 'row' &&
-      key.le !== null &&
-      table.compareKeys(table.keyOf(found.step.row.ordinal), [key.le], by) > 0
-    )
-      return;
-    yield found.step;
-    place = found.rest;
-  }
-}
-
-/** All rows in an order that has nothing to do with the key. */
-function* scattered(table: TableData): Generator<Candidate> {
-  let stride = Math.floor(table.size * 0.618) | 1;
-  while (gcd(stride, table.size) > 1) stride += 2;
-  for (const ordinal of table.insertedOrdinals()) {
-    const row = table.rowOf(ordinal);
-    if (row !== undefined) yield { kind: 'row', row };
-  }
-  for (let i = 0; i < table.size; i++) {
-    const row = table.rowOf((i * stride) % table.size);
-    if (row !== undefined) yield { kind: 'row', row };
-  }
-}
-
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b);
 }
 
 function sortableColumn(table: TableData, name: string): number {
@@ -183,24 +100,6 @@ function sortableColumn(table: TableData, name: string): number {
     throw badRequest(`Table ${table.name} cannot be sorted by ${name}.`, 'InvalidOrder');
   }
   return index;
-}
-
-function* sorted(request: ReadRequest, index: number): Generator<Candidate> {
-  const { table } = request;
-  const rows: RowRef[] = [];
-  let place = START;
-  for (
-    let found = table.next(place, table.size, 'sql');
-    found !== undefined;
-    found = table.next(place, table.size, 'sql')
-  ) {
-    rows.push(...rowsOf(table, found.step));
-    place = found.rest;
-  }
-  const sign = request.query.orderby?.descending === true ? -1 : 1;
-  const compare = valueOrder(table.columns[index]!.type, request.personality.guidOrder);
-  rows.sort((a, b) => sign * compare(table.value(a, index), table.value(b, index)));
-  for (const row of rows) yield { kind: 'row', row };
 }
 
 /** What came out: how many rows, and what follows them. */
@@ -213,7 +112,7 @@ interface RowSource {
   readonly request: ReadRequest;
   readonly encoder: RowEncoder;
   readonly test: ((row: RowRef) => boolean) | null;
-  readonly steps: Iterable<Candidate>;
+  readonly steps: Iterable<Step>;
   readonly resume: Resume | null;
   readonly extent: Extent;
 }
@@ -278,20 +177,10 @@ function* encodeRows({ request, encoder, test, steps, resume, extent }: RowSourc
   return { rows: sent, continuation: lastPage(chain) };
 }
 
-/** The rows of some steps in an order drawn for one request. */
-function* shuffled(table: TableData, steps: Iterable<Candidate>, draw: number): Generator<Candidate> {
-  const rows = [...steps].flatMap((step) => [...rowsOf(table, step)]);
-  for (let i = rows.length - 1; i > 0; i--) {
-    const j = mix(draw, i) % (i + 1);
-    [rows[i], rows[j]] = [rows[j]!, rows[i]!];
-  }
-  for (const row of rows) yield { kind: 'row', row };
-}
-
 /** Rows that an answer would hold if nothing limited it. */
 function available(
   table: TableData,
-  steps: Iterable<Candidate>,
+  steps: Iterable<Step>,
   test: ((row: RowRef) => boolean) | null,
   skip: number,
 ): number {

@@ -83,7 +83,9 @@ describe('sessions, licences, limits', () => {
         (reply) => reply.text,
         () => 'cut',
       );
-      await new Promise((resolve) => setTimeout(resolve, 150));
+      await expect
+        .poll(() => own.demo.witness().log[0]?.bytes ?? 0, { interval: 5, timeout: 10_000 })
+        .toBeGreaterThan(0);
       own.demo.configure({ limits: { bytesPerSecond: null } });
       own.demo.advanceClock(3_600_001);
       const text = await reading;
