@@ -8,7 +8,7 @@ import { duckDbType, typedColumn } from './columns.ts';
 import type { Engine } from './engine.ts';
 import { refuseUsedPath } from './target.ts';
 import type { RestoreWriter } from './writer.ts';
-import { columnsWithBothZeros, insertBothZeros, lostSigns, signsOfZeros } from './zeros.ts';
+import { columnsWithBothZeros, fillKeepingZeros, lostSigns, signsOfZeros } from './zeros.ts';
 
 /** A DuckDB file with a table a table; key columns are NOT NULL. Written beside its place, which it takes at the end. */
 export async function openDuckDbWriter(path: string, engine: Engine): Promise<RestoreWriter> {
@@ -30,18 +30,21 @@ export async function openDuckDbWriter(path: string, engine: Engine): Promise<Re
         const uncompressed = zeros.includes(column.name) ? ' USING COMPRESSION uncompressed' : '';
         return `${quotedIdentifier(column.name)} ${duckDbType(column)}${uncompressed}${needed}`;
       });
-      await engine.run(`CREATE TABLE ${table} (${columns.join(', ')})`);
       const selected = schema.columns.map(typedColumn).join(', ');
       if (zeros.length === 0) {
+        await engine.run(`CREATE TABLE ${table} (${columns.join(', ')})`);
         await engine.run(`INSERT INTO ${table} SELECT ${selected} FROM ${rows}`);
       } else {
-        await insertBothZeros(engine, table, { selected, rows, zeros });
-        withZeros.push({ name, zeros, signs: await signsOfZeros(engine, rows, zeros) });
+        const filled = { table, columns: columns.join(', '), selected, rows, zeros };
+        const signs = await fillKeepingZeros(engine, filled, () => engine.run('CHECKPOINT target'));
+        if (signs === undefined) throw lostSigns(path, name, zeros);
+        withZeros.push({ name, zeros, signs });
       }
       return Number(await engine.run(`SELECT count(*) FROM ${table}`));
     },
     async finish() {
       await engine.run('CHECKPOINT target');
+      // Filling the next tables may have moved the rows of those before.
       for (const { name, zeros, signs } of withZeros) {
         if ((await signsOfZeros(engine, inTarget(name), zeros)) !== signs) throw lostSigns(path, name, zeros);
       }

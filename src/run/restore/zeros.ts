@@ -1,10 +1,10 @@
 /**
  * 0.0 and -0.0 in a DuckDB file.
  *
- * DuckDB's formats for repeated values take the two for one value: runs (cured by storing the column uncompressed) and segments that hold
- * one value alone, which cannot be turned off. A row that differs, in every segment, keeps a segment of zeros from being taken for one; it
- * is deleted before anybody sees the table. Where DuckDB drops it and writes the segment anew (tables of more than a row group whose
- * column has nothing but zeros for that long), the signs are found to be lost, and the restore is refused.
+ * DuckDB's formats for repeated values take the two for one value: runs, cured by storing the column uncompressed, and segments of a column
+ * that hold nothing else, a format that cannot be turned off. Rows that differ keep such segments from being taken for one value; they are
+ * deleted before anybody sees the table. DuckDB may still write a segment anew without them. So the signs are compared afterwards, and where
+ * one is lost in either way, the restore is refused.
  */
 import { quotedIdentifier } from '@duckdb/node-api';
 import { TablevaultError } from '../../core/errors.ts';
@@ -30,15 +30,44 @@ export async function columnsWithBothZeros(
   return found;
 }
 
-/** Fills a new table whose columns `zeros` hold both zeros; `selected` gives its columns from `rows`. */
-export async function insertBothZeros(
+export interface ZeroTable {
+  /** As SQL names it. */
+  readonly table: string;
+  /** Definitions of its columns. */
+  readonly columns: string;
+  /** SQL of its columns, from `rows`. */
+  readonly selected: string;
+  readonly rows: string;
+  /** Names of the columns that hold both zeros. */
+  readonly zeros: readonly string[];
+}
+
+/** Creates and fills a table that keeps the signs of its zeros; undefined where DuckDB cannot, else what tells the signs. */
+export async function fillKeepingZeros(
   engine: Engine,
-  table: string,
-  { selected, rows, zeros }: { readonly selected: string; readonly rows: string; readonly zeros: readonly string[] },
-): Promise<void> {
+  filled: ZeroTable,
+  checkpoint: () => Promise<unknown>,
+): Promise<string | undefined> {
+  const { table, columns, selected, rows, zeros } = filled;
+  const signs = await signsOfZeros(engine, rows, zeros);
+  for (const insert of [
+    () => engine.run(`INSERT INTO ${table} SELECT ${selected} FROM ${rows}`),
+    () => insertGuarded(engine, filled),
+  ]) {
+    await engine.run(`CREATE OR REPLACE TABLE ${table} (${columns})`);
+    await insert();
+    await checkpoint();
+    if ((await signsOfZeros(engine, table, zeros)) === signs) return signs;
+  }
+  return undefined;
+}
+
+/** With rows that differ among them, deleted afterwards. */
+async function insertGuarded(engine: Engine, { table, selected, rows, zeros }: ZeroTable): Promise<void> {
   const differ = zeros.map(quotedIdentifier).map((name) => `CASE WHEN "#extra" THEN 1 ELSE ${name} END AS ${name}`);
   const numbered = `SELECT ${selected}, row_number() OVER () - 1 AS "#n" FROM ${rows}`;
   const doubled = `SELECT *, unnest(CASE WHEN "#n" % ${EVERY} = 0 THEN [false, true] ELSE [false] END) AS "#extra" FROM (${numbered})`;
+  await engine.run('SET max_vacuum_tasks = 0');
   await engine.run(
     `INSERT INTO ${table} SELECT * EXCLUDE ("#n", "#extra") REPLACE (${differ.join(', ')}) FROM (${doubled})`,
   );

@@ -32,9 +32,12 @@ async function restored(rows: number, value: string): Promise<unknown> {
     );
     const writer = await openDuckDbWriter(to, engine);
     const entry = { name: 'T', schema: { columns: COLUMNS, key: ['i'] } } as unknown as TableEntry;
-    expect(await writer.table(entry, [from])).toBe(rows);
-    const refusal = await writer.finish().then(
-      () => undefined,
+    const refusal = await writer.table(entry, [from]).then(
+      async (count) => {
+        expect(count).toBe(rows);
+        await writer.finish();
+        return undefined;
+      },
       (error: unknown) => error,
     );
     if (refusal !== undefined) {
@@ -67,6 +70,7 @@ test.each([
   [5000, '-0.0::DOUBLE'],
   [200_000, '-0.0::DOUBLE'],
   [200_000, RUNS],
+  [500_000, RUNS],
 ])('a DuckDB file of %i rows of %s keeps the sign of zero', async (rows, value) => {
   expect(await restored(rows, value)).toBe(0);
 });
