@@ -85,8 +85,7 @@ describe('a sound instance', () => {
       'destination ok',
     ]);
     for (const each of report.steps) expect(each.ms).toBeGreaterThanOrEqual(0);
-    const left = await readdir(join(folder, 'vault'), { recursive: true, withFileTypes: true });
-    expect(left.filter((entry) => entry.isFile())).toEqual([]);
+    expect(await readdir(folder)).not.toContain('vault');
     expect(ended.stdout + ended.stderr).not.toContain(env['SECRET']);
   });
 
