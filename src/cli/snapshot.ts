@@ -91,6 +91,15 @@ const LARGEST: readonly Column[] = [
   { title: 'size', align: 'right' },
 ];
 
+/** Tables that are not proven, named; why has been said while they were read, and `show` says it again. */
+function notExact(tables: SnapshotReport['tables']): string[] {
+  const some = tables.filter(({ status, consistency }) => status === 'done' && consistency !== 'exact');
+  if (some.length === 0) return [];
+  const named = some.slice(0, TABLES_SHOWN).map(({ name, consistency }) => `${name} (${consistency})`);
+  const rest = some.length > named.length ? ` and ${some.length - named.length} more` : '';
+  return [`  not exact: ${named.join(', ')}${rest}; \`tablevault show\` says why`];
+}
+
 /** What a person wants to know at the end. */
 function summary({ report, error, continued }: SnapshotOutcome, destination: string, view: View): string[] {
   const total = (pick: (table: SnapshotReport['tables'][number]) => number) =>
@@ -110,6 +119,7 @@ function summary({ report, error, continued }: SnapshotOutcome, destination: str
     lines.push(...table(LARGEST, rows, view));
     const rest = report.tables.length - largest.length;
     if (rest > 0) lines.push(`  and ${plural(rest, 'table')} more`);
+    lines.push(...notExact(report.tables));
     const kind = report.complete ? 'snapshot' : 'incomplete snapshot';
     lines.push(`${kind} ${report.snapshot} (number ${report.sequence}) in ${destination}: ${facts}`);
   }

@@ -65,7 +65,10 @@ export class RowReader {
         absentIsNull: spec.absentIsNull,
         maxRowBytes: spec.maxRowBytes,
         onUnknownProperty: onUnknown,
-        keyOf: (row) => spec.key.map((name) => `${name}=${String(row[name])}`).join(','),
+        keyOf: (row) =>
+          spec.key.every((name) => row[name] !== undefined)
+            ? spec.key.map((name) => `${name}=${String(row[name])}`).join(',')
+            : '',
         lastKey: () => this.keyText(this.batch.rows - 1) ?? (this.last === '' ? undefined : this.last),
       },
     );
