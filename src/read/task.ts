@@ -1,9 +1,10 @@
 /** Reads one task of a table to its proven end, into local Parquet files. */
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { hasCode, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
+import { makeFolder } from '../core/folders.ts';
 import { comparator, type Key, ordersOf } from '../core/key-order.ts';
 import type { ParquetSettings } from '../core/pipeline.ts';
 import { withRetries } from '../core/retry.ts';
@@ -17,6 +18,7 @@ import { type ScanKey, scanKeyOf } from '../scan/key.ts';
 import type { Capabilities, TablePlan } from '../scan/plan.ts';
 import { type KeyRange, rangeFilter } from '../scan/ranges.ts';
 import { type Answer, readAnswer, type Source } from './answer.ts';
+import { BatchSink } from './batch-sink.ts';
 import type { CountKnowledge } from './counts.ts';
 import { type KeyScan, READ_RETRIES, scanKeys } from './keys.ts';
 import { askSmall } from './small.ts';
@@ -96,7 +98,7 @@ async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven 
   const { table } = task.plan;
   const unknownProperties: string[] = [];
   const folder = join(context.tempDir, `${task.id}-${tried}`);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   let bytes = 0;
   const sink = await context.pool.open(specOf(task, context, join(folder, 'part')), {
     onUnknown: (property) => unknownProperties.push(property),
@@ -201,6 +203,10 @@ async function scanRange(scanning: Scanning, onBytes: (bytes: number) => void): 
       case 'again':
         checks = { ...checks, again: (await asked(keysOf(scanning, key, step.range, step.holds))).wanted > 0 };
         break;
+      case 'longer':
+        checks = { ...checks, longer: await readAway(scanning, step.range) };
+        requests++;
+        break;
       case 'recount':
         requests++;
         checks = { ...checks, recount: await recount(plan, range, context) };
@@ -243,6 +249,21 @@ function keysOf({ task, context }: Scanning, key: ScanKey | null, range: KeyRang
   const { table, filter } = plan;
   const { signal, clock, instance } = context;
   return scanKeys({ table, key, filter, range, signal, clock, ...(wanted === undefined ? {} : { wanted }) }, instance);
+}
+
+/** Reads rows that are there already: what counts is how many come. */
+async function readAway({ task: { plan }, context }: Scanning, range: KeyRange) {
+  const { capabilities, maxRowBytes, signal, instance } = context;
+  const { table, columns } = plan;
+  const spec = { table: table.name, columns, key: [], absentIsNull: capabilities.absentIsNull, maxRowBytes };
+  const sink = new BatchSink({ spec, hooks: {}, eager: false, take: async () => {} });
+  const query = queryOf(plan, range);
+  const { rows, bytes } = await readAnswer(
+    { query, range, exclude: null, key: null, goesOn: false, purpose: 'known rows', signal },
+    instance,
+    sink,
+  );
+  return { rows, bytes };
 }
 
 async function beyond(scanning: Scanning, key: ScanKey | null, range: KeyRange, asked: Asked) {

@@ -52,6 +52,8 @@ export interface Checks {
   readonly beyond?: Readonly<Partial<Record<KeyOrder, { readonly rows: number; readonly first: Key | null } | null>>>;
   /** Did known keys at the end come again? */
   readonly again?: boolean | null;
+  /** A read of known rows that are more than the longest answer: what came of it. */
+  readonly longer?: { readonly rows: number; readonly bytes: number };
   /** The count of the range after the read. */
   readonly recount?: number | null;
   /** Keys of the whole table, and those of its halves taken together; null where they could not be read. */
@@ -81,6 +83,8 @@ export type Step =
   | { readonly do: 'beyond'; readonly range: KeyRange; readonly order: KeyOrder }
   /** Ask for the keys of `range`, which came before: `holds`, the last of them, should come again. */
   | { readonly do: 'again'; readonly range: KeyRange; readonly holds: Key }
+  /** Read the rows of `range` again, which are more than the longest answer: are answers cut at that length? */
+  | { readonly do: 'longer'; readonly range: KeyRange }
   /** Ask the instance to count the range once more. */
   | { readonly do: 'recount' }
   | { readonly do: 'proven'; readonly by: Proof; readonly why: string | null }
@@ -95,6 +99,8 @@ export type Step =
 const AGAIN = { least: 8, most: 1_900 };
 /** So many reads in a row, each clearly smaller than the longest answer, only find rows that were added meanwhile. */
 const TRICKLE = { reads: 10, share: 1 / 4 };
+/** After 10, 20, 40 … reads it is asked for so many times the rows of the longest answer; more than `shows` of them cannot have been cut. */
+const LONGER = { atReads: (n: number) => n % 10 === 0 && Number.isInteger(Math.log2(n / 10)), times: 2, shows: 1.5 };
 /** Row counts at which the instance's rights may cut an answer ("Show more than … rows"). */
 const ROW_CAPS: readonly number[] = [2_000, 20_000, 200_000];
 
@@ -108,7 +114,7 @@ export function nextStep(facts: ScanFacts): Step {
 // ── By key ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function stepByKey(facts: ScanFacts, key: ScanKey): Step {
-  const { range, answers } = facts;
+  const { range, answers, checks } = facts;
   const outside = outsideOf(answers, key);
   if (outside !== undefined) return { do: 'disproved', why: outside };
   const withRows = answers.filter(({ rows }) => rows > 0);
@@ -130,6 +136,9 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
   if (last.rows > 0) {
     if (answers.length > 1 && facts.countsTables && isCountedWhole(last))
       return provenUnlessCounted(facts, 'closing-read');
+    const longer = longerOf(facts);
+    if (longer !== undefined && checks.longer === undefined) return longer;
+    if (longer !== undefined && isUncut(facts)) return provenUnlessCounted(facts, 'closing-read');
     if (isTrickle(answers)) return afterAgain(facts, againOf(facts, longestOf(answers).rows / 2), greatest);
     return { do: 'read', range: onward, exclude: greatest };
   }
@@ -294,6 +303,28 @@ function outsideOf(answers: readonly AnswerFacts[], key: ScanKey): string | unde
 /** Did an answer bring just as many rows as the instance counts for it? Then it was whole, whatever follows by now. */
 function isCountedWhole({ count, rows, excluded }: AnswerFacts): boolean {
   return count !== null && excluded > 0 && count === rows + excluded;
+}
+
+/**
+ * Read after read brings rows: either answers are cut, or rows are added faster than a request lasts. Now and then it is tried whether an
+ * answer can be longer than the longest so far; if so, the last one was whole when it came.
+ */
+function longerOf({ range, answers }: ScanFacts): Extract<Step, { do: 'longer' }> | undefined {
+  if (!LONGER.atReads(answers.length)) return undefined;
+  const wanted = longestOf(answers).rows * LONGER.times;
+  let known = 0;
+  for (const { rows, asked } of answers.toReversed()) {
+    known += rows;
+    if (known >= wanted) return { do: 'longer', range: { ge: asked.ge ?? range.ge, le: range.le } };
+  }
+  return undefined;
+}
+
+function isUncut({ answers, checks: { longer } }: ScanFacts): boolean {
+  const longest = longestOf(answers);
+  return (
+    longer !== undefined && longer.rows > longest.rows * LONGER.shows && longer.bytes > longest.bytes * LONGER.shows
+  );
 }
 
 function isTrickle(answers: readonly AnswerFacts[]): boolean {

@@ -53,7 +53,7 @@ const COMMANDS: readonly (readonly [what: string, args: () => readonly string[],
   [
     'show',
     () => ['show', vault],
-    [/^manifest +snapshots\//m, /^sha256/m, /consistency/, /best-effort/, /left out: Sec_Users/],
+    [/^manifest +snapshots\//m, /^sha256/m, /consistency/, /counted/, /left out: Sec_Users/],
   ],
   ['tables', () => ['tables', file], [/Gen_Work_Schedule_Working_Time/, /Crm_Sales_Order_Lines/, /key/, /6 tables at/]],
   ['tables --columns', () => ['tables', file, '--columns', 'Sec_Users'], [/Password.* not read: /m, /Edm\.Guid/]],

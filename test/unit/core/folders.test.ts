@@ -13,7 +13,7 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 
 test('only core/folders.ts makes folders with their paths', async () => {
   // Its folder lies in one that mkdtemp made.
-  const allowed = ['src/read/task.ts'];
+  const allowed: readonly string[] = [];
   const files = (await readdir('src', { recursive: true })).filter((name) => name.endsWith('.ts'));
   const makers: string[] = [];
   for (const file of files.map((name) => `src/${name.replaceAll('\\', '/')}`)) {
