@@ -11,6 +11,21 @@ export type Key = string;
  */
 export type KeyOrder = 'sql' | 'value' | 'text' | 'nocase' | 'collation';
 
+/** Two keys that came one after the other, against an order. */
+export interface Against {
+  readonly order: KeyOrder;
+  readonly first: Key;
+  readonly then: Key;
+}
+
+/** Two keys that came one after the other. */
+export type Neighbours = Omit<Against, 'order'>;
+
+/** The sum of hashes of keys, which does not depend on their order: two sets that differ have different sums, but by chance. */
+export function addSums(a: number, b: number): number {
+  return (a + b) % 2 ** 48;
+}
+
 const INTEGERS = new Set(['int8', 'uint8', 'int16', 'int32', 'int64']);
 
 /** Orders in which rows with such a key may come, the likeliest first; none where the type has no order that filters keep to. */

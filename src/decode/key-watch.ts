@@ -1,7 +1,16 @@
 /** Watches the keys of a task's rows: their order, and which rows came before. */
-import { type CompareKeys, comparator, type Key, type KeyOrder, ordersOf } from '../core/key-order.ts';
+import {
+  type Against,
+  addSums,
+  type CompareKeys,
+  comparator,
+  type Key,
+  type KeyOrder,
+  type Neighbours,
+  ordersOf,
+} from '../core/key-order.ts';
 import type { ColumnBuffer } from './columns.ts';
-import { GuidOrder, guidWords, isKey, type KeysSeen } from './keys.ts';
+import { GuidOrder, guidWords, hashKey, isKey, type KeysSeen } from './keys.ts';
 import { valueText } from './values.ts';
 
 /** One for a task: responses follow one another, and a later one may begin with rows that came at the end of an earlier one. */
@@ -61,10 +70,15 @@ class TextOrder {
   private first: Key | null = null;
   private last: Key | null = null;
   private rows = 0;
+  private against: Against[] = [];
+  private neighbours: Neighbours[] = [];
+  private readonly isText: boolean;
+  private sum = 0;
 
   constructor({ column: { type } }: ColumnBuffer, repeats: boolean) {
     this.all = ordersOf(type).map((order) => ({ order, compare: comparator(type, order) }));
     this.repeats = repeats;
+    this.isText = type.kind === 'text';
     this.alive = this.all;
   }
 
@@ -73,16 +87,26 @@ class TextOrder {
     this.first = null;
     this.last = null;
     this.rows = 0;
+    this.against = [];
+    this.neighbours = [];
+    this.sum = 0;
   }
 
-  see(key: Key): void {
+  /** @param whole the key with all of its columns */
+  see(key: Key, whole: string): void {
     const { last } = this;
     this.first ??= key;
     this.last = key;
     this.rows++;
+    this.sum = addSums(this.sum, hashKey(whole));
+    // The 2nd, 4th, 8th … row with the one before it.
+    if (this.isText && last !== null && (this.rows & (this.rows - 1)) === 0)
+      this.neighbours.push({ first: last, then: key });
     if (last === null || (this.repeats && last === key) || this.alive.length === 0) return;
-    if (this.alive.some(({ compare }) => compare(last, key) >= 0))
-      this.alive = this.alive.filter(({ compare }) => compare(last, key) < 0);
+    const broken = this.alive.filter(({ compare }) => compare(last, key) >= 0);
+    if (broken.length === 0) return;
+    this.alive = this.alive.filter((each) => !broken.includes(each));
+    this.against.push(...broken.map(({ order }) => ({ order, first: last, then: key })));
   }
 
   /** No order is kept to any more. */
@@ -91,15 +115,20 @@ class TextOrder {
   }
 
   seen(): KeysSeen {
-    const { rows, first, last } = this;
+    const { rows, first, last, sum } = this;
+    const orders = this.alive.map(({ order }) => order);
+    const { against, neighbours } = this;
     return {
       rows,
       first,
       last,
       least: first,
       greatest: last,
-      orders: this.alive.map(({ order }) => order),
+      orders,
       tail: Math.min(1, rows),
+      against,
+      sum,
+      neighbours,
     };
   }
 }
@@ -124,7 +153,8 @@ class SingleKeyWatch implements KeyWatch {
   }
 
   see(row: number): void {
-    this.order.see(valueText(this.column, row) ?? '');
+    const key = valueText(this.column, row) ?? '';
+    this.order.see(key, key);
   }
 
   seen(): KeysSeen {
@@ -164,8 +194,8 @@ class LeadingKeyWatch implements KeyWatch {
 
   see(row: number): void {
     const lead = valueText(this.lead, row) ?? '';
-    this.order.see(lead);
     const rest = this.restOf(row);
+    this.order.see(lead, `${lead} ${rest}`);
     if (this.group?.lead !== lead) this.group = { lead, rest: new Set() };
     if (this.group.rest.has(rest) || this.group.rest.size >= MOST_OF_A_GROUP) this.order.broken();
     else this.group.rest.add(rest);

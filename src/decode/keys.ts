@@ -1,6 +1,6 @@
 /** Keys in column buffers: those of GUID columns, their order, and comparisons without making text. */
 import type { Guid } from '../core/guid.ts';
-import type { Key, KeyOrder } from '../core/key-order.ts';
+import { type Against, addSums, type Key, type KeyOrder, type Neighbours } from '../core/key-order.ts';
 import type { ColumnBuffer } from './columns.ts';
 
 /** What was seen of the keys of a response or part, in the order the rows came; of a composite key, its leading column. */
@@ -15,6 +15,12 @@ export interface KeysSeen {
   readonly orders: readonly KeyOrder[];
   /** Rows of the task that are known to have the last key: 1, or more where the key has further columns. */
   readonly tail: number;
+  /** Of each order that was not kept to, the first two keys against it. */
+  readonly against: readonly Against[];
+  /** Of all keys, in whatever order they came: by `addSums`. */
+  readonly sum: number;
+  /** Some keys of text, each with the one that came next. */
+  readonly neighbours: readonly Neighbours[];
 }
 
 /** A GUID of a GUID column, as text. */
@@ -44,6 +50,8 @@ export class GuidOrder {
   private readonly maxKey = new Int32Array(4);
   private ascendingSql = true;
   private ascendingText = true;
+  private readonly against: Against[] = [];
+  private sum = 0;
 
   /** Takes in the key of `row`. */
   see(column: ColumnBuffer, row: number): void {
@@ -54,15 +62,24 @@ export class GuidOrder {
       copy(words, at, this.minKey);
       copy(words, at, this.maxKey);
     } else {
-      if (this.ascendingText && compareText(words, at, this.lastKey) <= 0) this.ascendingText = false;
+      if (this.ascendingText && compareText(words, at, this.lastKey) <= 0) {
+        this.ascendingText = false;
+        this.note('text', words, at);
+      }
       if (compareSql(words, at, this.maxKey) > 0) copy(words, at, this.maxKey);
       else {
+        if (this.ascendingSql) this.note('sql', words, at);
         this.ascendingSql = false;
         if (compareSql(words, at, this.minKey) < 0) copy(words, at, this.minKey);
       }
     }
     copy(words, at, this.lastKey);
     this.rows++;
+    this.sum = addSums(this.sum, hashWords(words, at));
+  }
+
+  private note(order: KeyOrder, words: Int32Array, at: number): void {
+    this.against.push({ order, first: guidText(this.lastKey, 0), then: guidText(words, at) });
   }
 
   seen(): KeysSeen {
@@ -75,11 +92,16 @@ export class GuidOrder {
       greatest: some ? guidText(this.maxKey, 0) : null,
       orders: [...(this.ascendingSql ? (['sql'] as const) : []), ...(this.ascendingText ? (['text'] as const) : [])],
       tail: some ? 1 : 0,
+      against: [...this.against],
+      sum: this.sum,
+      neighbours: [],
     };
   }
 
   reset(): void {
     this.rows = 0;
+    this.sum = 0;
+    this.against.length = 0;
     this.ascendingSql = true;
     this.ascendingText = true;
   }
@@ -90,6 +112,23 @@ export function isKey(column: ColumnBuffer, row: number, words: Int32Array): boo
   const at = row * 4;
   const have = column.i32;
   return have[at] === words[0] && have[at + 1] === words[1] && have[at + 2] === words[2] && have[at + 3] === words[3];
+}
+
+/** Of a GUID, as of any key: 32 bits, spread. */
+function hashWords(words: Int32Array, at: number): number {
+  let hash = Math.imul(words[at]! ^ 0x9e3779b9, 0x85ebca6b);
+  hash = Math.imul((hash ^ (hash >>> 15)) + words[at + 1]!, 0xc2b2ae35);
+  hash = Math.imul((hash ^ (hash >>> 13)) + words[at + 2]!, 0x85ebca6b);
+  hash = Math.imul((hash ^ (hash >>> 15)) + words[at + 3]!, 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** Of a key as text. */
+export function hashKey(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return (hash ^ (hash >>> 13)) >>> 0;
 }
 
 function copy(from: Int32Array, at: number, to: Int32Array): void {

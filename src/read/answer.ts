@@ -1,7 +1,7 @@
 /** One read of rows: what was asked, sent through a sink page by page, and what it brought. */
-import { hasCode } from '../core/errors.ts';
-import type { Key, KeyOrder } from '../core/key-order.ts';
-import { comparator } from '../core/key-order.ts';
+import { hasCode, TablevaultError } from '../core/errors.ts';
+import { addSums, comparator, type Key, type KeyOrder } from '../core/key-order.ts';
+import { count as number, plural } from '../core/words.ts';
 import type { PageFacts } from '../decode/reader.ts';
 import type { Instance } from '../instance/open.ts';
 import { compileQuery, type Query } from '../odata/query.ts';
@@ -74,10 +74,26 @@ async function readPages(ask: Ask, query: Query, source: Source, sink: TaskSink)
   for await (const page of pages) {
     answer = answer === undefined ? answerOf(ask, page) : merge(answer, answerOf(ask, page), ask.key);
     if (page.nextLink === null) return answer;
+    if (answer.count !== null && answer.rows > answer.count * 2 + BEYOND_COUNT) throw beyondCount(table.name, answer);
     if (ask.goesOn && page.rows > page.excluded && answer.orders.length > 0) return { ...answer, more: true };
     if (countsRows(page.nextLink)) answer = { ...answer, skipped: true };
   }
   return answer ?? answerOf(ask, NO_PAGE);
+}
+
+/** Rows may be added while pages are followed, but hardly as many again as were counted. */
+const BEYOND_COUNT = 10_000;
+
+function beyondCount(table: string, { rows, count }: Answer): TablevaultError {
+  return new TablevaultError(
+    'PAGING_LOOP',
+    `the pages of ${table} do not end: ${plural(rows, 'row')} came, but the instance counts ${number(count ?? 0)}`,
+    {
+      at: { table },
+      retryable: true,
+      hint: 'The instance answers with broken links; run again, and report it to the vendor if it repeats.',
+    },
+  );
 }
 
 async function readPage(url: string, ask: Ask, { transport }: Source, sink: TaskSink): Promise<PageFacts & Sized> {
@@ -125,6 +141,9 @@ function answerOf({ range, exclude }: Ask, { rows, excluded, keys, count, bytes 
     greatest: keys?.greatest ?? null,
     orders: keys?.orders ?? [],
     tail: keys?.tail ?? 0,
+    against: keys?.against ?? [],
+    sum: keys?.sum ?? 0,
+    neighbours: keys?.neighbours ?? [],
     more: false,
     skipped: false,
     count,
@@ -139,7 +158,6 @@ function merge(before: Answer, page: Answer, key: ScanKey | null): Answer {
     requests: before.requests + 1,
     bytes: before.bytes + page.bytes,
     excluded: before.excluded + page.excluded,
-    tail: page.tail,
   };
   if (page.rows === 0) return sums;
   const { skipped, count } = before;
@@ -150,6 +168,10 @@ function merge(before: Answer, page: Answer, key: ScanKey | null): Answer {
     ...sums,
     rows: before.rows + page.rows,
     last: page.last,
+    tail: page.tail,
+    sum: addSums(before.sum, page.sum),
+    against: [...before.against, ...page.against],
+    neighbours: [...before.neighbours, ...page.neighbours],
     least: extreme(key, before.least, page.least, -1),
     greatest: extreme(key, before.greatest, page.greatest, 1),
     orders: before.orders.filter((order) => page.orders.includes(order) && inOrder(order)),

@@ -28,11 +28,11 @@ export async function probeKeyFilter(
   const { column } = key;
   const ask = async (query: string) =>
     (await askSmall(instance, query, { purpose: 'probe', table: table.name, signal }))?.rows.map((row) =>
-      keyText(row[column], key),
+      keyText(row[column], key.type),
     ) ?? null;
   const [first] = (await ask(compileQuery({ table, select: [column], top: 1 }))) ?? [];
   if (first === undefined) return null;
-  const filter = rangeFilter(column, { ge: first, le: first });
+  const filter = rangeFilter(column, { ge: String(first), le: String(first) });
   const found = await ask(compileQuery({ table, select: [column], filter, top: 2 }));
   return { column, filter: found?.length === 1 && found[0] === first ? 'probed' : 'refused' };
 }

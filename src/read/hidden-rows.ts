@@ -1,14 +1,16 @@
 /** Rows that an instance hides by itself: which reads would leave them out, and how all of them are asked for. */
 import { TablevaultError } from '../core/errors.ts';
-import { type Key, leastKey } from '../core/key-order.ts';
-import type { Column, TableSchema } from '../core/schema.ts';
-import { allOf, type Filter, namesColumn } from '../odata/filters.ts';
+import { leastKey } from '../core/key-order.ts';
+import type { Column, ColumnType, TableSchema } from '../core/schema.ts';
+import { RowReader } from '../decode/reader.ts';
+import { valueText } from '../decode/values.ts';
+import { allOf, type Filter, type FilterValue, namesColumn } from '../odata/filters.ts';
 import { compileQuery } from '../odata/query.ts';
 import { type ScanKey, scanKeyOf } from '../scan/key.ts';
 import type { Capabilities } from '../scan/plan.ts';
 import { rangeFilter } from '../scan/ranges.ts';
 import type { Source } from './answer.ts';
-import { askSmall, type SmallAnswer } from './small.ts';
+import { askSmall, type SmallAnswer, type SmallRow } from './small.ts';
 
 /**
  * Some columns document a default value of their filter (`Gen_Documents.Void` False, `Is_Active` True), which an instance may put in force
@@ -80,115 +82,188 @@ export async function findHiddenRows(
   { instance, capabilities, signal }: HiddenRowsDeps,
 ): Promise<HiddenRows> {
   let requests = 0;
-  const ask: Ask = (column, terms, count = false) => {
+  const ask: Ask = (select, terms, count = false) => {
     requests++;
-    const query = compileQuery({ table, select: [column], filter: terms, top: 1, ...(count ? { count } : {}) });
+    const query = compileQuery({ table, select, filter: terms, top: 1, ...(count ? { count } : {}) });
     return askSmall(instance, query, { purpose: 'default filters', table: table.name, signal });
   };
   const key = capabilities.keyFilter === false ? null : scanKeyOf(table, table.columns);
   const candidates = table.columns.filter((column) => hasDefaultFilter(column) && !namesColumn(filter, column.name));
-  const found: Found[] = [];
-  for (const column of candidates) {
-    const looked =
-      key === null
-        ? await lookByCount(table, column, capabilities.count === true, ask)
-        : await lookByKey(table, column, key, ask);
-    found.push(looked);
-  }
-  const warnings = found.flatMap(({ group, column }) =>
-    group === null
-      ? []
-      : [
-          `reads that do not name ${column} leave out rows with ${column} ${HIDDEN_VALUE[column]}, so every read asks for them by name`,
-        ],
-  );
-  const namesKey = filter === undefined && found.some((each) => each.namesKey);
-  const unnamed = namesKey && everyKey(key) === undefined ? found.filter((each) => each.namesKey) : [];
+  const found =
+    candidates.length === 0
+      ? NOTHING_HIDDEN
+      : key === null
+        ? await lookByCounts(table, candidates, capabilities.count === true, ask)
+        : await lookByKey(table, candidates, ask);
+  const namesKey = filter === undefined && found.namesKey;
+  const unnamed = namesKey && everyKey(key) === undefined ? candidates : [];
   return {
-    groups: found.flatMap(({ group }) => (group === null ? [] : [group])),
+    groups: found.groups,
     namesKey,
-    warnings,
-    open: [
-      ...found.flatMap(({ open }) => open),
-      ...unnamed.map(({ column }) => ({ column, value: HIDDEN_VALUE[column]! })),
-    ],
+    warnings: found.groups.map(
+      ({ column }) =>
+        `reads that do not name ${column} may leave out rows with ${column} ${HIDDEN_VALUE[column]}, so every read asks for them by name`,
+    ),
+    open: [...found.open, ...unnamed.map(({ name }) => ({ column: name, value: HIDDEN_VALUE[name]! }))],
     requests,
   };
 }
 
-type Ask = (column: string, filter: Filter | undefined, count?: boolean) => Promise<SmallAnswer | null>;
+type Ask = (select: readonly string[], filter: Filter | undefined, count?: boolean) => Promise<SmallAnswer | null>;
 
 interface Found {
-  readonly column: string;
-  /** What every read must name; null where nothing needs to be named. */
-  readonly group: FilterGroup | null;
+  /** What every read must name; empty where nothing needs to be named. */
+  readonly groups: readonly FilterGroup[];
   readonly namesKey: boolean;
   readonly open: readonly OpenQuestion[];
 }
 
-/** A row that a default filter would hide is asked for by its key: does it come without its column being named? */
-async function lookByKey(table: TableSchema, { name, nullable }: Column, key: ScanKey, ask: Ask): Promise<Found> {
-  const column = name;
+const NOTHING_HIDDEN: Found = { groups: [], namesKey: false, open: [] };
+
+/** All values of columns: with null where a column may be null, or without. */
+function groupsOf(columns: readonly Column[], nulls: boolean): readonly FilterGroup[] {
+  return columns.map(({ name, nullable }) => ({
+    column: name,
+    values: nulls && nullable ? [true, false, null] : [true, false],
+  }));
+}
+
+/**
+ * Rows that default filters would hide are asked for by their keys: do they come without these columns being named? The question after one
+ * column names the others, since a row may be hidden by both.
+ */
+async function lookByKey(table: TableSchema, columns: readonly Column[], ask: Ask): Promise<Found> {
   const open: OpenQuestion[] = [];
-  const rows: { readonly value: boolean | null; readonly key: Key }[] = [];
+  const rows: { readonly column: string; readonly value: boolean | null; readonly filter: Filter }[] = [];
   let hides = false;
-  const brings = async (row: Key, filter?: Filter) => {
-    const answer = await ask(key.column, allOf(filter, rangeFilter(key.column, { ge: row, le: row })));
-    return answer === null ? null : answer.rows.some((each) => keyText(each[key.column], key) === row);
+  const brings = async (row: Filter, groups: readonly FilterGroup[] = []) => {
+    const answer = await ask(table.key, allOf(groupFilter(groups), row));
+    return answer === null ? null : answer.rows.length > 0;
   };
-  for (const value of nullable ? [HIDDEN_VALUE[name]!, null] : [HIDDEN_VALUE[name]!]) {
-    const answer = await ask(key.column, { op: 'eq', column, value });
-    const row = answer?.rows[0] === undefined ? undefined : keyText(answer.rows[0][key.column], key);
-    if (answer === null || (answer.rows.length > 0 && row === undefined)) open.push({ column, value });
-    if (row === undefined) continue;
-    rows.push({ value, key: row });
-    const came = await brings(row);
-    if (came === null) open.push({ column, value });
-    if (came === false) hides = true;
+  for (const column of columns) {
+    const { name, nullable } = column;
+    const others = groupFilter(
+      groupsOf(
+        columns.filter((each) => each !== column),
+        true,
+      ),
+    );
+    for (const value of nullable ? [HIDDEN_VALUE[name]!, null] : [HIDDEN_VALUE[name]!]) {
+      const question: Filter = { op: 'eq', column: name, value };
+      const answer = await ask(table.key, allOf(question, others));
+      const [row] = answer?.rows ?? [];
+      if (answer !== null && row === undefined) continue;
+      const byKey = row === undefined ? undefined : rowFilter(table, row);
+      // A key by which not even this row comes tells nothing: the row is gone, or its key cannot be asked for.
+      const asked =
+        byKey === undefined
+          ? null
+          : await brings(
+              allOf(question, byKey)!,
+              groupsOf(
+                columns.filter((each) => each !== column),
+                true,
+              ),
+            );
+      if (byKey === undefined || asked !== true) {
+        open.push({ column: name, value });
+        continue;
+      }
+      rows.push({ column: name, value, filter: byKey });
+      const came = await brings(byKey);
+      if (came === null) open.push({ column: name, value });
+      if (came === false) hides = true;
+    }
   }
-  if (!hides) return { column, group: null, namesKey: rows.length > 0, open };
-  const both = [true, false];
-  for (const values of nullable ? [[...both, null], both] : [both]) {
-    const group: FilterGroup = { column, values };
-    const came = await Promise.all(rows.map((row) => brings(row.key, groupFilter([group]))));
-    if (came.every((each) => each === true)) return { column, group, namesKey: false, open };
+  if (!hides) return { groups: [], namesKey: rows.length > 0, open };
+  for (const groups of [groupsOf(columns, true), groupsOf(columns, false)]) {
+    const came = await Promise.all(rows.map(({ filter }) => brings(filter, groups)));
+    if (came.every((each) => each === true)) return { groups, namesKey: false, open };
   }
-  throw cannotAsk(table, column);
+  throw cannotAsk(table, rows[0]?.column ?? '');
+}
+
+/** A filter that just this row passes, by its key as it came in JSON; undefined where that cannot be written exactly. */
+function rowFilter(table: TableSchema, row: SmallRow): Filter | undefined {
+  const terms = table.key.map((column): Filter | undefined => {
+    const value = keyText(row[column], table.columns.find(({ name }) => name === column)?.type);
+    if (value === undefined) return undefined;
+    return table.key.length > 1
+      ? { op: 'eq', column, value }
+      : rangeFilter(column, { ge: String(value), le: String(value) });
+  });
+  return terms.includes(undefined) ? undefined : allOf(...terms);
 }
 
 /** Without a key to ask by, only counts tell whether all rows come. */
-async function lookByCount(table: TableSchema, { name, nullable }: Column, counts: boolean, ask: Ask): Promise<Found> {
-  const column = name;
-  const hidden = HIDDEN_VALUE[name]!;
-  const values = nullable ? [true, false, null] : [true, false];
-  const first = await ask(column, { op: 'eq', column, value: hidden });
-  if (first !== null && first.rows.length === 0 && !nullable) return { column, group: null, namesKey: false, open: [] };
+async function lookByCounts(table: TableSchema, columns: readonly Column[], counts: boolean, ask: Ask): Promise<Found> {
+  const [first] = columns;
+  if (first === undefined) return NOTHING_HIDDEN;
   const counted = async (filter: Filter | undefined) =>
-    counts ? ((await ask(column, filter, true))?.count ?? null) : null;
-  const all = await counted(undefined);
-  const each = all === null ? [] : await Promise.all(values.map((value) => counted({ op: 'eq', column, value })));
-  if (all === null || each.includes(null))
-    return {
-      column,
-      group: null,
-      namesKey: false,
-      open: values.filter((value) => value !== !hidden).map((value) => ({ column, value })),
-    };
-  const sum = each.reduce<number>((total, count) => total + (count ?? 0), 0);
-  if (all >= sum) return { column, group: null, namesKey: false, open: [] };
-  for (const group of [
-    { column, values },
-    { column, values: [true, false] },
-  ]) {
-    if ((await counted(groupFilter([group]))) === sum) return { column, group, namesKey: false, open: [] };
+    counts ? ((await ask([first.name], filter, true))?.count ?? null) : null;
+  const suspects: OpenQuestion[] = [];
+  for (const { name, nullable } of columns) {
+    for (const value of nullable ? [HIDDEN_VALUE[name]!, null] : [HIDDEN_VALUE[name]!]) {
+      const others = groupFilter(
+        groupsOf(
+          columns.filter((each) => each.name !== name),
+          true,
+        ),
+      );
+      const answer = await ask([name], allOf({ op: 'eq', column: name, value }, others));
+      if (answer === null || answer.rows.length > 0) suspects.push({ column: name, value });
+    }
   }
-  throw cannotAsk(table, column);
+  if (suspects.length === 0) return NOTHING_HIDDEN;
+  const all = await counted(undefined);
+  const values = columns.map(({ name, nullable }): readonly Filter[] =>
+    (nullable ? [true, false, null] : [true, false]).map((value) => ({ op: 'eq', column: name, value })),
+  );
+  // Every combination of values of all columns, so that no default filter of another column is in force.
+  const combined = values.reduce<readonly Filter[]>(
+    (some, next) => (some.length === 0 ? next : some.flatMap((one) => next.map((other) => allOf(one, other)!))),
+    [],
+  );
+  const each = all === null || combined.length > MOST_COMBINATIONS ? [] : await Promise.all(combined.map(counted));
+  if (each.length === 0 || each.includes(null)) return { ...NOTHING_HIDDEN, open: suspects };
+  const sum = each.reduce<number>((total, count) => total + (count ?? 0), 0);
+  if ((all ?? 0) >= sum) return NOTHING_HIDDEN;
+  for (const groups of [groupsOf(columns, true), groupsOf(columns, false)]) {
+    if ((await counted(groupFilter(groups))) === sum) return { ...NOTHING_HIDDEN, groups };
+  }
+  throw cannotAsk(table, first.name);
 }
 
-/** A key as it came in JSON, as the text that filters are made of; undefined where JSON cannot hold it exactly. */
-export function keyText(value: unknown, { type }: ScanKey): Key | undefined {
-  if (typeof value === 'string') return type.kind === 'guid' ? value.toLowerCase() : value;
-  return typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : undefined;
+const MOST_COMBINATIONS = 9;
+
+/**
+ * A value of a key column as it came in JSON, as the text that filters are made of: decoded as rows are. Undefined where JSON.parse, or the
+ * type, cannot hold it exactly.
+ */
+export function keyText(value: unknown, type: ColumnType | undefined): FilterValue | undefined {
+  if (type === undefined || (typeof value === 'number' && !isExact(value))) return undefined;
+  if (type.kind === 'boolean') return typeof value === 'boolean' ? value : undefined;
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
+  const column: Column = { name: 'K', edmType: '', type, nullable: false, sensitive: false };
+  const reader = new RowReader(
+    { table: 'K', columns: [column], key: [], absentIsNull: false, maxRowBytes: 1e6 },
+    () => {},
+  );
+  try {
+    reader.begin(null);
+    reader.push(Buffer.from(JSON.stringify({ value: [{ K: value }] })));
+    reader.finish();
+    reader.step(1);
+    return valueText(reader.batch.columns[0]!, 0) ?? undefined;
+  } catch (thrown) {
+    if (thrown instanceof TablevaultError) return undefined;
+    throw thrown;
+  }
+}
+
+/** Digits that a number of JavaScript holds exactly. */
+function isExact(value: number): boolean {
+  return Number.isFinite(value) && String(value).replace(/[-.]/g, '').length <= 15;
 }
 
 function cannotAsk({ name }: TableSchema, column: string): TablevaultError {

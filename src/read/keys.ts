@@ -21,6 +21,8 @@ export interface KeyScan {
   readonly orders: readonly KeyOrder[];
   /** Rows with the wanted key. */
   readonly wanted: number;
+  /** Of the keys, where the whole key was asked for: by `addSums`. */
+  readonly sum: number;
   readonly requests: number;
 }
 
@@ -31,6 +33,8 @@ export interface KeyRequest {
   readonly filter: Filter | undefined;
   /** Default: all keys. */
   readonly range?: KeyRange;
+  /** Read all columns of the key, to compare it with that of rows. Default false. */
+  readonly whole?: boolean;
   /** A key to count. */
   readonly wanted?: Key;
   readonly signal: AbortSignal;
@@ -50,14 +54,17 @@ export function scanKeys(request: KeyRequest, source: Source): Promise<KeyScan> 
 }
 
 async function scanOnce(
-  { table, key, filter, range = ALL_KEYS, wanted, signal }: KeyRequest,
+  { table, key, filter, range = ALL_KEYS, whole = false, wanted, signal }: KeyRequest,
   source: Source,
 ): Promise<KeyScan> {
-  const column = table.columns.find(({ name }) => name === key.column);
-  if (column === undefined) throw new TablevaultError('BUG', `${table.name} has no column ${key.column}`);
+  const names = whole ? table.key : [key.column];
+  const columns = table.columns.filter(({ name }) => names.includes(name));
+  const at = columns.findIndex(({ name }) => name === key.column);
+  if (at < 0) throw new TablevaultError('BUG', `${table.name} has no column ${key.column}`);
   const sampler = new KeySampler(SAMPLE_KEYS);
   let found = 0;
-  const take = async ({ columns: [keys], rows }: Batch) => {
+  const take = async ({ columns: buffers, rows }: Batch) => {
+    const keys = buffers[at];
     for (let row = 0; row < rows; row++) {
       const isSampled = sampler.wants();
       if (!isSampled && wanted === undefined) continue;
@@ -69,8 +76,8 @@ async function scanOnce(
   const sink = new BatchSink({
     spec: {
       table: table.name,
-      columns: [column],
-      key: key.composite ? [] : [key.column],
+      columns,
+      key: whole || !key.composite ? names : [],
       absentIsNull: false,
       maxRowBytes: MAX_ROW_BYTES,
     },
@@ -78,11 +85,11 @@ async function scanOnce(
     eager: false,
     take,
   });
-  const query = { table, select: [key.column], filter: allOf(filter, rangeFilter(key.column, range)) };
-  const { rows, orders, requests } = await readAnswer(
+  const query = { table, select: names, filter: allOf(filter, rangeFilter(key.column, range)) };
+  const { rows, orders, sum, requests } = await readAnswer(
     { query, range, exclude: null, key: key.composite ? null : key, goesOn: false, purpose: 'keys', signal },
     source,
     sink,
   );
-  return { rows, sample: sampler.sample(), orders, wanted: found, requests };
+  return { rows, sample: sampler.sample(), orders, sum, wanted: found, requests };
 }

@@ -137,7 +137,7 @@ async function planOne(chosen: ChosenTable, deps: PlanDeps): Promise<PlannedTabl
   });
   return {
     ...chosen,
-    plan,
+    plan: chosen.filter === undefined ? { ...plan, seen: probe.seen.get(table.name) ?? 0 } : plan,
     groups,
     namesKey,
     open,

@@ -15,6 +15,8 @@ export interface ProbeResult {
   readonly table: string | null;
   /** Rows of each table by `Dmv_Table_Info`; null where it cannot be read. */
   readonly tableRows: ReadonlyMap<string, number> | null;
+  /** Rows that questions brought, by table: so many there are at least. */
+  readonly seen: ReadonlyMap<string, number>;
   readonly requests: number;
 }
 
@@ -42,16 +44,19 @@ export async function probeInstance(
 ): Promise<ProbeResult> {
   const tables = chosen.map(({ table }) => table);
   let requests = 0;
-  const ask: Ask = (table, query) => {
+  const seen = new Map<string, number>();
+  const ask: Ask = async (table, query) => {
     requests++;
-    return askSmall(instance, query, { purpose: 'probe', table: table.name, signal });
+    const answer = await askSmall(instance, query, { purpose: 'probe', table: table.name, signal });
+    if (answer !== null) seen.set(table.name, Math.max(answer.rows.length, seen.get(table.name) ?? 0));
+    return answer;
   };
   const info = await readTableRows(instance, signal);
   requests += info.requests;
   if (cached?.capabilities.keyFilter === true && cached.capabilities.count === true) {
     const absentIsNull = await provesAbsentIsNull(chosen, info.rows, ask);
     const { table, capabilities } = cached;
-    return { table, tableRows: info.rows, requests, capabilities: { ...capabilities, absentIsNull } };
+    return { table, tableRows: info.rows, seen, requests, capabilities: { ...capabilities, absentIsNull } };
   }
   const [absentIsNull, asked] = await Promise.all([
     provesAbsentIsNull(chosen, info.rows, ask),
@@ -61,7 +66,7 @@ export async function probeInstance(
     table: null,
     capabilities: { ...UNKNOWN_CAPABILITIES, count: await askCount(tables, info.rows, ask) },
   };
-  return { table, tableRows: info.rows, requests, capabilities: { ...capabilities, absentIsNull } };
+  return { table, tableRows: info.rows, seen, requests, capabilities: { ...capabilities, absentIsNull } };
 }
 
 type Ask = (table: TableSchema, query: string) => Promise<SmallAnswer | null>;

@@ -21,17 +21,24 @@ export interface SmallRequest {
   readonly follow?: boolean;
 }
 
+/** No question of ours has an answer of so many pages or rows. */
+const MAX_PAGES = 1_000;
+const MAX_ROWS = 200_000;
+
 /** A read of few rows, through `JSON.parse`: for probes and for the instance's own tables (numbers become floats). */
 export async function readSmall(source: Source, query: string, request: SmallRequest): Promise<SmallAnswer> {
   const { table, follow, ...rest } = request;
   const rows: SmallRow[] = [];
   let first: SmallPage | undefined;
+  let pages = 0;
   for await (const page of pagesOf({ table, root: source.tableApi, query, keyed: false }, async (url) => {
     const { bytes } = await source.transport.getBytes(url, { ...rest, table });
     return parsePage(bytes, table);
   })) {
     rows.push(...page.value);
     first ??= page;
+    if (++pages > MAX_PAGES || rows.length > MAX_ROWS)
+      throw new TablevaultError('PAGING_LOOP', `the pages of ${table} do not end`, { at: { table } });
     if (follow !== true) break;
   }
   return { rows, hasNextLink: first != null && first.nextLink !== null, count: first?.count ?? null };

@@ -1,6 +1,6 @@
 /** From a table's plan to its rows and a verdict: tasks side by side, another way where the instance does not bear the plan. */
 import { hasCode, TablevaultError } from '../core/errors.ts';
-import { plural } from '../core/words.ts';
+import { count as number, plural } from '../core/words.ts';
 import type { ColumnStats } from '../parquet/task.ts';
 import type { TablePlan } from '../scan/plan.ts';
 import { ALL_KEYS, type KeyRange } from '../scan/ranges.ts';
@@ -47,6 +47,7 @@ export async function readTable<T extends TaskOutcome>(
   for (;;) {
     try {
       tasks = await readTasks(plan, context.signal, run);
+      checkSeams(plan, tasks);
       break;
     } catch (thrown) {
       const fallback = fallbackPlan(plan, thrown);
@@ -102,6 +103,23 @@ async function readTasks<T>(plan: TablePlan, outer: AbortSignal, run: RunTask<T>
   return results.map((result) => (result as PromiseFulfilledResult<T>).value);
 }
 
+/**
+ * Ranges share their boundaries: a range leaves out the row that it begins with, for the one before ends in that very row. Where that one did
+ * not, the server does not find the row by both filters, and it is in neither.
+ */
+function checkSeams({ table, ranges }: TablePlan, tasks: readonly TaskOutcome[]): void {
+  const open = tasks.findIndex(({ leftBoundaryOut }, n) => leftBoundaryOut && tasks[n - 1]?.proof !== 'boundary');
+  if (open < 0) return;
+  throw new TablevaultError(
+    'ORDER_DISPROVED',
+    `${table.name}: the row with the key ${ranges[open]?.ge} came by \`ge\`, but not by \`le\``,
+    {
+      at: { table: table.name },
+      hint: 'The instance does not compare or filter keys as was thought; the table is read another way.',
+    },
+  );
+}
+
 /** How a table is read when the instance turned out not to bear its plan. Undefined when the error leaves no other way. */
 function fallbackPlan(plan: TablePlan, thrown: unknown): TablePlan | undefined {
   if (!(thrown instanceof TablevaultError)) return undefined;
@@ -109,13 +127,21 @@ function fallbackPlan(plan: TablePlan, thrown: unknown): TablePlan | undefined {
   const anyOrder = plan.key === null ? null : { ...plan.key, order: null };
   if (plan.strategy === 'ranges') {
     if (thrown.code === 'ORDER_DISPROVED') return { ...whole, key: anyOrder };
+    // The counts of ranges may be those of the table: as one stream it has one.
+    if (thrown.code === 'END_UNPROVEN') return { ...whole, key: anyOrder };
     return thrown.code === 'REQUEST_REFUSED' ? { ...whole, key: null } : undefined;
   }
   if (hasCode(thrown, 'ORDER_DISPROVED', 'REQUEST_REFUSED') && plan.key !== null) return { ...whole, key: null };
   return thrown.code === 'END_UNPROVEN' && plan.strategy === 'chain' ? whole : undefined;
 }
 
-/** The keys that the plan was made with are a count as well. More of them than rows came: they are read again, and then believed. */
+/** Rows may be deleted while a table is read, but not in masses. */
+const FEWER = 0.9;
+
+/**
+ * The keys that the plan was made with are a count as well, whatever else was counted. More of them than rows came: they are read again, and
+ * believed where they agree with the rows, and with what came before.
+ */
 async function holdAgainstKeys(
   plan: TablePlan,
   tasks: readonly TaskOutcome[],
@@ -123,13 +149,12 @@ async function holdAgainstKeys(
 ): Promise<number> {
   const { table, key, filter, estimate } = plan;
   const rows = tasks.reduce((sum, task) => sum + task.rows, 0);
-  const counted = tasks.every(({ counts }) => counts.before !== null);
-  if (key === null || estimate?.source !== 'keys' || counted || rows >= estimate.rows) return 0;
+  if (key === null || estimate?.source !== 'keys' || rows >= estimate.rows) return 0;
   const again = await scanKeys({ table, key, filter, signal, clock }, instance);
-  if (rows >= again.rows) return again.requests;
+  if (rows >= again.rows && again.rows >= rows * FEWER && rows >= estimate.rows * FEWER) return again.requests;
   throw new TablevaultError(
     'END_UNPROVEN',
-    `the read of ${table.name} may be short: ${plural(rows, 'row')} came, but its keys are ${again.rows}`,
+    `the read of ${table.name} may be short: ${plural(rows, 'row')} came, but its keys were ${number(estimate.rows)} before and ${number(again.rows)} after the read`,
     {
       at: { table: table.name },
       hint: 'Rows may have changed meanwhile: run again, at a quieter time.',

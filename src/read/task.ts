@@ -58,6 +58,8 @@ export interface TaskResult {
   readonly counts: { readonly before: number | null; readonly after: number | null };
   /** May a row have come twice unseen? Only rows that went to a stream, in no order, cannot be looked through. */
   readonly duplicatesRuledOut: boolean;
+  /** Was the row that its range begins with left out, since the range before should have brought it? */
+  readonly leftBoundaryOut: boolean;
   readonly requests: number;
   readonly unknownProperties: readonly string[];
   /** When its first request went out and its last answer had come, milliseconds since 1970. */
@@ -75,11 +77,12 @@ export function readTask(task: ReadTask, context: ReadContext): Promise<TaskResu
   const { clock, signal, emit } = context;
   const table = task.plan.table.name;
   let unproven = 0;
+  const seen = { rows: task.plan.ranges.length === 1 ? (task.plan.seen ?? 0) : 0 };
   const onRetry = ({ message }: TablevaultError, next: number) =>
     emit({ type: 'warning', table, message: `${message}; reading it again (${next} of ${READ_RETRIES.attempts})` });
   return withRetries(READ_RETRIES, { clock, signal, onRetry }, async (tried) => {
     try {
-      return await readOnce(task, context, { tried, unproven });
+      return await readOnce(task, context, { tried, unproven, seen });
     } catch (thrown) {
       if (hasCode(thrown, 'END_UNPROVEN') && ++unproven >= UNPROVEN_TRIES) throw forGood(thrown);
       throw thrown;
@@ -92,10 +95,13 @@ interface Try {
   readonly tried: number;
   /** Tries whose answers contradicted each other: each makes the next need more proof. */
   readonly unproven: number;
+  /** Rows that are known to have been there: of earlier tries, or of what was seen before. */
+  readonly seen: { rows: number };
 }
 
-async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven }: Try): Promise<TaskResult> {
-  const { table } = task.plan;
+async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven, seen }: Try): Promise<TaskResult> {
+  const { plan, range } = task;
+  const { table } = plan;
   const unknownProperties: string[] = [];
   const folder = join(context.tempDir, `${task.id}-${tried}`);
   await makeFolder(folder);
@@ -109,9 +115,17 @@ async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven 
   });
   const from = context.clock.now();
   try {
-    const scan = await scanRange({ task, context, sink, unproven }, (more) => {
-      bytes += more;
-    });
+    const scan = await scanRange(
+      { task, context, sink, unproven, seen: seen.rows },
+      {
+        onBytes: (more) => {
+          bytes += more;
+        },
+        onRows: (rows) => {
+          seen.rows = Math.max(seen.rows, rows);
+        },
+      },
+    );
     const parts = await sink.finish();
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
     if (rows !== scan.rows) {
@@ -125,6 +139,7 @@ async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven 
       ...settled,
       proof,
       requests,
+      leftBoundaryOut: range.ge !== null && (facts.answers[0]?.excluded ?? 0) > 0,
       counts: { before: facts.answers[0]?.count ?? null, after: facts.checks.recount ?? null },
       unknownProperties,
       window: { from, to: context.clock.now() },
@@ -151,13 +166,18 @@ interface Scanning {
   readonly context: ReadContext;
   readonly sink: TaskSink;
   readonly unproven: number;
+  /** Rows of the range that are known to have been there in this run. */
+  readonly seen: number;
 }
 
 /** Counts the requests of a read of keys. */
 type Asked = (scan: Promise<KeyScan>) => Promise<KeyScan>;
 
 /** Does what the evidence asks for, step by step, until it is proven or refused. */
-async function scanRange(scanning: Scanning, onBytes: (bytes: number) => void): Promise<Scan> {
+async function scanRange(
+  scanning: Scanning,
+  { onBytes, onRows }: { readonly onBytes: (bytes: number) => void; readonly onRows: (rows: number) => void },
+): Promise<Scan> {
   const { context } = scanning;
   const { plan, range } = scanning.task;
   const answers: AnswerFacts[] = [];
@@ -171,7 +191,9 @@ async function scanRange(scanning: Scanning, onBytes: (bytes: number) => void): 
   };
   for (;;) {
     const { countsTables, mayAsk } = context.counts;
+    const { seen } = scanning;
     const facts: ScanFacts = {
+      seen,
       range,
       key,
       answers,
@@ -187,6 +209,7 @@ async function scanRange(scanning: Scanning, onBytes: (bytes: number) => void): 
           requests += answer.requests;
           answers.push(answer);
           if (answer.rows > 0) checks = {};
+          onRows(answers.reduce((sum, { rows }) => sum + rows, 0));
         } catch (thrown) {
           // Filters on this key are refused: what came is whole as far as the answer says, and only counts can tell more.
           if (!hasCode(thrown, 'REQUEST_REFUSED') || answers.length === 0 || answers.at(-1)?.more) throw thrown;
@@ -201,15 +224,28 @@ async function scanRange(scanning: Scanning, onBytes: (bytes: number) => void): 
         };
         break;
       case 'again':
-        checks = { ...checks, again: (await asked(keysOf(scanning, key, step.range, step.holds))).wanted > 0 };
+        checks = { ...checks, again: await again(scanning, key, step, asked) };
         break;
+      case 'last':
+        checks = { ...checks, last: await last(scanning, key, step, asked) };
+        break;
+      case 'between': {
+        const { rows } = await asked(keysOf(scanning, key, step.range));
+        checks = { ...checks, between: { ...checks.between, [step.order]: rows } };
+        break;
+      }
+      case 'neighbours': {
+        const { rows } = await asked(keysOf(scanning, key, step.range));
+        checks = { ...checks, neighbours: [...(checks.neighbours ?? []), rows] };
+        break;
+      }
       case 'longer':
         checks = { ...checks, longer: await readAway(scanning, step.range) };
         requests++;
         break;
       case 'recount':
         requests++;
-        checks = { ...checks, recount: await recount(plan, range, context) };
+        checks = { ...checks, recount: await recount(plan, range, answers[0]?.count ?? null, context) };
         break;
       case 'split':
         checks = { ...checks, split: await halves(scanning, key, asked) };
@@ -243,12 +279,19 @@ function readRows(
   );
 }
 
-function keysOf({ task, context }: Scanning, key: ScanKey | null, range: KeyRange, wanted?: Key): Promise<KeyScan> {
+function keysOf(
+  { task, context }: Scanning,
+  key: ScanKey | null,
+  range: KeyRange,
+  wanted?: Key,
+  whole = false,
+): Promise<KeyScan> {
   const { plan } = task;
   if (key === null) throw new TablevaultError('BUG', `${plan.table.name} is asked by a key that it does not have`);
   const { table, filter } = plan;
   const { signal, clock, instance } = context;
-  return scanKeys({ table, key, filter, range, signal, clock, ...(wanted === undefined ? {} : { wanted }) }, instance);
+  const request = { table, key, filter, range, whole, signal, clock };
+  return scanKeys(wanted === undefined ? request : { ...request, wanted }, instance);
 }
 
 /** Reads rows that are there already: what counts is how many come. */
@@ -271,12 +314,40 @@ async function beyond(scanning: Scanning, key: ScanKey | null, range: KeyRange, 
   return { rows, first: sample[0] ?? null };
 }
 
-async function recount(plan: TablePlan, range: KeyRange, { instance, signal }: ReadContext): Promise<number | null> {
+async function again(
+  scanning: Scanning,
+  key: ScanKey | null,
+  { range, holds }: { readonly range: KeyRange; readonly holds: Key },
+  asked: Asked,
+) {
+  const { rows, wanted } = await asked(keysOf(scanning, key, range, holds));
+  return { found: wanted > 0, rows };
+}
+
+async function last(
+  scanning: Scanning,
+  key: ScanKey | null,
+  { range, last: greatest }: { readonly range: KeyRange; readonly last: Key },
+  asked: Asked,
+) {
+  const { rows, sample } = await asked(keysOf(scanning, key, range));
+  return { rows, next: sample.find((each) => each !== greatest) ?? null };
+}
+
+async function recount(
+  plan: TablePlan,
+  range: KeyRange,
+  before: number | null,
+  { instance, signal }: ReadContext,
+): Promise<number | null> {
   const { select, ...query } = queryOf(plan, range);
   const column = plan.table.key[0] ?? select[0];
   if (column === undefined) return null;
   const url = compileQuery({ ...query, select: [column], top: 1, count: true });
-  return (await askSmall(instance, url, { purpose: 'count', table: plan.table.name, signal }))?.count ?? null;
+  const answer = await askSmall(instance, url, { purpose: 'count', table: plan.table.name, signal });
+  if (answer?.count == null) return null;
+  // As many as were asked for, where more were counted before: it is the answer that was counted.
+  return answer.count <= answer.rows.length && (before ?? 0) > answer.count ? null : answer.count;
 }
 
 /**
@@ -289,17 +360,20 @@ async function halves(
   asked: Asked,
 ): Promise<NonNullable<Checks['split']> | null> {
   if (key === null) return null;
-  const whole = await asked(keysOf(scanning, key, { ge: null, le: null }));
+  const whole = await asked(keysOf(scanning, key, { ge: null, le: null }, undefined, true));
   const order = ordersOf(key.type)[0];
   const sorted = order === undefined ? [] : whole.sample.toSorted(comparator(key.type, order));
-  if (sorted.length === 0) return { whole: whole.rows, halves: whole.rows };
+  const { sum } = whole;
+  if (sorted.length === 0) return { whole: whole.rows, sum, halves: whole.rows };
   const cuts = scanning.unproven + 1;
   for (let n = 1; ; n++) {
     const middle = sorted[Math.floor((sorted.length * n) / (cuts + 1))] ?? sorted[0]!;
     const below = await asked(keysOf(scanning, key, { ge: null, le: middle }));
     const above = await asked(keysOf(scanning, key, { ge: middle, le: null }, middle));
+    // Halves that share most of their rows would tell nothing of either.
+    if (above.wanted * 2 > whole.rows && whole.rows > 1) return null;
     const rows = below.rows + above.rows - above.wanted;
-    if (rows !== whole.rows || n === cuts) return { whole: whole.rows, halves: rows };
+    if (rows !== whole.rows || n === cuts) return { whole: whole.rows, sum, halves: rows };
   }
 }
 

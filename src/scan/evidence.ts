@@ -6,12 +6,15 @@
  * longest one, is never the end.
  */
 import {
+  type Against,
+  addSums,
   type CompareKeys,
   comparator,
   type Key,
   type KeyOrder,
   keyAfter,
   leastKey,
+  type Neighbours,
   ordersOf,
 } from '../core/key-order.ts';
 import { count as number, plural } from '../core/words.ts';
@@ -38,6 +41,12 @@ export interface AnswerFacts {
   readonly orders: readonly KeyOrder[];
   /** Rows that are known to have the last key: 1, or more where the key has further columns. */
   readonly tail: number;
+  /** Of each order that was not kept to, two keys that came one after the other against it. */
+  readonly against: readonly Against[];
+  /** Of the keys, whatever order they came in: see `decode/keys.ts`. */
+  readonly sum: number;
+  /** Some keys of text, each with the one that came next. */
+  readonly neighbours: readonly Neighbours[];
   /** Did it end with a next link that was not followed? */
   readonly more: boolean;
   /** Were pages followed by links that count rows (`$skip`)? */
@@ -50,14 +59,20 @@ export interface AnswerFacts {
 export interface Checks {
   /** Keys after the greatest, by each order that the rows kept to: how many came, and the first of them. */
   readonly beyond?: Readonly<Partial<Record<KeyOrder, { readonly rows: number; readonly first: Key | null } | null>>>;
-  /** Did known keys at the end come again? */
-  readonly again?: boolean | null;
+  /** All keys from the last on, the last among them: how many came, and the first other one. For types that have no next key. */
+  readonly last?: { readonly rows: number; readonly next: Key | null };
+  /** Keys between two that came against an order: some came where the server filters by that order. */
+  readonly between?: Readonly<Partial<Record<KeyOrder, number>>>;
+  /** Keys from one neighbour to the other, of as many pairs as were asked for. */
+  readonly neighbours?: readonly number[];
+  /** Did the last of the known keys come again, and how many keys with it? */
+  readonly again?: { readonly found: boolean; readonly rows: number };
   /** A read of known rows that are more than the longest answer: what came of it. */
   readonly longer?: { readonly rows: number; readonly bytes: number };
   /** The count of the range after the read. */
   readonly recount?: number | null;
-  /** Keys of the whole table, and those of its halves taken together; null where they could not be read. */
-  readonly split?: { readonly whole: number; readonly halves: number } | null;
+  /** Keys of the whole table with their sum, and those of its halves taken together; null where they tell nothing. */
+  readonly split?: { readonly whole: number; readonly sum: number; readonly halves: number } | null;
 }
 
 export interface ScanFacts {
@@ -71,6 +86,8 @@ export interface ScanFacts {
   readonly countsTables: boolean;
   /** Was the instance asked to count? */
   readonly countAsked: boolean;
+  /** Rows of the range that are known to have been there in this run: from an earlier try, or a probe. */
+  readonly seen: number;
 }
 
 /** How the end of a scan was proven; `count` and `none` are no proofs by key. */
@@ -81,8 +98,14 @@ export type Step =
   | { readonly do: 'read'; readonly range: KeyRange; readonly exclude: Key | null }
   /** Ask for the keys of `range`, after the greatest by `order`: there should be none. */
   | { readonly do: 'beyond'; readonly range: KeyRange; readonly order: KeyOrder }
-  /** Ask for the keys of `range`, which came before: `holds`, the last of them, should come again. */
-  | { readonly do: 'again'; readonly range: KeyRange; readonly holds: Key }
+  /** Ask for the keys of `range`, which begins with the last key: there should be no other. */
+  | { readonly do: 'last'; readonly range: KeyRange; readonly last: Key }
+  /** Ask for the keys of `range`, between two that came against `order`: there should be none. */
+  | { readonly do: 'between'; readonly range: KeyRange; readonly order: KeyOrder }
+  /** Ask for the keys of `range`, from one to the next that came: there should be just these two. */
+  | { readonly do: 'neighbours'; readonly range: KeyRange }
+  /** Ask for the keys of `range`, of which `known` came before: `holds`, the last of them, should come again. */
+  | { readonly do: 'again'; readonly range: KeyRange; readonly holds: Key; readonly known: number }
   /** Read the rows of `range` again, which are more than the longest answer: are answers cut at that length? */
   | { readonly do: 'longer'; readonly range: KeyRange }
   /** Ask the instance to count the range once more. */
@@ -97,10 +120,20 @@ export type Step =
 
 /** Known rows that come again should be more than this, so that an answer cut by a share shows, and fewer than rights cut at. */
 const AGAIN = { least: 8, most: 1_900 };
-/** So many reads in a row, each clearly smaller than the longest answer, only find rows that were added meanwhile. */
-const TRICKLE = { reads: 10, share: 1 / 4 };
-/** After 10, 20, 40 … reads it is asked for so many times the rows of the longest answer; more than `shows` of them cannot have been cut. */
-const LONGER = { atReads: (n: number) => n % 10 === 0 && Number.isInteger(Math.log2(n / 10)), times: 2, shows: 1.5 };
+/**
+ * After 10, 20, 40 … reads it is asked for so many times the rows of the longest of the last answers; more than `shows` of them cannot have
+ * been cut.
+ */
+const LONGER = {
+  atReads: (n: number) => n % 10 === 0 && Number.isInteger(Math.log2(n / 10)),
+  last: 9,
+  times: 4,
+  shows: 3,
+};
+/** Pairs of neighbours that are asked for at most. */
+const MOST_NEIGHBOURS = 8;
+/** A later read may bring so much less than an earlier one: rows are deleted, but not in masses. */
+const FEWER = 0.9;
 /** Row counts at which the instance's rights may cut an answer ("Show more than … rows"). */
 const ROW_CAPS: readonly number[] = [2_000, 20_000, 200_000];
 
@@ -122,11 +155,14 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
   const [order] = orders;
   if (order === undefined) return strayed(withRows, key) ?? unordered(facts);
   if (key.order !== null && key.order !== order && isBounded(range)) {
-    return {
-      do: 'disproved',
-      why: `the rows of a range came in ${ORDER_WORDS[order]}, not in ${ORDER_WORDS[key.order]}`,
-    };
+    const why = `the rows of a range came in ${ORDER_WORDS[order]}, not in ${ORDER_WORDS[key.order]}`;
+    return { do: 'disproved', why };
   }
+  const jump = answers.find(
+    ({ exclude, rows, excluded }, n) => n > 0 && exclude !== null && rows > 0 && excluded === 0,
+  );
+  if (jump !== undefined)
+    return { do: 'refuse', why: `a read from ${jump.exclude} on brought later rows, but not the row with that key` };
   const last = answers.at(-1)!;
   const greatest = withRows.at(-1)?.last ?? null;
   const onward: KeyRange = { ge: greatest, le: range.le };
@@ -134,12 +170,11 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
   if (last.more) return { do: 'read', range: onward, exclude: greatest };
   if (!key.composite && range.le !== null && greatest === range.le) return provenUnlessCounted(facts, 'boundary');
   if (last.rows > 0) {
-    if (answers.length > 1 && facts.countsTables && isCountedWhole(last))
-      return provenUnlessCounted(facts, 'closing-read');
+    if (facts.countsTables && isCountedWhole(answers)) return provenUnlessCounted(facts, 'closing-read');
+    if (!LONGER.atReads(answers.length)) return { do: 'read', range: onward, exclude: greatest };
     const longer = longerOf(facts);
     if (longer !== undefined && checks.longer === undefined) return longer;
     if (longer !== undefined && isUncut(facts)) return provenUnlessCounted(facts, 'closing-read');
-    if (isTrickle(answers)) return afterAgain(facts, againOf(facts, longestOf(answers).rows / 2), greatest);
     return { do: 'read', range: onward, exclude: greatest };
   }
   if (last.excluded < withRows.at(-1)!.tail) {
@@ -155,7 +190,7 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
 function stepAfterClosing(facts: ScanFacts, key: ScanKey, orders: readonly KeyOrder[], greatest: Key): Step {
   const { range, answers, checks } = facts;
   const counted = facts.countsTables ? countOf(facts) : null;
-  if (counted !== null && counted <= rowsAsked(facts)) return provenUnlessCounted(facts, 'closing-read');
+  if (counted !== null && counted === rowsAsked(facts)) return provenUnlessCounted(facts, 'closing-read');
   let nothingFollows = false;
   for (const order of orders) {
     const after = keyAfter(key.type, greatest, order);
@@ -167,26 +202,80 @@ function stepAfterClosing(facts: ScanFacts, key: ScanKey, orders: readonly KeyOr
     if (beyond.rows === 0) nothingFollows = true;
     // Keys that do not come after it show that the server compares in another order.
     else if (beyond.first !== null && comparator(key.type, order)(beyond.first, greatest) > 0)
-      return { do: 'read', range: rest, exclude: null };
+      return key.composite ? notTheEnd(greatest, beyond.first) : { do: 'read', range: rest, exclude: null };
   }
-  if (counted !== null) return provenUnlessCounted(facts, 'closing-read');
   const closing = answers.at(-1)!;
-  const longest = longestOf(answers.slice(0, -1));
-  const couldBeCut = closing.excluded >= longest.rows || closing.bytes >= longest.bytes;
-  if (couldBeCut && (!nothingFollows || key.composite)) {
+  if (!nothingFollows || key.composite) {
+    if (checks.last === undefined) return { do: 'last', range: { ge: greatest, le: range.le }, last: greatest };
+    const { rows, next } = checks.last;
+    if (rows > closing.excluded) {
+      if (key.composite || next === null) return notTheEnd(greatest, next);
+      return { do: 'read', range: { ge: next, le: range.le }, exclude: null };
+    }
+  }
+  const against = facts.answers.flatMap((answer) => answer.against).filter(({ order }) => !orders.includes(order));
+  for (const { order, first, then } of against) {
+    const between = checks.between?.[order];
+    if (between === undefined) return { do: 'between', range: { ge: then, le: first }, order };
+    if (between > 0)
+      return {
+        do: 'disproved',
+        why: `the server sends rows in another order than it filters by, ${ORDER_WORDS[order]}`,
+      };
+  }
+  if (counted !== null && counted > rowsAsked(facts)) return provenUnlessCounted(facts, 'closing-read');
+  // Text may be sorted in one way and compared in another, and rows suit both until some are left out.
+  const pairs = key.composite ? [] : answers.flatMap(({ neighbours }) => neighbours).slice(0, MOST_NEIGHBOURS);
+  const asked = checks.neighbours ?? [];
+  const apart = asked.findIndex((rows) => rows !== 2);
+  if (apart >= 0)
+    return {
+      do: 'refuse',
+      why: `between ${pairs[apart]?.first} and ${pairs[apart]?.then}, which came one after the other, there are ${number(asked[apart] ?? 0)} keys`,
+    };
+  const pair = pairs[asked.length];
+  if (pair !== undefined) return { do: 'neighbours', range: { ge: pair.first, le: pair.then } };
+  const cut = couldBeCut(facts, key, nothingFollows);
+  // Halves need no order, and no end. For keys of several columns they tell what a closing read cannot; for text, whose order is not known
+  // for sure, whether one answer that nothing went on from is all.
+  const oneText =
+    key.type.kind === 'text' && answers.filter(({ rows }) => rows > 0).length === 1 && rowsOf(answers) > 1;
+  if (!isBounded(range) && ((cut && key.composite) || oneText) && checks.split !== null) {
+    if (checks.split === undefined) return { do: 'split', why: 'its closing read may have been cut' };
+    return splitHolds(facts, checks.split) ?? provenUnlessCounted(facts, 'split');
+  }
+  if (cut) {
     const rows = plural(closing.excluded, 'row');
     return {
       do: 'refuse',
-      why: `the read that should show its end (${rows}) is as long as any other, so that it may have been cut, and the instance gives no count`,
+      why: `the read that should show its end (${rows}) is as long as others, so that it may have been cut, and the instance gives no count`,
     };
   }
   return afterAgain(facts, againOf(facts, AGAIN.least), greatest);
 }
 
+function notTheEnd(last: Key, next: Key | null): Step {
+  return { do: 'refuse', why: `a read from ${last} on ended there, but ${next ?? 'more'} follows` };
+}
+
+/** Could the closing read have been cut at its length, in rows or in bytes? By rows it could not where nothing at all follows its key. */
+function couldBeCut({ range, answers }: ScanFacts, key: ScanKey, nothingFollows: boolean): boolean {
+  const closing = answers.at(-1)!;
+  const longest = longestOf(answers.slice(0, -1));
+  if (!key.composite) {
+    // Bytes were looked at by keys alone. In a range, which rows that are known bound, an answer of one row is no limit.
+    return closing.excluded >= longest.rows && !nothingFollows && !isBounded(range);
+  }
+  const filtered = longestOf(answers.slice(1, -1));
+  const asLong = filtered.rows > 0 && closing.excluded >= filtered.rows;
+  return asLong || closing.excluded * 2 > longest.rows || closing.bytes * 2 > longest.bytes;
+}
+
 function afterAgain(facts: ScanFacts, again: Extract<Step, { do: 'again' }> | undefined, greatest: Key): Step {
   const { checks } = facts;
-  if (again !== undefined && checks.again === undefined) return again;
-  if (checks.again === false)
+  if (again === undefined) return provenUnlessCounted(facts, 'closing-read');
+  if (checks.again === undefined) return again;
+  if (!checks.again.found)
     return { do: 'refuse', why: `a second read of its last keys did not bring ${greatest}, which came before` };
   return provenUnlessCounted(facts, 'closing-read');
 }
@@ -211,14 +300,16 @@ function againOf({ range, answers }: ScanFacts, least: number): Extract<Step, { 
     known += answer.rows;
     ge = answer.asked.ge ?? range.ge;
   }
-  return { do: 'again', range: { ge, le: range.le }, holds };
+  return { do: 'again', range: { ge, le: range.le }, holds, known };
 }
 
 /** No row came at all. One empty answer proves nothing of itself, so another question is asked, with a filter where the first had none. */
 function stepWhenEmpty(facts: ScanFacts, key: ScanKey): Step {
   const { range, answers } = facts;
   const last = answers.at(-1)!;
-  if (last.excluded > 0) return provenUnlessCounted(facts, 'closing-read');
+  // The row that the range begins with came alone, which needs what any closing read needs.
+  if (last.excluded > 0 && range.ge !== null)
+    return stepAfterClosing(facts, key, key.order === null ? ordersOf(key.type) : [key.order], range.ge);
   if (answers.length === 1) {
     const least = leastKey(key.type);
     return {
@@ -248,11 +339,18 @@ function unordered(facts: ScanFacts): Step {
   if (answers.some(({ skipped }) => skipped)) return { do: 'proven', by: 'none', why: `${why}, and ${SKIPPED}` };
   if (checks.split === undefined) return { do: 'split', why };
   if (checks.split === null) return { do: 'refuse', why: `${why}, and its keys could not be read in two halves` };
-  const { whole, halves } = checks.split;
+  return splitHolds(facts, checks.split) ?? provenUnlessCounted(facts, 'split', why);
+}
+
+/** Are the keys, read alone, those of the rows, and are those of the halves as many? Undefined where they are. */
+function splitHolds({ answers }: ScanFacts, { whole, sum, halves }: NonNullable<Checks['split']>): Step | undefined {
   const rows = rowsOf(answers);
-  if (rows === whole && rows === halves) return provenUnlessCounted(facts, 'split', why);
+  if (rows === whole && rows === halves) {
+    if (sumOf(answers) === sum) return undefined;
+    return { do: 'refuse', why: `its keys, read alone, are as many as its rows, ${number(rows)}, but not the same` };
+  }
   const keys = whole === halves ? number(whole) : `${number(whole)}, and in two halves ${number(halves)}`;
-  return { do: 'refuse', why: `${why}, and ${plural(rows, 'row')} came, but its keys, read alone, are ${keys}` };
+  return { do: 'refuse', why: `${plural(rows, 'row')} came, but its keys, read alone, are ${keys}` };
 }
 
 /** The orders that all rows kept to, over the ends of answers too; the one that the plan was made by first. */
@@ -300,18 +398,22 @@ function outsideOf(answers: readonly AnswerFacts[], key: ScanKey): string | unde
     : `a row came outside the range that was asked for (${describe(strange.asked)})`;
 }
 
-/** Did an answer bring just as many rows as the instance counts for it? Then it was whole, whatever follows by now. */
-function isCountedWhole({ count, rows, excluded }: AnswerFacts): boolean {
-  return count !== null && excluded > 0 && count === rows + excluded;
+/**
+ * Did the last answer bring just as many rows as the instance counts for it? Then it was whole, whatever follows by now; unless it is as long
+ * as others, for what cuts answers may cut counts at the same number.
+ */
+function isCountedWhole(answers: readonly AnswerFacts[]): boolean {
+  const { count, rows, excluded } = answers.at(-1)!;
+  const others = longestOf(answers.slice(0, -1));
+  return count !== null && excluded > 0 && count === rows + excluded && count < others.rows;
 }
 
 /**
  * Read after read brings rows: either answers are cut, or rows are added faster than a request lasts. Now and then it is tried whether an
- * answer can be longer than the longest so far; if so, the last one was whole when it came.
+ * answer can be longer than the last ones were; if so, the last one was whole when it came.
  */
 function longerOf({ range, answers }: ScanFacts): Extract<Step, { do: 'longer' }> | undefined {
-  if (!LONGER.atReads(answers.length)) return undefined;
-  const wanted = longestOf(answers).rows * LONGER.times;
+  const wanted = longestOf(answers.slice(-LONGER.last)).rows * LONGER.times;
   let known = 0;
   for (const { rows, asked } of answers.toReversed()) {
     known += rows;
@@ -321,19 +423,9 @@ function longerOf({ range, answers }: ScanFacts): Extract<Step, { do: 'longer' }
 }
 
 function isUncut({ answers, checks: { longer } }: ScanFacts): boolean {
-  const longest = longestOf(answers);
+  const longest = longestOf(answers.slice(-LONGER.last));
   return (
     longer !== undefined && longer.rows > longest.rows * LONGER.shows && longer.bytes > longest.bytes * LONGER.shows
-  );
-}
-
-function isTrickle(answers: readonly AnswerFacts[]): boolean {
-  const tail = answers.slice(-TRICKLE.reads);
-  if (answers.length <= TRICKLE.reads) return false;
-  const longest = longestOf(answers);
-  return tail.every(
-    ({ rows, excluded, bytes }) =>
-      rows + excluded <= longest.rows * TRICKLE.share && bytes <= longest.bytes * TRICKLE.share,
   );
 }
 
@@ -351,6 +443,7 @@ function provenUnlessCounted(facts: ScanFacts, by: Proof, why: string | null = n
   const { checks } = facts;
   const counted = countOf(facts);
   const have = rowsAsked(facts);
+  if (have < facts.seen * FEWER) return fewerThan(facts.seen, have);
   if (counted === null || have >= counted) return { do: 'proven', by, why };
   if (checks.recount === undefined) return { do: 'recount' };
   if (checks.recount !== null && have >= checks.recount)
@@ -369,6 +462,7 @@ function provenUnlessCounted(facts: ScanFacts, by: Proof, why: string | null = n
 function stepByCount(facts: ScanFacts): Step {
   const { answers, checks } = facts;
   const rows = rowsOf(answers);
+  if (rows < facts.seen * FEWER) return fewerThan(facts.seen, rows);
   const before = facts.countsTables ? countOf(facts) : null;
   const skipped = answers.some((answer) => answer.skipped);
   if (before === rows && !skipped) return { do: 'proven', by: 'count', why: `the instance counts ${number(before)}` };
@@ -381,6 +475,10 @@ function stepByCount(facts: ScanFacts): Step {
       why: `exactly ${plural(rows, 'row')} came, which is a limit that the rights of an identity may set`,
     };
   return { do: 'proven', by: 'none', why: whyUncounted(facts) };
+}
+
+function fewerThan(seen: number, have: number): Step {
+  return { do: 'refuse', why: `${plural(have, 'row')} came, but ${number(seen)} had come before in this run` };
 }
 
 function whyUncounted({ answers, countAsked }: ScanFacts): string {
@@ -436,6 +534,11 @@ function rowsAsked({ answers }: Pick<ScanFacts, 'answers'>): number {
 
 function rowsOf(answers: readonly AnswerFacts[]): number {
   return answers.reduce((sum, { rows }) => sum + rows, 0);
+}
+
+/** Of the keys of all answers. */
+function sumOf(answers: readonly AnswerFacts[]): number {
+  return answers.reduce((total, { sum }) => addSums(total, sum), 0);
 }
 
 function longestOf(answers: readonly AnswerFacts[]): { readonly rows: number; readonly bytes: number } {

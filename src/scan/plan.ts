@@ -61,6 +61,8 @@ export interface TablePlan {
   /** `$top` of a chain's pages, else null. */
   readonly pageRows: number | null;
   readonly estimate: RowEstimate | null;
+  /** Rows that were seen of it while the instance was probed. Default none. */
+  readonly seen?: number;
   /** What its end is proven by; null where only counts can tell. */
   readonly key: ScanKey | null;
   readonly reason: string;

@@ -81,6 +81,9 @@ function answerOf(
       greatest: sorted.at(-1) ?? null,
       orders,
       tail: Math.min(1, kept.length),
+      against: [],
+      sum: 0,
+      neighbours: [],
       more: false,
       skipped: false,
       count: null,
@@ -100,7 +103,7 @@ function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): 
       composite: false,
       order: range.ge === null && range.le === null ? null : 'sql',
     } as const;
-    const next = nextStep({ range, key, answers, checks, countsTables: false, countAsked: true });
+    const next = nextStep({ range, key, answers, checks, countsTables: false, countAsked: true, seen: 0 });
     switch (next.do) {
       case 'proven':
         return rows;
@@ -120,7 +123,10 @@ function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): 
         break;
       }
       case 'again':
-        checks = { ...checks, again: ask(next.range).includes(next.holds as Guid) };
+        {
+          const came = ask(next.range);
+          checks = { ...checks, again: { found: came.includes(next.holds as Guid), rows: came.length } };
+        }
         break;
       default:
         return undefined;

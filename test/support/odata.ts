@@ -1,5 +1,7 @@
 /** An OData server in this process, without HTTP: answers the engine's requests as a test wants, so that no test waits. */
 
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { Clock } from '../../src/core/clock.ts';
 import { TablevaultError } from '../../src/core/errors.ts';
@@ -233,10 +235,11 @@ export async function readFake(
     }),
   );
   const kept = new Map<number, Record<string, Value>[]>();
+  let opened = 0;
   const emit = (event: RunEvent) => void events.push(event);
   const open = async (spec: TaskSpec, hooks: SinkHooks): Promise<TaskSink> => {
     const rows: Record<string, Value>[] = [];
-    const id = kept.size;
+    const id = opened++;
     kept.set(id, rows);
     const take = async (batch: Batch) => {
       for (let row = 0; row < batch.rows; row++)
@@ -267,7 +270,7 @@ export async function readFake(
       clock,
       emit,
       signal,
-      tempDir: '/tmp/tablevault-engine-test',
+      tempDir: join(tmpdir(), `tablevault-engine-${process.pid}-${Math.random().toString(36).slice(2)}`),
       groupBytes: MOST_GROUP_BYTES,
       maxRowBytes: 64 * 1024 * 1024,
     };

@@ -23,6 +23,9 @@ function answer(asked: KeyRange, keys: readonly number[], more: Partial<AnswerFa
     greatest: last ?? null,
     orders: ascending ? ['sql', 'text'] : [],
     tail: Math.min(1, keys.length),
+    against: [],
+    sum: keys.reduce((sum, n) => sum + n, 0),
+    neighbours: [],
     more: false,
     skipped: false,
     count: null,
@@ -34,7 +37,16 @@ const closing = (n: number, more: Partial<AnswerFacts> = {}) =>
   answer(from(n), [], { excluded: 1, bytes: 150, ...more });
 
 function next(answers: readonly AnswerFacts[], checks: Checks = {}, more: Partial<ScanFacts> = {}) {
-  return nextStep({ range: ALL_KEYS, key: KEY, answers, checks, countsTables: true, countAsked: true, ...more });
+  return nextStep({
+    range: ALL_KEYS,
+    key: KEY,
+    answers,
+    checks,
+    countsTables: true,
+    countAsked: true,
+    seen: 0,
+    ...more,
+  });
 }
 
 describe('the end of a scan by key', () => {
@@ -80,9 +92,17 @@ describe('the end of a scan by key', () => {
 
   test('is not shown by an answer that could have been cut: as long as the longest, in rows or in bytes', () => {
     const one = [answer(ALL_KEYS, [1]), closing(1)];
-    expect(next(one, { beyond: { sql: null, text: null } })).toMatchObject({ do: 'refuse' });
+    const open = { beyond: { sql: null, text: null } };
+    expect(next(one, open)).toMatchObject({ do: 'last', last: key(1) });
+    expect(next(one, { ...open, last: { rows: 1, next: null } })).toMatchObject({ do: 'refuse' });
     const large = [answer(ALL_KEYS, upTo(5), { bytes: 9_000 }), closing(5, { bytes: 10_000 })];
-    expect(next(large, { beyond: { sql: null, text: null } })).toMatchObject({ do: 'refuse' });
+    // The row that follows may be larger than an answer: its key alone is not.
+    expect(next(large, open)).toMatchObject({ do: 'last' });
+    expect(next(large, { ...open, last: { rows: 2, next: key(6) } })).toMatchObject({
+      do: 'read',
+      range: from(6),
+      exclude: null,
+    });
   });
 
   test('is not shown by a closing read that brings nothing at all: it is asked again, and then refused', () => {
@@ -98,8 +118,8 @@ describe('the end of a scan by key', () => {
     const checks = { beyond: { sql: none, text: none } };
     const few = [answer(ALL_KEYS, [1, 2]), closing(2)];
     expect(next(few, checks)).toMatchObject({ do: 'again', range: ALL_KEYS, holds: key(2) });
-    expect(next(few, { ...checks, again: true })).toMatchObject({ do: 'proven' });
-    expect(next(few, { ...checks, again: false })).toMatchObject({ do: 'refuse' });
+    expect(next(few, { ...checks, again: { found: true, rows: 2 } })).toMatchObject({ do: 'proven' });
+    expect(next(few, { ...checks, again: { found: false, rows: 1 } })).toMatchObject({ do: 'refuse' });
   });
 
   test('of a next link is gone on from by key, not taken for an end', () => {
@@ -120,7 +140,9 @@ describe('the end of a scan by key', () => {
     const range: KeyRange = { ge: key(2), le: key(5) };
     const ranged = { range, key: { ...KEY, order: 'sql' } } as const;
     expect(next([answer(range, [3, 5], { excluded: 1 })], {}, ranged)).toMatchObject({ do: 'proven', by: 'boundary' });
-    expect(next([answer(range, [], { excluded: 1 })], {}, ranged)).toMatchObject({ do: 'proven' });
+    const alone = [answer(range, [], { excluded: 1 })];
+    expect(next(alone, {}, ranged)).toMatchObject({ do: 'beyond' });
+    expect(next(alone, { beyond: { sql: { rows: 0, first: null } } }, ranged)).toMatchObject({ do: 'proven' });
     expect(next([answer(range, [3, 6], { excluded: 1 })], {}, ranged)).toMatchObject({ do: 'disproved' });
     expect(next([answer(range, [4, 3], { excluded: 1 })], {}, ranged)).toMatchObject({ do: 'disproved' });
   });
@@ -128,8 +150,9 @@ describe('the end of a scan by key', () => {
   test('of rows without order needs its halves to be as many', () => {
     const answers = [answer(ALL_KEYS, [3, 1, 2])];
     expect(next(answers)).toMatchObject({ do: 'split' });
-    expect(next(answers, { split: { whole: 3, halves: 3 } })).toMatchObject({ do: 'proven', by: 'split' });
-    expect(next(answers, { split: { whole: 3, halves: 4 } })).toMatchObject({ do: 'refuse' });
+    expect(next(answers, { split: { whole: 3, sum: 6, halves: 3 } })).toMatchObject({ do: 'proven', by: 'split' });
+    expect(next(answers, { split: { whole: 3, sum: 6, halves: 4 } })).toMatchObject({ do: 'refuse' });
+    expect(next(answers, { split: { whole: 3, sum: 7, halves: 3 } })).toMatchObject({ do: 'refuse' });
     expect(next(answers, { split: null })).toMatchObject({ do: 'refuse' });
   });
 
