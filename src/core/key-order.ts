@@ -15,7 +15,7 @@ export type KeyOrder = 'sql' | 'value' | 'text' | 'nocase' | 'collation';
 export interface Against {
   readonly order: KeyOrder;
   readonly first: Key;
-  readonly then: Key;
+  readonly second: Key;
 }
 
 /** Two keys that came one after the other. */

@@ -101,12 +101,12 @@ class TextOrder {
     this.sum = addSums(this.sum, hashKey(whole));
     // The 2nd, 4th, 8th … row with the one before it.
     if (this.isText && last !== null && (this.rows & (this.rows - 1)) === 0)
-      this.neighbours.push({ first: last, then: key });
+      this.neighbours.push({ first: last, second: key });
     if (last === null || (this.repeats && last === key) || this.alive.length === 0) return;
     const broken = this.alive.filter(({ compare }) => compare(last, key) >= 0);
     if (broken.length === 0) return;
     this.alive = this.alive.filter((each) => !broken.includes(each));
-    this.against.push(...broken.map(({ order }) => ({ order, first: last, then: key })));
+    this.against.push(...broken.map(({ order }) => ({ order, first: last, second: key })));
   }
 
   /** No order is kept to any more. */

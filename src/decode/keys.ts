@@ -79,7 +79,7 @@ export class GuidOrder {
   }
 
   private note(order: KeyOrder, words: Int32Array, at: number): void {
-    this.against.push({ order, first: guidText(this.lastKey, 0), then: guidText(words, at) });
+    this.against.push({ order, first: guidText(this.lastKey, 0), second: guidText(words, at) });
   }
 
   seen(): KeysSeen {

@@ -142,37 +142,30 @@ async function lookByKey(table: TableSchema, columns: readonly Column[], ask: As
   };
   for (const column of columns) {
     const { name, nullable } = column;
-    const others = groupFilter(
-      groupsOf(
-        columns.filter((each) => each !== column),
-        true,
-      ),
+    const otherGroups = groupsOf(
+      columns.filter((each) => each !== column),
+      true,
     );
+    const others = groupFilter(otherGroups);
     for (const value of nullable ? [HIDDEN_VALUE[name]!, null] : [HIDDEN_VALUE[name]!]) {
       const question: Filter = { op: 'eq', column: name, value };
       const answer = await ask(table.key, allOf(question, others));
       const [row] = answer?.rows ?? [];
       if (answer !== null && row === undefined) continue;
       const byKey = row === undefined ? undefined : rowFilter(table, row);
-      // A key by which not even this row comes tells nothing: the row is gone, or its key cannot be asked for.
-      const asked =
-        byKey === undefined
-          ? null
-          : await brings(
-              allOf(question, byKey)!,
-              groupsOf(
-                columns.filter((each) => each !== column),
-                true,
-              ),
-            );
+      const came = byKey === undefined ? null : await brings(byKey);
+      if (byKey !== undefined && came === true) {
+        rows.push({ column: name, value, filter: byKey });
+        continue;
+      }
+      // A key by which this row does not come with all columns named either tells nothing: the row is gone, or its key cannot be asked for.
+      const asked = byKey === undefined || came === null ? null : await brings(allOf(question, byKey)!, otherGroups);
       if (byKey === undefined || asked !== true) {
         open.push({ column: name, value });
         continue;
       }
       rows.push({ column: name, value, filter: byKey });
-      const came = await brings(byKey);
-      if (came === null) open.push({ column: name, value });
-      if (came === false) hides = true;
+      hides = true;
     }
   }
   if (!hides) return { groups: [], namesKey: rows.length > 0, open };

@@ -214,9 +214,9 @@ function stepAfterClosing(facts: ScanFacts, key: ScanKey, orders: readonly KeyOr
     }
   }
   const against = facts.answers.flatMap((answer) => answer.against).filter(({ order }) => !orders.includes(order));
-  for (const { order, first, then } of against) {
+  for (const { order, first, second } of against) {
     const between = checks.between?.[order];
-    if (between === undefined) return { do: 'between', range: { ge: then, le: first }, order };
+    if (between === undefined) return { do: 'between', range: { ge: second, le: first }, order };
     if (between > 0)
       return {
         do: 'disproved',
@@ -231,10 +231,10 @@ function stepAfterClosing(facts: ScanFacts, key: ScanKey, orders: readonly KeyOr
   if (apart >= 0)
     return {
       do: 'refuse',
-      why: `between ${pairs[apart]?.first} and ${pairs[apart]?.then}, which came one after the other, there are ${number(asked[apart] ?? 0)} keys`,
+      why: `between ${pairs[apart]?.first} and ${pairs[apart]?.second}, which came one after the other, there are ${number(asked[apart] ?? 0)} keys`,
     };
   const pair = pairs[asked.length];
-  if (pair !== undefined) return { do: 'neighbours', range: { ge: pair.first, le: pair.then } };
+  if (pair !== undefined) return { do: 'neighbours', range: { ge: pair.first, le: pair.second } };
   const cut = couldBeCut(facts, key, nothingFollows);
   // Halves need no order, and no end. For keys of several columns they tell what a closing read cannot; for text, whose order is not known
   // for sure, whether one answer that nothing went on from is all.
