@@ -70,8 +70,14 @@ export async function readTable<T extends TaskOutcome>(
   return { plan, tasks, verdict, warnings, requests };
 }
 
-/** Questions on hidden rows that the rows themselves did not answer: a row with the value in question came, so it is not hidden. */
-function stillOpen({ open }: PlannedTable, tasks: readonly TaskOutcome[]): readonly string[] {
+/**
+ * Questions on hidden rows that were not answered otherwise: by a row with the value in question, which came, so it is not hidden; or by
+ * `Dmv_Table_Info`, which no filter binds, when the table holds just the rows that came.
+ */
+function stillOpen({ open, plan, filter }: PlannedTable, tasks: readonly TaskOutcome[]): readonly string[] {
+  const rows = tasks.reduce((sum, task) => sum + task.rows, 0);
+  const { estimate } = plan;
+  if (filter === undefined && estimate?.source === 'Dmv_Table_Info' && estimate.rows === rows) return [];
   const parts = tasks.flatMap((task) => task.parts).filter(({ rows }) => rows > 0);
   const came = (column: string, value: boolean | null) =>
     parts.some(({ columns: { [column]: stats } }) =>
