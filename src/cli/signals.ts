@@ -6,8 +6,6 @@ const GRACE_MS = 15_000;
 
 export interface Interrupts {
   readonly signal: AbortSignal;
-  /** Ends the command for another reason: the reader of standard output has gone. */
-  abort(reason: TablevaultError): void;
 }
 
 export function listenForSignals(process: NodeJS.Process, notice: (text: string) => void): Interrupts {
@@ -24,5 +22,5 @@ export function listenForSignals(process: NodeJS.Process, notice: (text: string)
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  return { signal: controller.signal, abort: (reason) => controller.abort(reason) };
+  return { signal: controller.signal };
 }

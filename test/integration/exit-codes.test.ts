@@ -1,0 +1,94 @@
+/** What a command found out is told by its exit code, whoever reads its output. */
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256Hex } from '../../src/core/digest.ts';
+import { createFolderStore } from '../../src/storage/folder.ts';
+import { commitSnapshot } from '../../src/vault/commit/commit.ts';
+import { partKey } from '../../src/vault/layout.ts';
+import { tablevault } from '../support/cli.ts';
+import { draft, memoryVault, partEntry, runId, tableEntry, testClock } from '../unit/vault/support.ts';
+
+const LAUNCHER = fileURLToPath(new URL('../../bin/tablevault.cjs', import.meta.url));
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tablevault-codes-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** A vault of two tables with a part each; `change` is done to the first part's file. */
+async function vaultWith(change: (path: string) => Promise<unknown> = async () => undefined) {
+  const path = join(folder, randomBytes(4).toString('hex'));
+  const store = createFolderStore(path);
+  const vault = await memoryVault(store);
+  const run = runId();
+  const tables = [];
+  for (const name of ['A', 'B']) {
+    const content = randomBytes(3000);
+    const key = partKey(name, run, 0, sha256Hex(content));
+    await store.putNew(key, content);
+    tables.push(tableEntry([partEntry({ key, run, bytes: 3000, sha256: sha256Hex(content) })], { name }));
+  }
+  await commitSnapshot(vault, draft({ run, snapshot: run, tables }), { clock: testClock(true) });
+  await change(store.localPath!(tables[0]!.parts[0]!.key));
+  return path;
+}
+
+const damage = (path: string) => writeFile(path, randomBytes(3000));
+
+describe('a command whose reader has gone', () => {
+  const noReader = { onStart: (child: { stdout: { destroy(): void } | null }) => child.stdout?.destroy() };
+
+  it.each([
+    ['verify', ['verify', '--json'], damage, 6],
+    ['verify, for people', ['verify'], damage, 6],
+    ['repair', ['repair', '--json'], damage, 6],
+    ['ls of an old snapshot', ['ls', '--max-age', '1s'], undefined, 6],
+    ['show of what is not there', ['show', '--json', '--snapshot', '77'], undefined, 2],
+    ['verify of a sound vault', ['verify', '--json'], undefined, 0],
+    ['ls', ['ls', '--json'], undefined, 0],
+    ['paths', ['paths', 'A'], undefined, 0],
+  ] as const)('keeps its own exit code: %s', async (_name, [command, ...more], change, code) => {
+    const ended = await tablevault([command, await vaultWith(change), ...more], noReader);
+    expect(ended.code, ended.stderr).toBe(code);
+    if (code !== 0) expect(ended.stderr).toContain(`exit ${code}]`);
+    else expect(ended.stderr).not.toContain('error');
+  });
+
+  it('says its help to nobody without a failure', async () => {
+    const ended = await tablevault(['snapshot', '--help'], noReader);
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe('a command whose report cannot be written', () => {
+  it.runIf(existsSync('/dev/full'))('fails by that alone if nothing else is wrong', async () => {
+    const toFull = (...args: string[]) => spawnSync('sh', ['-c', '"$@" >/dev/full', 'sh', LAUNCHER, ...args]);
+    const sound = toFull('verify', await vaultWith(), '--json');
+    expect(sound.status).toBe(7);
+    expect(String(sound.stderr)).toContain('standard output cannot be written (ENOSPC)');
+    expect(toFull('verify', await vaultWith(damage), '--json').status).toBe(6);
+  });
+});
+
+describe('repair --apply', () => {
+  it('ends with 6 for what it cannot bring back, with 0 when it moved all that is damaged', async () => {
+    const missing = await vaultWith((path) => rm(path));
+    for (const args of [[], ['--apply'], ['--apply']]) {
+      const ended = await tablevault(['repair', missing, ...args]);
+      expect(ended.code, ended.stderr).toBe(6);
+      expect(ended.stderr).toContain('1 missing file');
+      expect(ended.stderr).not.toContain('Run again with --apply');
+    }
+    const damaged = await vaultWith(damage);
+    expect((await tablevault(['repair', damaged])).code).toBe(6);
+    expect((await tablevault(['repair', damaged, '--apply'])).code).toBe(0);
+    expect((await tablevault(['repair', damaged, '--apply'])).code).toBe(6);
+  });
+});
