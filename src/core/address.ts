@@ -62,7 +62,8 @@ export function proxyFor(url: URL, env: Environment): URL | undefined {
   });
 }
 
-function isDecodable(text: string): boolean {
+/** Is every % in it an escape? */
+export function isDecodable(text: string): boolean {
   try {
     decodeURIComponent(text);
     return true;
