@@ -53,8 +53,8 @@ async function restore(context: CliContext, uri: string, options: Options): Prom
   const { parseTarget } = await import('../run/restore/target.ts');
   const target = parseTarget(options.to, options.format, options.replaceNul === true);
   if (target.kind === 'postgres') {
-    const { password } = new URL(target.url.reveal());
-    if (password !== '') redactor.add(decodeURIComponent(password));
+    const { password, searchParams } = new URL(target.url.reveal());
+    for (const secret of [decodeURIComponent(password), searchParams.get('password') ?? '']) redactor.add(secret);
   }
   const { restoreSnapshot } = await import('../run/restore/restore.ts');
   const emit = logEvent.bind(undefined, context.log);
