@@ -44,7 +44,11 @@ export function addRestore(program: Command, context: CliContext): void {
     .action(async (vault: string, options: Options) => {
       await restore(context, vault, options);
     });
-  withHelp(command, { exits: [7], examples: ['tablevault restore ./vault --to sales.duckdb --tables "Crm_*"'] });
+  withHelp(command, {
+    exits: [7, 8],
+    meanings: { 8: 'PostgreSQL did not say whether it committed: look whether the tables exist' },
+    examples: ['tablevault restore ./vault --to sales.duckdb --tables "Crm_*"'],
+  });
 }
 
 async function restore(context: CliContext, uri: string, options: Options): Promise<void> {
