@@ -1,4 +1,5 @@
 /** What every command gets: where to print, what to listen to. Nothing below `cli/` sees it. */
+import { once } from 'node:events';
 import type { Clock } from '../core/clock.ts';
 import { type ExitCode, TablevaultError } from '../core/errors.ts';
 import type { Pipeline } from '../core/pipeline.ts';
@@ -36,7 +37,8 @@ export interface Output extends View {
   text(text: string): Promise<void>;
   /**
    * Data as it is, with back-pressure.
-   * @throws TablevaultError DESTINATION_*: standard output cannot be written; `isUnwanted` tells whether its reader has gone
+   * @throws TablevaultError DESTINATION_*: standard output cannot be written; `isUnwanted` tells whether its reader has gone. The signal's
+   * reason, also while a reader does not read.
    */
   data(chunk: string | Uint8Array): Promise<void>;
   /** Has anything been written? */
@@ -47,12 +49,18 @@ export interface Output extends View {
   isUnwanted(thrown: unknown): boolean;
 }
 
-export function createOutput(stream: NodeJS.WriteStream, redactor: Redactor, env: CliContext['env']): Output {
+/** @param signal ends waiting for a reader of data */
+export function createOutput(
+  stream: NodeJS.WriteStream,
+  redactor: Redactor,
+  env: CliContext['env'],
+  signal?: AbortSignal,
+): Output {
   const view = viewOf(stream, env, 'data', redactor);
   const unwanted = new Set<unknown>();
   let used = false;
   let lost: TablevaultError | undefined;
-  const data = (chunk: string | Uint8Array) => {
+  const write = (chunk: string | Uint8Array) => {
     used = true;
     return new Promise<void>((resolve, reject) => {
       stream.write(chunk, (error) => {
@@ -63,9 +71,23 @@ export function createOutput(stream: NodeJS.WriteStream, redactor: Redactor, env
       });
     });
   };
+  const data = async (chunk: string | Uint8Array) => {
+    signal?.throwIfAborted();
+    const written = write(chunk);
+    if (signal === undefined) return written;
+    const stop = new AbortController();
+    const interrupted = once(signal, 'abort', { signal: stop.signal }).then(() => signal.throwIfAborted());
+    try {
+      await Promise.race([written, interrupted]);
+    } finally {
+      stop.abort();
+      interrupted.catch(() => undefined);
+      written.catch(() => undefined);
+    }
+  };
   const text = async (report: string) => {
     try {
-      await data(report);
+      await write(report);
     } catch (error) {
       if (!unwanted.has(error)) lost ??= error as TablevaultError;
     }

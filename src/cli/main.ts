@@ -13,9 +13,16 @@ import { listenForSignals } from './signals.ts';
 
 const redactor = createRedactor(process.env);
 const screen = createScreen(process.stderr, redactor, process.env);
-const output = createOutput(process.stdout, redactor, process.env);
-const interrupts = listenForSignals(process, (text) => screen.line(text));
+const interrupts = listenForSignals(
+  process,
+  (text) => screen.line(text),
+  (reason) => void end(reason),
+);
+const output = createOutput(process.stdout, redactor, process.env, interrupts.signal);
 const args = process.argv.slice(2);
+
+/** Time that a command which was interrupted has for its last words, ms: their reader may not read. */
+const LAST_WORDS_MS = 1_000;
 
 process.stdout.on('error', () => {
   // Each write tells it to whoever waits for it.
@@ -60,6 +67,9 @@ async function createContext(level: LogLevel): Promise<CliContext> {
 
 /** Prints the error there may be and ends the process, whatever handles are still open. */
 async function end(thrown: unknown): Promise<void> {
+  const { signal } = interrupts;
+  if (signal.aborted)
+    setTimeout(() => process.exit(asTablevaultError(thrown ?? signal.reason).exitCode), LAST_WORDS_MS);
   const code = await report(thrown);
   process.exitCode = code;
   process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
@@ -73,9 +83,10 @@ async function report(thrown: unknown): Promise<ExitCode> {
   const error = ending instanceof CommanderError ? usageError(ending, command) : causeOf(ending, interrupts.signal);
   if (error === undefined || output.isUnwanted(error)) return EXIT.done;
   screen.clear();
-  if (args.includes('--json') && !output.used) await output.json(errorObject(command, error));
+  const object = args.includes('--json') && !output.used ? output.json(errorObject(command, error)) : undefined;
   screen.line(errorParagraph(error));
   if (error.code === 'BUG' || process.env['TABLEVAULT_LOG'] === 'trace')
     screen.verbatim(String(asTablevaultError(error).stack));
+  await object;
   return error.exitCode;
 }

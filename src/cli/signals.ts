@@ -1,4 +1,4 @@
-/** SIGINT and SIGTERM: the first asks the command to end, the second, or a long silence, ends the process. */
+/** SIGINT and SIGTERM: the first asks the command to end, the second ends the process, and so does a command that does not end by itself. */
 import { EXIT, TablevaultError } from '../core/errors.ts';
 
 /** Time for a command to release locks and close files after the first signal. */
@@ -8,17 +8,24 @@ export interface Interrupts {
   readonly signal: AbortSignal;
 }
 
-export function listenForSignals(process: NodeJS.Process, notice: (text: string) => void): Interrupts {
+/**
+ * @param notice told that a signal came
+ * @param overdue told when the command has not ended in time after the first signal: end the process, with this reason
+ */
+export function listenForSignals(
+  process: NodeJS.Process,
+  notice: (text: string) => void,
+  overdue: (reason: TablevaultError) => void,
+): Interrupts {
   const controller = new AbortController();
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
     notice(`${name} received: stopping; a second one ends at once.`);
-    setTimeout(() => process.exit(EXIT.interrupted), GRACE_MS).unref();
-    controller.abort(
-      new TablevaultError('INTERRUPTED', `interrupted by ${name}`, {
-        hint: 'Run the same command again; a snapshot continues where it stopped.',
-      }),
-    );
+    const reason = new TablevaultError('INTERRUPTED', `interrupted by ${name}`, {
+      hint: 'Run the same command again; a snapshot continues where it stopped.',
+    });
+    setTimeout(() => overdue(reason), GRACE_MS).unref();
+    controller.abort(reason);
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);

@@ -1,6 +1,7 @@
 /** What a command found out is told by its exit code, whoever reads its output. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -29,7 +30,7 @@ async function vaultWith(change: (path: string) => Promise<unknown> = async () =
   const vault = await memoryVault(store);
   const run = runId();
   const tables = [];
-  for (const name of ['A', 'B']) {
+  for (const name of ['Gen_One', 'Gen_Two']) {
     const content = randomBytes(3000);
     const key = partKey(name, run, 0, sha256Hex(content));
     await store.putNew(key, content);
@@ -53,7 +54,7 @@ describe('a command whose reader has gone', () => {
     ['show of what is not there', ['show', '--json', '--snapshot', '77'], undefined, 2],
     ['verify of a sound vault', ['verify', '--json'], undefined, 0],
     ['ls', ['ls', '--json'], undefined, 0],
-    ['paths', ['paths', 'A'], undefined, 0],
+    ['paths', ['paths', 'Gen_One'], undefined, 0],
   ] as const)('keeps its own exit code: %s', async (_name, [command, ...more], change, code) => {
     const ended = await tablevault([command, await vaultWith(change), ...more], noReader);
     expect(ended.code, ended.stderr).toBe(code);
@@ -64,6 +65,26 @@ describe('a command whose reader has gone', () => {
   it('says its help to nobody without a failure', async () => {
     const ended = await tablevault(['snapshot', '--help'], noReader);
     expect(ended).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe('a command whose reader does not read', () => {
+  it('ends soon after an interrupt, and says so', async () => {
+    const endless = ['query', await vaultWith(), 'SELECT * FROM range(50000000)', '--format', 'csv'];
+    const child = spawn(process.execPath, [LAUNCHER, ...endless], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (chunk) => {
+      said += String(chunk);
+    });
+    await once(child.stdout, 'readable');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const begun = performance.now();
+    child.kill('SIGINT');
+    const [code] = await once(child, 'exit');
+    expect(performance.now() - begun).toBeLessThan(8_000);
+    expect(said).toContain('[INTERRUPTED, exit 130]');
+    expect(code).toBe(130);
+    child.stdout.destroy();
   });
 });
 
