@@ -228,6 +228,29 @@ describe.skipIf(s3 === null)('a server in difficulties', () => {
     expect(ended.ms).toBeLessThan(60_000);
   });
 
+  test('that never answers a removal does not delay an interrupt, which still says why it ended', async () => {
+    let onRemoval = () => {};
+    const { env } = await through((line) => {
+      if (!line.startsWith('DELETE')) return undefined;
+      onRemoval();
+      return { delayMs: 60_000, answer: [503, 'SlowDown'] };
+    });
+    let interruptedAt = 0;
+    const args = ['snapshot', pipeline, '--destination', `s3://${bucket.name}/silent`, '--json', ...SMALL];
+    const ended = await run(args, env, {
+      onStart: (child) => {
+        onRemoval = () => {
+          interruptedAt ||= Date.now();
+          if (!child.killed) child.kill('SIGINT');
+        };
+      },
+    });
+    expect(Date.now() - interruptedAt).toBeLessThan(12_000);
+    expect(ended.code, ended.stderr).toBe(130);
+    expect(ended.stderr).toContain('[INTERRUPTED, exit 130]');
+    expect(JSON.parse(ended.stdout)).toMatchObject({ snapshot: null, error: { code: 'INTERRUPTED' } });
+  });
+
   test('that is slow makes the snapshot slow, nothing else', async () => {
     const { env } = await through(() => ({ delayMs: 150 }));
     const ended = await snapshot(`s3://${bucket.name}/slow`, env, ...SMALL);
