@@ -8,12 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sha256Hex } from '../../src/core/digest.ts';
-import { createFolderStore } from '../../src/storage/folder.ts';
-import { commitSnapshot } from '../../src/vault/commit/commit.ts';
-import { partKey } from '../../src/vault/layout.ts';
 import { tablevault } from '../support/cli.ts';
-import { draft, memoryVault, partEntry, runId, tableEntry, testClock } from '../unit/vault/support.ts';
+import { smallVault } from '../support/small-vault.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/tablevault.cjs', import.meta.url));
 
@@ -23,23 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** A vault of two tables with a part each; `change` is done to the first part's file. */
-async function vaultWith(change: (path: string) => Promise<unknown> = async () => undefined) {
-  const path = join(folder, randomBytes(4).toString('hex'));
-  const store = createFolderStore(path);
-  const vault = await memoryVault(store);
-  const run = runId();
-  const tables = [];
-  for (const name of ['Gen_One', 'Gen_Two']) {
-    const content = randomBytes(3000);
-    const key = partKey(name, run, 0, sha256Hex(content));
-    await store.putNew(key, content);
-    tables.push(tableEntry([partEntry({ key, run, bytes: 3000, sha256: sha256Hex(content) })], { name }));
-  }
-  await commitSnapshot(vault, draft({ run, snapshot: run, tables }), { clock: testClock(true) });
-  await change(store.localPath!(tables[0]!.parts[0]!.key));
-  return path;
-}
+const vaultWith = (change?: (path: string) => Promise<unknown>) => smallVault(folder, change);
 
 const damage = (path: string) => writeFile(path, randomBytes(3000));
 
