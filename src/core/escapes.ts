@@ -3,7 +3,7 @@
 export interface ReadText {
   readonly text: string;
   /** For each UTF-16 unit of `text`, where it begins in the original; one more for the end. Undefined: where it stands in `text`. */
-  readonly starts: readonly number[] | undefined;
+  readonly starts: Uint32Array | undefined;
 }
 
 interface Escape {
@@ -59,26 +59,29 @@ function percentRun(match: string): readonly (readonly [string, number])[] {
 /** The text with one kind of escapes read; undefined when it has none. */
 function readOnce({ text, starts }: ReadText, { pattern, read }: Escape): ReadText | undefined {
   const at = (index: number) => starts?.[index] ?? index;
-  const places: number[] = [];
-  let says = '';
+  // What is read is never longer than its spelling.
+  let places: Uint32Array | undefined;
+  const pieces: string[] = [];
+  let length = 0;
   let end = 0;
-  const keep = (to: number) => {
-    for (let index = end; index < to; index += 1) places.push(at(index));
-    says += text.slice(end, to);
+  const keep = (into: Uint32Array, to: number) => {
+    for (let index = end; index < to; index += 1) into[length++] = at(index);
+    pieces.push(text.slice(end, to));
   };
   for (const match of text.matchAll(pattern)) {
-    keep(match.index);
+    places ??= new Uint32Array(text.length + 1);
+    keep(places, match.index);
     end = match.index;
-    for (const [piece, length] of read(match[0])) {
-      for (let index = 0; index < piece.length; index += 1) places.push(at(end));
-      says += piece;
-      end += length;
+    for (const [piece, spelt] of read(match[0])) {
+      for (let index = 0; index < piece.length; index += 1) places[length++] = at(end);
+      pieces.push(piece);
+      end += spelt;
     }
   }
-  if (says === '') return undefined;
-  keep(text.length);
-  places.push(at(text.length));
-  return { text: says, starts: places };
+  if (places === undefined) return undefined;
+  keep(places, text.length);
+  places[length] = at(text.length);
+  return { text: pieces.join(''), starts: places };
 }
 
 /**
