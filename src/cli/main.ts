@@ -13,17 +13,20 @@ import { hintAfterInterrupt, listenForSignals } from './signals.ts';
 
 const redactor = createRedactor(process.env);
 const screen = createScreen(process.stderr, redactor, process.env);
-const output = createOutput(process.stdout, redactor, process.env, screen.clear);
 const args = process.argv.slice(2);
-const interrupts = listenForSignals(process, (text) => screen.line(text), hintAfterInterrupt(args));
+const interrupts = listenForSignals(
+  process,
+  (text) => screen.line(text),
+  (reason) => void end(reason),
+  hintAfterInterrupt(args),
+);
+const output = createOutput(process.stdout, redactor, process.env, screen.clear, interrupts.signal);
 
-/** Set when whoever reads standard output has closed it, as `| head` does: the rest is not wanted, and that is no failure. */
-let readerGone = false;
+/** Time that a command which was interrupted has for its last words, ms: their reader may not read. */
+const LAST_WORDS_MS = 1_000;
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  readerGone ||= error.code === 'EPIPE';
-  const message = `standard output cannot be written (${error.code ?? error.message})`;
-  interrupts.abort(new TablevaultError('DESTINATION_UNREACHABLE', message, { hint: 'Check where the output goes.' }));
+process.stdout.on('error', () => {
+  // Each write tells it to whoever waits for it.
 });
 process.stderr.on('error', () => {
   // Nobody reads what we would say about it.
@@ -37,7 +40,7 @@ await end(await run());
 async function run(): Promise<unknown> {
   try {
     const context = await createContext(logLevelOf(process.env));
-    const program = createProgram(context, { version: toolVersion(), help: (text) => void output.data(text) });
+    const program = createProgram(context, { version: toolVersion(), help: (text) => void output.text(text) });
     if (args.length === 0) {
       screen.line(program.helpInformation({ error: true }));
       throw new TablevaultError('USAGE', 'no command given', { hint: 'Name one of the commands above.' });
@@ -65,20 +68,26 @@ async function createContext(level: LogLevel): Promise<CliContext> {
 
 /** Prints the error there may be and ends the process, whatever handles are still open. */
 async function end(thrown: unknown): Promise<void> {
+  const { signal } = interrupts;
+  if (signal.aborted)
+    setTimeout(() => process.exit(asTablevaultError(thrown ?? signal.reason).exitCode), LAST_WORDS_MS);
   const code = await report(thrown);
   process.exitCode = code;
   process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
 }
 
 async function report(thrown: unknown): Promise<ExitCode> {
-  if (thrown === undefined) return (process.exitCode ?? EXIT.done) as ExitCode;
+  const code = (process.exitCode ?? EXIT.done) as ExitCode;
   const command = args[0];
-  const error = thrown instanceof CommanderError ? usageError(thrown, command) : causeOf(thrown, interrupts.signal);
-  if (error === undefined || readerGone) return EXIT.done;
+  const ending = thrown ?? (code === EXIT.done ? output.lost : undefined);
+  if (ending === undefined) return code;
+  const error = ending instanceof CommanderError ? usageError(ending, command) : causeOf(ending, interrupts.signal);
+  if (error === undefined || output.isUnwanted(error)) return EXIT.done;
   screen.clear();
-  if (args.includes('--json') && !output.used) await output.json(errorObject(command, error)).catch(() => {});
+  const object = args.includes('--json') && !output.used ? output.json(errorObject(command, error)) : undefined;
   screen.line(errorParagraph(error));
   if (error.code === 'BUG' || process.env['TABLEVAULT_LOG'] === 'trace')
     screen.verbatim(String(asTablevaultError(error).stack));
+  await object;
   return error.exitCode;
 }

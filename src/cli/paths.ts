@@ -39,6 +39,7 @@ async function paths(context: CliContext, uri: string, tables: readonly string[]
   // `table`, as it was before one could name several.
   const [only, ...others] = found.tables;
   const table = others.length === 0 && only !== undefined ? { table: only.name } : {};
-  if (options.json) await output.json({ ...found, ...table });
+  // Data, not a report: a program opens these addresses, and nothing in them is taken for a credential.
+  if (options.json) await output.data(`${JSON.stringify({ ...found, ...table }, null, 2)}\n`);
   else await output.data(found.paths.map((path) => `${path}\n`).join(''));
 }

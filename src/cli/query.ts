@@ -18,7 +18,7 @@ export function addQuery(program: Command, context: CliContext): void {
     .command('query')
     .summary('run SQL over the tables of a snapshot')
     .description(
-      'Runs one SQL statement in DuckDB over the tables of a snapshot. It writes nothing and reads the files where they are. Values are exact: in JSON, decimals are text, and so are the whole numbers of a column that holds one beyond 2^53.',
+      'Runs one SQL statement in DuckDB over the tables of a snapshot. It writes nothing. It reads the files of the tables that the statement names to their end first, and compares their SHA-256 with the manifest. Values are exact: in JSON, decimals are text, and so are the whole numbers of a column that holds one beyond 2^53.',
     )
     .argument('<vault>', VAULT_ARGUMENT)
     .argument('<sql>', 'one statement that reads, such as SELECT or DESCRIBE')
@@ -34,7 +34,8 @@ export function addQuery(program: Command, context: CliContext): void {
       await query(context, vault, sql, options);
     });
   withHelp(command, {
-    exits: [7],
+    exits: [6, 7],
+    meanings: { 6: 'a file that the statement needs is damaged; no value comes from it' },
     examples: ['tablevault query ./vault "SELECT count(*) FROM Gen_Documents" --format csv'],
   });
 }

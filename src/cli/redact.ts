@@ -16,15 +16,22 @@ const LOOKS_SECRET: readonly RegExp[] = [
   /\benrt_[\w.~+/=-]+/gi,
   /(?<=\bbearer\s+)[\w.~+/=-]{8,}/gi,
   /(?<=\bclient_secret=)[^&\s"']+/gi,
-  /(?<=\b[a-z][a-z0-9+.-]*:\/\/[^\s/@:]*:)[^\s/@]+(?=@)/gi,
+  // A password in an address may hold any character, also those that should be escaped there.
+  /(?<=\b[a-z][a-z0-9+.-]*:\/\/[^\s/@:]*:)[^\s"'<>]+(?=@)/gi,
 ];
 
 /** Environment variables whose values are credentials of this process. */
 const SECRET_VARIABLES = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'] as const;
 
+/** Shorter values are no keys of a real store, such as the `test` of emulators: they protect nothing, and are parts of ordinary words and paths. */
+const SHORTEST_KEY = 8;
+
 export function createRedactor(env: Readonly<Record<string, string | undefined>> = {}): Redactor {
   const { add, mask } = createSecretMask();
-  for (const name of SECRET_VARIABLES) add(env[name] ?? '');
+  for (const name of SECRET_VARIABLES) {
+    const value = env[name] ?? '';
+    if (value.length >= SHORTEST_KEY) add(value);
+  }
   return {
     add,
     redact: (text) => LOOKS_SECRET.reduce((rest, pattern) => rest.replace(pattern, MASK), mask(text)),

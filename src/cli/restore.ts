@@ -44,7 +44,11 @@ export function addRestore(program: Command, context: CliContext): void {
     .action(async (vault: string, options: Options) => {
       await restore(context, vault, options);
     });
-  withHelp(command, { exits: [7], examples: ['tablevault restore ./vault --to sales.duckdb --tables "Crm_*"'] });
+  withHelp(command, {
+    exits: [7, 8],
+    meanings: { 8: 'PostgreSQL did not say whether it committed: look whether the tables exist' },
+    examples: ['tablevault restore ./vault --to sales.duckdb --tables "Crm_*"'],
+  });
 }
 
 async function restore(context: CliContext, uri: string, options: Options): Promise<void> {
@@ -53,8 +57,8 @@ async function restore(context: CliContext, uri: string, options: Options): Prom
   const { parseTarget } = await import('../run/restore/target.ts');
   const target = parseTarget(options.to, options.format, options.replaceNul === true);
   if (target.kind === 'postgres') {
-    const { password } = new URL(target.url.reveal());
-    if (password !== '') redactor.add(decodeURIComponent(password));
+    const { password, searchParams } = new URL(target.url.reveal());
+    for (const secret of [decodeURIComponent(password), searchParams.get('password') ?? '']) redactor.add(secret);
   }
   const { restoreSnapshot } = await import('../run/restore/restore.ts');
   const emit = logEvent.bind(undefined, context.log);

@@ -1,4 +1,4 @@
-/** SIGINT and SIGTERM: the first asks the command to end, the second, or a long silence, ends the process. */
+/** SIGINT and SIGTERM: the first asks the command to end, the second ends the process, and so does a command that does not end by itself. */
 import { EXIT, TablevaultError } from '../core/errors.ts';
 
 /** Time for a command to release locks and close files after the first signal. */
@@ -6,25 +6,30 @@ const GRACE_MS = 15_000;
 
 export interface Interrupts {
   readonly signal: AbortSignal;
-  /** Ends the command for another reason: the reader of standard output has gone. */
-  abort(reason: TablevaultError): void;
 }
 
 /**
  * @param notice told of a signal as it comes
+ * @param overdue told when the command has not ended in time after the first signal: end the process, with this reason
  * @param hint what the reader of the interrupt's error is to do next
  */
-export function listenForSignals(process: NodeJS.Process, notice: (text: string) => void, hint: string): Interrupts {
+export function listenForSignals(
+  process: NodeJS.Process,
+  notice: (text: string) => void,
+  overdue: (reason: TablevaultError) => void,
+  hint: string,
+): Interrupts {
   const controller = new AbortController();
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
     notice(`${name} received: stopping; a second one ends at once.`);
-    setTimeout(() => process.exit(EXIT.interrupted), GRACE_MS).unref();
-    controller.abort(new TablevaultError('INTERRUPTED', `interrupted by ${name}`, { hint }));
+    const reason = new TablevaultError('INTERRUPTED', `interrupted by ${name}`, { hint });
+    setTimeout(() => overdue(reason), GRACE_MS).unref();
+    controller.abort(reason);
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
-  return { signal: controller.signal, abort: (reason) => controller.abort(reason) };
+  return { signal: controller.signal };
 }
 
 /** What to do after an interrupt of this command line: only a snapshot continues, and only without `--fresh`. */

@@ -71,13 +71,20 @@ async function verify(context: CliContext, uri: string, options: Options): Promi
   if (options.json) await output.json(report);
   else await output.lines(reportText(report).map(plainText));
   if (report.ok) return screen.line(verdict(report));
-  throw new TablevaultError(
-    'VERIFY_FAILED',
-    `verification found ${plural(report.findings.length, 'problem')} in ${uri}`,
-    {
-      hint: 'Take a new snapshot. `tablevault repair` lists what else is damaged; `tablevault verify --help` says what each level looks at.',
-    },
-  );
+  const { findings, unjudged } = report;
+  const aside = unjudged.length === 0 ? '' : `; ${plural(unjudged.length, 'file')} could not be judged`;
+  if (findings.length > 0) {
+    throw new TablevaultError(
+      'VERIFY_FAILED',
+      `verification found ${plural(findings.length, 'problem')} in ${uri}${aside}`,
+      {
+        hint: 'Take a new snapshot. `tablevault repair` lists what else is damaged; `tablevault verify --help` says what each level looks at.',
+      },
+    );
+  }
+  throw new TablevaultError('DESTINATION_UNREACHABLE', `verification found no damage in ${uri}${aside}`, {
+    hint: 'Check the disk, the rights and the limits of this machine (ulimit -n, memory), then run again.',
+  });
 }
 
 async function readPublicKeys(files: readonly string[]): Promise<KeyObject[]> {
@@ -99,9 +106,10 @@ async function readPublicKeys(files: readonly string[]): Promise<KeyObject[]> {
   return keys;
 }
 
-function reportText({ findings, notices }: VerifyReport): string[] {
+function reportText({ findings, notices, unjudged }: VerifyReport): string[] {
   return [
     ...findings.map(({ code, object, message }) => `${code} ${object}: ${message}`),
+    ...unjudged.map(({ code, object, message }) => `not judged ${code} ${object}: ${message}`),
     ...notices.map(({ code, object, message }) => `note ${code} ${object}: ${message}`),
   ];
 }

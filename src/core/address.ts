@@ -49,20 +49,25 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * `NO_PROXY` lists names by commas or spaces. A name stands for itself and for all below it, with or without a leading `.` or `*.`; with
  * `:port` it stands for that port alone; `*` stands for everything.
  *
- * @throws TablevaultError `CONFIG_INVALID` when HTTPS_PROXY is no http(s) address
+ * @throws TablevaultError `CONFIG_INVALID` when HTTPS_PROXY is no http(s) address, or has more than a host; it never shows the value
  */
 export function proxyFor(url: URL, env: Environment): URL | undefined {
   const text = variable(env, 'HTTPS_PROXY');
   if (text === '' || url.protocol !== 'https:' || isThisMachine(url.hostname) || isExempt(url, env)) return undefined;
   const address = text.includes('://') ? text : `http://${text}`;
   const proxy = URL.canParse(address) && /^https?:\/\//i.test(address) ? new URL(address) : undefined;
-  if (proxy !== undefined && isDecodable(proxy.username) && isDecodable(proxy.password)) return proxy;
-  throw new TablevaultError('CONFIG_INVALID', 'HTTPS_PROXY is not an http(s) address', {
-    hint: 'Write it as http://host:port or http://user:password@host:port; a % in a password is written %25.',
+  if (proxy !== undefined && isDecodable(proxy.username) && isDecodable(proxy.password) && isOnlyHost(proxy))
+    return proxy;
+  throw new TablevaultError('CONFIG_INVALID', 'HTTPS_PROXY is not an http(s) address of a host alone', {
+    hint: 'Write it as http://host:port or http://user:password@host:port; in a password @ / ? # % are written %40 %2F %3F %23 %25.',
   });
 }
 
-function isDecodable(text: string): boolean {
+/** No path or more behind the host: `http://user:12/secret@proxy` is the host `user` to a URL, and the rest of a password its path. */
+const isOnlyHost = ({ pathname, search, hash }: URL): boolean => /^\/?$/.test(pathname) && search === '' && hash === '';
+
+/** Is every % in it an escape? */
+export function isDecodable(text: string): boolean {
   try {
     decodeURIComponent(text);
     return true;
@@ -72,17 +77,25 @@ function isDecodable(text: string): boolean {
 }
 
 function isExempt({ hostname, port }: URL, env: Environment): boolean {
-  const host = bare(hostname).toLowerCase();
+  const host = plainHost(hostname);
   return variable(env, 'NO_PROXY')
     .toLowerCase()
     .split(/[\s,]+/)
     .some((entry) => {
       if (entry === '*') return true;
       const [, named = entry, itsPort] = /^(\[.*\]|[^:]*):(\d+)$/.exec(entry) ?? [];
-      const name = bare(named).replace(/^\*?\./, '');
+      const name = plainHost(named.replace(/^\*?\./, ''));
       if (name === '' || (itsPort !== undefined && itsPort !== (port || '443'))) return false;
       return host === name || host.endsWith(`.${name}`);
     });
+}
+
+/** A host as it is compared: in lower case, without the dot that may end it, an IPv6 address in its one short form (RFC 5952). */
+function plainHost(name: string): string {
+  const host = bare(name).toLowerCase().replace(/\.$/, '');
+  if (!host.includes(':')) return host;
+  const address = `http://[${host}]`;
+  return URL.canParse(address) ? bare(new URL(address).hostname) : host;
 }
 
 /** An IPv6 address without its brackets; any other name as it is. */

@@ -1,23 +1,26 @@
 /**
  * Names of tables and columns given as globs: the one rule, wherever globs are taken.
  *
- * A glob matches the whole name, and upper and lower case count. `*` is any text, `?` one character, `[ab]` one of these characters,
- * `{a,b}` one of these texts. A name matches itself, whatever characters it holds. A leading `!` has no meaning of its own. Several globs
- * choose what any of them matches, in the order of the names. A glob that matches nothing is an error that names near names.
+ * A glob matches the whole name, and upper and lower case count. `*` is any text, `?` one character, `[ab]` one of these characters (`[a-c]` a
+ * range, `[!ab]` any other), `{a,b}` one of these texts. A name matches itself, whatever characters it holds. A leading `!`, parentheses and
+ * `+` have no meaning of their own. Several globs choose what any of them matches, in the order of the names. A glob that matches nothing is
+ * an error that names near names.
  */
-import picomatch from 'picomatch';
 import { TablevaultError } from './errors.ts';
+import { compileGlob, splitAtCommas } from './glob-match.ts';
 import { nearNames } from './near-names.ts';
 
 export function globMatcher(glob: string): (name: string) => boolean {
   if (glob === '') return () => false;
-  const matches = picomatch(glob, { dot: true, nonegate: true });
+  const matches = compileGlob(glob);
   return (name) => name === glob || matches(name);
 }
 
 /** `Gen_*,Crm_{Customers,Orders}` as a list: commas inside braces belong to the glob. Empty entries are left out. */
 export function splitGlobs(text: string): readonly string[] {
-  return (text.match(/(?:\{[^}]*\}|[^,])+/g) ?? []).map((glob) => glob.trim()).filter((glob) => glob !== '');
+  return splitAtCommas(text)
+    .map((glob) => glob.trim())
+    .filter((glob) => glob !== '');
 }
 
 /** Globs of the list that match none of the names. */

@@ -1,25 +1,40 @@
 /** Why DuckDB could not work: its errors tell that in words alone. */
 import { TablevaultError } from '../core/errors.ts';
 
-/** What is short where DuckDB keeps files, or undefined when the error is about something else. */
-export type Shortage = 'disk' | 'memory' | 'rights';
+/** What this machine is short of, where DuckDB reads and keeps files, or undefined when the error is about something else. */
+export type Shortage = 'disk' | 'memory' | 'rights' | 'machine';
 
-const SHORTAGES: readonly (readonly [Shortage, RegExp])[] = [
-  ['disk', /no space left|disk full|could not write|max_temp_directory_size/i],
-  ['rights', /permission denied|read-only|cannot open file/i],
-  ['memory', /^out of memory/i],
+/** What the system says of a call that failed (strerror). It ends the message; a path before it may hold any words, quotes too. */
+const SYSTEM_REASONS: readonly (readonly [Shortage, RegExp])[] = [
+  ['disk', /: (no space left on device|disk quota exceeded|file too large)$/i],
+  ['memory', /: cannot allocate memory$/i],
+  [
+    'rights',
+    /: (permission denied|operation not permitted|read-only file system|no such file or directory|not a directory)$/i,
+  ],
 ];
+/** Begins the words of DuckDB about a call of the system, and only those: other kinds of errors tell of statements and of contents. */
+const SYSTEM_CALL = /^((IO|FATAL|TransactionContext) Error: )+(Failed to commit: )?(cannot|could not|failed to) /i;
+/** DuckDB could read the file, and there was less than its own numbers say. */
+const TOO_SHORT = /: attempted to read \d+ bytes from location \d+$/i;
+const MEMORY = /^out of memory error: |\bstd::bad_alloc$|^invalid error: failed to allocate/i;
 
 /** DuckDB's message in one line, without its advice. */
 export function duckDbMessage(thrown: unknown): string {
+  return firstLine(thrown).slice(0, 300);
+}
+
+function firstLine(thrown: unknown): string {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return message.split('\n')[0]?.slice(0, 300) ?? '';
+  return message.split('\n')[0] ?? '';
 }
 
 export function shortageOf(thrown: unknown): Shortage | undefined {
-  // A path in the message may hold any words.
-  const message = duckDbMessage(thrown).replaceAll(/"[^"]*"|'[^']*'/g, '');
-  return SHORTAGES.find(([, pattern]) => pattern.test(message))?.[0];
+  const message = firstLine(thrown);
+  if (MEMORY.test(message)) return /max_temp_directory_size/i.test(message) ? 'disk' : 'memory';
+  if (!SYSTEM_CALL.test(message) || TOO_SHORT.test(message)) return undefined;
+  const [reason] = SYSTEM_REASONS.find(([, pattern]) => pattern.test(message)) ?? [];
+  return reason ?? (/: could not write /i.test(message) ? 'disk' : 'machine');
 }
 
 /**
@@ -46,9 +61,14 @@ export function shortageError(
         hint: 'Give the command more memory, or point TMPDIR at a larger disk: what does not fit into memory goes there.',
       });
     case 'rights':
-      return new TablevaultError('DESTINATION_DENIED', `${what}: the temporary folder may not be written`, {
+      return new TablevaultError('DESTINATION_DENIED', `${what}: ${duckDbMessage(thrown)}`, {
         ...details,
-        hint: 'Check that the folder exists and may be written, or point TMPDIR at another.',
+        hint: 'Check that the file may be read and that the temporary folder may be written, or point TMPDIR at another.',
+      });
+    case 'machine':
+      return new TablevaultError('DESTINATION_UNREACHABLE', `${what}: ${duckDbMessage(thrown)}`, {
+        ...details,
+        hint: 'Check the disk of the file and of TMPDIR (dmesg) and the limits of this machine (ulimit -n), then run again.',
       });
   }
 }

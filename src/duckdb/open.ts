@@ -1,5 +1,6 @@
 /** A DuckDB in memory: for rows of Parquet files, in bounded memory, with nothing from outside. */
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { shortageError } from './faults.ts';
 
 const INTERRUPT_AGAIN_MS = 100;
 
@@ -21,12 +22,20 @@ export interface DuckDb {
   close(): void;
 }
 
+async function create(settings: Record<string, string>): Promise<DuckDBInstance> {
+  try {
+    return await DuckDBInstance.create(':memory:', settings);
+  } catch (error) {
+    throw shortageError(error, 'DuckDB could not be started', {}) ?? error;
+  }
+}
+
 /**
  * No extension is loaded or fetched by itself; instants are in UTC.
  * @throws the signal's reason when it aborts before DuckDB is open
  */
 export async function openDuckDb({ memoryMb, spill, threads, further, signal }: DuckDbSettings): Promise<DuckDb> {
-  const instance = await DuckDBInstance.create(':memory:', {
+  const instance = await create({
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
     temp_directory: spill ?? '',

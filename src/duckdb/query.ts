@@ -11,6 +11,7 @@ import {
 } from '@duckdb/node-api';
 import { TablevaultError } from '../core/errors.ts';
 import { nearNames } from '../core/near-names.ts';
+import { duckDbMessage, shortageError } from './faults.ts';
 import { withDuckDb } from './open.ts';
 import { exactPath, parquetRows } from './sql.ts';
 import { type PlainValue, plainValue } from './values.ts';
@@ -39,12 +40,13 @@ export interface SqlOptions {
 
 /**
  * Runs `use` on the rows of the statement; DuckDB is closed when it returns.
- * @throws TablevaultError USAGE with DuckDB's message when the statement is wrong
+ * @throws TablevaultError USAGE with DuckDB's message when the statement is wrong; VERIFY_FAILED when a file is no Parquet; DESTINATION_* when
+ * this machine is short of something
  */
 export async function withSql<T>(options: SqlOptions, use: (rows: QueryRows) => Promise<T>): Promise<T> {
   const { spill, signal } = options;
   return withDuckDb({ spill, signal }, async (connection) => {
-    await prepareTables(connection, options.tables);
+    await guarded(options, () => prepareTables(connection, options.tables));
     const result = await guarded(options, () => start(connection, options.sql));
     return use(rowsOf(result, options));
   });
@@ -103,16 +105,20 @@ function rowsOf(result: DuckDBResult, options: SqlOptions): QueryRows {
   };
 }
 
-/** DuckDB's errors are the statement's, unless the signal ended it. */
+/** DuckDB's errors are the statement's, unless the signal ended it, this machine is short of something, or a file is no Parquet. */
 async function guarded<T>(options: SqlOptions, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     options.signal.throwIfAborted();
     if (error instanceof TablevaultError) throw error;
+    const shortage = shortageError(error, 'the statement could not be run', {});
+    if (shortage !== undefined) throw shortage;
     const message = error instanceof Error ? error.message : String(error);
     const missing = /Table with name "?([^\s"]+)"? does not exist/.exec(message)?.[1];
     if (missing !== undefined) throw noSuchTable(missing, options.known, error);
+    const unreadable = options.tables.find(({ files }) => files.some((file) => message.includes(file)));
+    if (unreadable !== undefined) throw noParquet(unreadable.name, error);
     throw new TablevaultError('USAGE', `DuckDB refuses the statement: ${inOneLine(message)}`, {
       cause: error,
       hint: 'Correct the SQL; `SHOW TABLES` and `DESCRIBE <Table>` list names and types.',
@@ -134,5 +140,13 @@ function noSuchTable(name: string, known: readonly string[], cause: unknown): Ta
       near.length === 0
         ? '`SHOW TABLES` lists the tables of the snapshot; another snapshot may hold more (--snapshot, `tablevault ls`).'
         : `Near names in the snapshot: ${near.join(', ')}.`,
+  });
+}
+
+function noParquet(table: string, cause: unknown): TablevaultError {
+  return new TablevaultError('VERIFY_FAILED', `a file of table ${table} cannot be read: ${duckDbMessage(cause)}`, {
+    at: { table },
+    cause,
+    hint: 'Run `tablevault verify --level rows`, and query another snapshot with --snapshot.',
   });
 }

@@ -5,6 +5,8 @@ import { putIfAbsent } from './conditional.ts';
 import type { CallOptions, Store } from './store.ts';
 
 const WRITERS = 3;
+/** Time to remove the object after an interrupt. */
+const CLEANUP_MS = 2_000;
 
 /**
  * Tries out that the store creates objects without ever replacing one, which the commit depends on: several writers at once,
@@ -36,7 +38,8 @@ export async function tryCreateOnly(store: Store, call: CallOptions = {}): Promi
       });
     }
   } finally {
-    // A writer role may lack the right to delete; the probe object harms nobody.
-    await store.remove(key).catch(() => undefined);
+    // A writer role may lack the right to delete; the probe object harms nobody. It never keeps an interrupt waiting.
+    const signal = call.signal?.aborted === true ? AbortSignal.timeout(CLEANUP_MS) : call.signal;
+    await store.remove(key, { signal }).catch(() => undefined);
   }
 }

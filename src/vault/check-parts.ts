@@ -1,10 +1,11 @@
 /** Checks the parts of a table: each is there, with the bytes of the manifest. */
 import { join } from 'node:path';
-import { asTablevaultError } from '../core/errors.ts';
+import { asTablevaultError, type TablevaultError } from '../core/errors.ts';
 import type { CallOptions } from '../storage/store.ts';
 import type { PartEntry, TableEntry } from './chain/manifest.ts';
-import { readPart } from './copy-part.ts';
-import type { Findings } from './findings.ts';
+import { type KnownPart, readPart } from './copy-part.ts';
+import type { FindingCode, Findings } from './findings.ts';
+import { VAULT_KEY } from './layout.ts';
 import type { Vault } from './vault.ts';
 
 /** A part whose bytes are those of the manifest, as a local file. */
@@ -38,33 +39,59 @@ export async function verifyParts(
 }
 
 async function verifyPart(vault: Vault, part: PartEntry, findings: Findings, options: VerifyPartsOptions) {
-  const { store } = vault;
-  const stored = await store.head(part.key, options);
-  if (stored === undefined) {
-    findings.add('PART_MISSING', part.key, 'the part does not exist');
-    return undefined;
-  }
-  if (stored.bytes !== part.bytes) {
-    findings.add('PART_SIZE', part.key, `it has ${stored.bytes} bytes, the manifest says ${part.bytes}`);
-    return undefined;
-  }
-  const local = store.localPath?.(part.key);
-  const copy =
-    local === undefined && options.copyTo !== undefined ? join(options.copyTo, `${part.sha256}.parquet`) : undefined;
-  try {
-    const { same, bytes } = await readPart(store, part, { to: copy, signal: options.signal });
-    findings.checked.bytes += bytes;
-    if (!same) {
-      findings.add('PART_HASH', part.key, 'its SHA-256 differs from the manifest');
+  const verdict = await judgePart(vault, part, options);
+  findings.checked.bytes += verdict.bytes;
+  switch (verdict.kind) {
+    case 'sound':
+      return { path: verdict.path ?? '', temporary: verdict.temporary };
+    case 'damaged':
+      findings.add(verdict.code, part.key, verdict.message);
       return undefined;
+    case 'unjudged':
+      findings.unjudged.push({ code: verdict.fault.code, object: part.key, message: verdict.fault.message });
+      return undefined;
+  }
+}
+
+/** What a look at a part shows. `bytes` were read for it. */
+export type PartVerdict = { readonly bytes: number } & (
+  | { readonly kind: 'sound'; readonly path: string | undefined; readonly temporary: boolean }
+  | { readonly kind: 'damaged'; readonly code: PartFindingCode; readonly message: string }
+  /** The part could not be read, and the rest of the store could: that says nothing about its bytes. */
+  | { readonly kind: 'unjudged'; readonly fault: TablevaultError }
+);
+
+type PartFindingCode = Extract<FindingCode, 'PART_MISSING' | 'PART_SIZE' | 'PART_HASH' | 'PART_UNREADABLE'>;
+
+/**
+ * Reads a part to its end and compares it with the manifest. Only bytes that differ, or that do not exist, are damage: a disk, a limit or a
+ * right that keeps this machine from reading them is not.
+ * @throws TablevaultError when the store or the temporary folder cannot be used at all; the signal's reason
+ */
+export async function judgePart(vault: Vault, part: KnownPart, options: VerifyPartsOptions): Promise<PartVerdict> {
+  const { store } = vault;
+  const damaged = (code: PartFindingCode, message: string, bytes = 0): PartVerdict => {
+    return { kind: 'damaged', code, message, bytes };
+  };
+  try {
+    const stored = await store.head(part.key, options);
+    if (stored === undefined) return damaged('PART_MISSING', 'the part does not exist');
+    if (stored.bytes !== part.bytes) {
+      return damaged('PART_SIZE', `it has ${stored.bytes} bytes, the manifest says ${part.bytes}`);
     }
+    const local = store.localPath?.(part.key);
+    const { copyTo } = options;
+    const copy = local === undefined && copyTo !== undefined ? join(copyTo, `${part.sha256}.parquet`) : undefined;
+    const { same, bytes } = await readPart(store, part, { to: copy, signal: options.signal });
+    if (!same) return damaged('PART_HASH', 'its SHA-256 differs from the manifest', bytes);
+    return { kind: 'sound', path: local ?? copy, temporary: local === undefined, bytes };
   } catch (error) {
     const fault = asTablevaultError(error);
-    const damage = fault.code === 'VAULT_CORRUPT' || fault.code === 'OBJECT_MISSING';
-    // A sector that cannot be read is damage to this part; a store that cannot be reached is no finding.
-    if (!damage && !(local !== undefined && fault.code === 'DESTINATION_UNREACHABLE')) throw error;
-    findings.add('PART_UNREADABLE', part.key, fault.message);
-    return undefined;
+    if (fault.code === 'OBJECT_MISSING') return damaged('PART_MISSING', 'the part does not exist');
+    if (fault.code === 'VAULT_CORRUPT') return damaged('PART_UNREADABLE', fault.message);
+    if (!fault.code.startsWith('DESTINATION_') || fault.at['store'] !== store.uri) throw error;
+    // One object, or the whole store? The second is asked once more, and throws by itself.
+    await store.head(VAULT_KEY, options);
+    return { kind: 'unjudged', fault, bytes: 0 };
   }
-  return { path: local ?? copy ?? '', temporary: local === undefined };
 }

@@ -29,7 +29,11 @@ export async function copyPart(store: Store, part: KnownPart, to: string, call: 
   if (!same) throw corrupt({ store: store.uri, object: part.key }, 'its SHA-256 differs from the manifest');
 }
 
-async function digestInto(path: string, chunks: AsyncIterable<Uint8Array>) {
+/** Writes what comes into a new file (mode 0600). @returns its size and SHA-256 @throws what the chunks throw; DESTINATION_* of the temporary folder */
+export async function digestInto(
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<{ readonly bytes: number; readonly sha256: string }> {
   try {
     const file = await open(path, 'w', 0o600);
     try {

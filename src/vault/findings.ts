@@ -1,4 +1,6 @@
 /** What a check found, as data. The codes are part of `verify --json`: scripts rely on them. */
+import type { ErrorCode } from '../core/errors.ts';
+
 export type FindingCode =
   | 'MANIFEST_UNREADABLE'
   | 'MANIFEST_CONTRADICTION'
@@ -33,9 +35,17 @@ export interface Finding {
   readonly message: string;
 }
 
+/** An object that could not be read, by a fault of the disk, a limit, or a right: it may be sound and may be damaged. */
+export interface Unjudged {
+  readonly code: ErrorCode;
+  readonly object: string;
+  readonly message: string;
+}
+
 export interface Findings {
   readonly list: Finding[];
   readonly notices: Finding[];
+  readonly unjudged: Unjudged[];
   readonly checked: Record<'snapshots' | 'tombstones' | 'tables' | 'parts' | 'bytes' | 'rows', number>;
   add(code: FindingCode, object: string, message: string): void;
   notice(code: NoticeCode, object: string, message: string): void;
@@ -48,6 +58,7 @@ export function collectFindings(checked: Findings['checked'] = nothingChecked())
   return {
     list,
     notices,
+    unjudged: [],
     checked,
     add: (code, object, message) => list.push({ code, object, message }),
     notice: (code, object, message) => notices.push({ code, object, message }),

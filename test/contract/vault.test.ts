@@ -4,6 +4,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { sha256Hex } from '../../src/core/digest.ts';
 import { listSnapshots } from '../../src/run/vault/list.ts';
 import { tablePaths } from '../../src/run/vault/paths.ts';
+import { applyRepair, planRepair } from '../../src/run/vault/repair.ts';
 import { verifyVault } from '../../src/run/vault/verify.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { commitSnapshot } from '../../src/vault/commit/commit.ts';
@@ -58,6 +59,31 @@ describe.each(STORES.filter((kind) => kind.available))('a vault on a store of th
     await store.replace(key, content);
     const { findings } = await verifyVault(vault, { level: 'files' });
     expect(findings).toMatchObject([{ code: 'PART_HASH', object: key }]);
+  });
+
+  it('lets two repairs at once put damaged parts aside, each part once', async () => {
+    const vault = await openVault(store, { write: true });
+    const run = runId();
+    const keys: string[] = [];
+    const tables = await Promise.all(
+      ['A', 'B', 'C'].map(async (name) => {
+        const content = randomBytes(5_000);
+        const key = partKey(name, run, 0, sha256Hex(content));
+        keys.push(key);
+        await store.putNew(key, content);
+        return tableEntry([partEntry({ key, run, rows: 1, bytes: 5_000, sha256: sha256Hex(content) })], { name });
+      }),
+    );
+    await commitSnapshot(vault, draft({ run, snapshot: run, tables }), deps);
+    for (const key of keys) await store.replace(key, randomBytes(5_000));
+    const vaults = await Promise.all([openVault(again()), openVault(again())]);
+    const plans = await Promise.all(vaults.map((each) => planRepair(each)));
+    const reports = await Promise.all(vaults.map((each, n) => applyRepair(each, plans[n]!, deps)));
+    const moved = new Set(reports.flatMap(({ quarantined }) => quarantined));
+    expect(moved.size).toBe(3);
+    for (const { quarantined, left } of reports) expect(quarantined.length + left.length).toBe(3);
+    for (const key of keys) expect(await store.head(key)).toBeUndefined();
+    for (const key of moved) expect(await store.head(key)).toMatchObject({ bytes: 5_000 });
   });
 
   it('has one holder of a lease, who is told when it is lost', async () => {

@@ -138,6 +138,9 @@ describe('a proxy', () => {
     const dead = await run(['snapshot', file], { ...trusting(), HTTPS_PROXY: 'http://127.0.0.1:1' });
     expect(dead.code).toBe(4);
     expect(dead.stderr).toMatch(/INSTANCE_UNREACHABLE/);
+    const checked = await run(['doctor', file], { ...trusting(), HTTPS_PROXY: 'http://127.0.0.1:1' });
+    expect(checked.stdout + checked.stderr).toMatch(/the proxy 127\.0\.0\.1:1: /);
+    expect(checked.stdout + checked.stderr).toContain('Check host and port in HTTPS_PROXY');
   });
 
   test.skipIf(s3 === null)(

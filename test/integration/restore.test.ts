@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: pipeline files name variables like this
 /** There and back: a snapshot of the demo instance restored to every kind of target, compared with the instance's own rows. */
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -209,6 +210,80 @@ describe.each(['portable', 'native'])('a restore of a snapshot in the %s profile
 });
 
 describe('a restore', () => {
+  describe.runIf(bin !== undefined)('to PostgreSQL whose answer to COMMIT is slow', () => {
+    /** A way to PostgreSQL that says when COMMIT is sent, and passes what the server says from then on `answer` ms later, or never. */
+    async function slowCommit(answer: number | undefined) {
+      const url = new URL(await postgres!.database());
+      let onCommit = () => {};
+      const proxy = createServer((near) => {
+        const far = connect(Number(url.port), '127.0.0.1');
+        let late = false;
+        near.on('data', (chunk) => {
+          if (chunk.includes('COMMIT') && chunk.length < 40) {
+            late = true;
+            onCommit();
+          }
+          far.write(chunk);
+        });
+        far.on('data', (chunk) => {
+          if (!late) near.write(chunk);
+          else if (answer === undefined) near.destroy();
+          else setTimeout(() => near.destroyed || near.write(chunk), answer);
+        });
+        for (const [one, other] of [
+          [near, far],
+          [far, near],
+        ] as const) {
+          one.on('error', () => other.destroy());
+          one.on('close', () => other.destroy());
+        }
+      });
+      await new Promise<void>((listening) => proxy.listen(0, '127.0.0.1', listening));
+      const slow = new URL(url);
+      slow.port = String((proxy.address() as { port: number }).port);
+      const restore = (interrupt: boolean) =>
+        tablevault(['restore', vaults['portable']!, '--to', slow.href, '--tables', 'Gen_Currencies'], {
+          onStart: (child) => {
+            onCommit = () => interrupt && child.kill('SIGINT');
+          },
+        }).finally(() => proxy.close());
+      const tables = async () => {
+        const client = new pg.Client({ connectionString: url.href });
+        await client.connect();
+        const found = await client.query("SELECT relname FROM pg_class WHERE relname = 'Gen_Currencies'");
+        await client.end();
+        return found.rows.length;
+      };
+      return { restore, tables };
+    }
+
+    it('says that it is restored, though it was interrupted, when the answer comes', async () => {
+      const { restore, tables } = await slowCommit(1_500);
+      const run = await restore(true);
+      expect(run.code, run.stderr).toBe(0);
+      expect(run.stderr).toContain('restored snapshot');
+      expect(await tables()).toBe(1);
+    });
+
+    it('ends with 8 and says what to look at when the answer is lost', async () => {
+      const { restore } = await slowCommit(undefined);
+      const run = await restore(false);
+      expect(run.code, run.stderr).toBe(8);
+      expect(run.stderr).toMatch(/Look whether the tables exist/);
+    });
+  });
+
+  it.runIf(bin !== undefined)('says that a schema is not empty where a type has the name of a table', async () => {
+    const url = await postgres!.database();
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query('CREATE TYPE "Gen_Currencies" AS ENUM (\'a\')');
+    await client.end();
+    const run = await tablevault(['restore', vaults['portable']!, '--to', url, '--tables', 'Gen_Currencies']);
+    expect(run.code, run.stderr).toBe(2);
+    expect(run.stderr).toContain('?schema=name');
+  });
+
   it('refuses a target that holds something, and leaves it as it is', async () => {
     const to = join(folder, 'used');
     await mkdir(to);

@@ -150,8 +150,8 @@ describe.skipIf(s3 === null)('a snapshot into a bucket', () => {
     const verified = await run(['verify', copy]);
     expect(verified.code).toBe(6);
     const asked = await run(['query', copy, 'SELECT * FROM Gen_Currencies']);
-    expect(asked.code).toBe(7);
-    expect(asked.stderr).toContain('VAULT_CORRUPT');
+    expect(asked.code).toBe(6);
+    expect(asked.stderr).toContain('VERIFY_FAILED');
   });
 });
 
@@ -226,6 +226,29 @@ describe.skipIf(s3 === null)('a server in difficulties', () => {
     expect(ended.report.error).toMatchObject({ code: 'DESTINATION_UNREACHABLE' });
     expect(ended.stderr).toContain('throttled');
     expect(ended.ms).toBeLessThan(60_000);
+  });
+
+  test('that never answers a removal does not delay an interrupt, which still says why it ended', async () => {
+    let onRemoval = () => {};
+    const { env } = await through((line) => {
+      if (!line.startsWith('DELETE')) return undefined;
+      onRemoval();
+      return { delayMs: 60_000, answer: [503, 'SlowDown'] };
+    });
+    let interruptedAt = 0;
+    const args = ['snapshot', pipeline, '--destination', `s3://${bucket.name}/silent`, '--json', ...SMALL];
+    const ended = await run(args, env, {
+      onStart: (child) => {
+        onRemoval = () => {
+          interruptedAt ||= Date.now();
+          if (!child.killed) child.kill('SIGINT');
+        };
+      },
+    });
+    expect(Date.now() - interruptedAt).toBeLessThan(12_000);
+    expect(ended.code, ended.stderr).toBe(130);
+    expect(ended.stderr).toContain('[INTERRUPTED, exit 130]');
+    expect(JSON.parse(ended.stdout)).toMatchObject({ snapshot: null, error: { code: 'INTERRUPTED' } });
   });
 
   test('that is slow makes the snapshot slow, nothing else', async () => {

@@ -4,7 +4,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { bare, proxyFor } from '../../core/address.ts';
 import type { Clock } from '../../core/clock.ts';
-import { TablevaultError } from '../../core/errors.ts';
+import { EXIT, EXIT_CODE_OF, TablevaultError } from '../../core/errors.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
 import { plural } from '../../core/words.ts';
 import { networkError } from '../../instance/errors.ts';
@@ -37,7 +37,7 @@ export async function lookUpNames(pipeline: Pipeline): Promise<StepFinding> {
       const found = await lookup(host, { all: true });
       details.push(`${host}${by} is ${found.map(({ address }) => address).join(', ')}`);
     } catch (thrown) {
-      throw networkError(thrown, { url: (proxy ?? origin).href, purpose: 'the look-up of the name' });
+      throw blamed(thrown, proxy, { url: (proxy ?? origin).href, purpose: 'the look-up of the name' });
     }
   }
   return { found: details[0] ?? '', details: details.slice(1), value: undefined };
@@ -61,12 +61,24 @@ export async function tryConnections(pipeline: Pipeline, clock: Clock, signal: A
         details.push(`${target.host} accepts connections`);
       }
     } catch (thrown) {
-      throw networkError(thrown, { url: target.href, purpose: 'the connection' });
+      throw blamed(thrown, proxy, { url: target.href, purpose: 'the connection' });
     }
     if (proxy !== undefined) details.push(`${origin.host} is reached through the proxy ${proxy.host}`);
   }
   const finding = { found: details[0] ?? '', details: details.slice(1), value: undefined };
   return fix === undefined ? finding : { ...finding, fix };
+}
+
+/** What went wrong with the host that was asked: the instance's, or its proxy's, which the pipeline does not name. */
+function blamed(thrown: unknown, proxy: URL | undefined, place: Parameters<typeof networkError>[1]): unknown {
+  const error = networkError(thrown, place);
+  if (proxy === undefined || !(error instanceof TablevaultError) || EXIT_CODE_OF[error.code] !== EXIT.instance)
+    return error;
+  return new TablevaultError(error.code, `the proxy ${proxy.host}: ${error.message}`, {
+    at: error.at,
+    cause: thrown,
+    hint: 'Check host and port in HTTPS_PROXY, and that the proxy is running; NO_PROXY names hosts that are asked without it.',
+  });
 }
 
 async function tryTls(

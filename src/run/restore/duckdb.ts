@@ -1,24 +1,35 @@
 /** Restores into a DuckDB file. */
 import { chmod, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
 import { parquetRows } from '../../duckdb/sql.ts';
 import { fileFault } from '../../storage/faults.ts';
 import { duckDbType, typedColumn } from './columns.ts';
 import type { Engine } from './engine.ts';
+import { createPartial } from './partial.ts';
 import { refuseUsedPath } from './target.ts';
 import type { RestoreWriter } from './writer.ts';
 import { columnsWithBothZeros, fillKeepingZeros, lostSigns, signsOfZeros } from './zeros.ts';
 
-/** A DuckDB file with a table a table; key columns are NOT NULL. Written beside its place, which it takes at the end. */
+/** A DuckDB file with a table a table; key columns are NOT NULL. Written in a private folder beside its place, which it takes at the end. */
 export async function openDuckDbWriter(path: string, engine: Engine): Promise<RestoreWriter> {
   await refuseUsedPath(path);
-  const partial = join(dirname(path), `.${basename(path)}.restoring-${process.pid}`);
-  let attached = true;
+  const folder = await createPartial(path);
+  const partial = join(folder, 'target.duckdb');
+  let attached = false;
   /** Tables in which both zeros stand, with what tells them apart. */
   const withZeros: { readonly name: string; readonly zeros: readonly string[]; readonly signs: string }[] = [];
   const inTarget = (name: string) => `target.main.${quotedIdentifier(name)}`;
-  await engine.run(`ATTACH ${quotedString(partial)} AS target`);
+  try {
+    await engine.run(`ATTACH ${quotedString(partial)} AS target`);
+    attached = true;
+  } catch (error) {
+    await removeFolder();
+    throw error;
+  }
+  async function removeFolder(): Promise<void> {
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+  }
   return {
     shown: path,
     async table({ name, schema }, files) {
@@ -57,12 +68,12 @@ export async function openDuckDbWriter(path: string, engine: Engine): Promise<Re
       } catch (error) {
         throw fileFault(error, 'finishing the target', { store: path, object: basename(path) });
       }
+      await removeFolder();
       return [];
     },
     async abort() {
       if (attached) await engine.run('DETACH target').catch(() => undefined);
-      await rm(partial, { force: true }).catch(() => undefined);
-      await rm(`${partial}.wal`, { force: true }).catch(() => undefined);
+      await removeFolder();
     },
   };
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { TablevaultError } from '../../core/errors.ts';
 import { makeFolder } from '../../core/folders.ts';
-import { duckDbMessage } from '../../duckdb/faults.ts';
+import { duckDbMessage, shortageOf } from '../../duckdb/faults.ts';
 import { openDuckDb } from '../../duckdb/open.ts';
 
 /** A DuckDB that converts files, in bounded memory. */
@@ -23,16 +23,22 @@ export async function openEngine(folder: string, memoryMb: number, signal?: Abor
         return (await connection.runAndReadAll(sql)).getRows()[0]?.[0];
       } catch (error) {
         signal?.throwIfAborted();
-        throw new TablevaultError(
-          'DESTINATION_UNREACHABLE',
-          `DuckDB could not write the target: ${duckDbMessage(error)}`,
-          {
-            cause: error,
-            hint: 'Check space and rights of the target and of the temporary folder (TMPDIR). Nothing that existed was changed.',
-          },
-        );
+        throw engineFault(error);
       }
     },
     close,
   };
+}
+
+/** Of a statement that converts parts whose bytes were verified: it fails by what it writes, and by what this machine is short of. */
+function engineFault(error: unknown): TablevaultError {
+  const full = shortageOf(error) === 'disk';
+  return new TablevaultError(
+    full ? 'DESTINATION_FULL' : 'DESTINATION_UNREACHABLE',
+    `DuckDB could not write the target: ${duckDbMessage(error)}`,
+    {
+      cause: error,
+      hint: `${full ? 'Free space on the disk' : 'Check space and rights'} of the target and of the temporary folder (TMPDIR). Nothing that existed was changed.`,
+    },
+  );
 }

@@ -1,6 +1,6 @@
 /** Restores into a folder: files in another format, or copies of the parts. */
 import { copyFile, open, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
 import { makeFolder } from '../../core/folders.ts';
 import { parquetRows } from '../../duckdb/sql.ts';
@@ -9,6 +9,7 @@ import type { Manifest, TableEntry } from '../../vault/chain/manifest.ts';
 import { segment } from '../../vault/layout.ts';
 import { csvColumn, jsonColumn, textColumns } from './columns.ts';
 import type { Engine } from './engine.ts';
+import { createPartial } from './partial.ts';
 import { type RestoreTarget, refuseUsedPath } from './target.ts';
 import type { RestoreWriter } from './writer.ts';
 
@@ -25,7 +26,7 @@ export async function openFolderWriter(
 ): Promise<RestoreWriter> {
   const { path, format } = target;
   await refuseUsedPath(path);
-  const partial = join(dirname(path), `.${basename(path)}.restoring-${process.pid}`);
+  const partial = await createPartial(path);
   const place = { store: path, object: '.' };
   const guarded = async <T>(doing: string, step: () => Promise<T>): Promise<T> => {
     try {
@@ -34,7 +35,6 @@ export async function openFolderWriter(
       throw fileFault(error, doing, place);
     }
   };
-  await guarded('creating the target', () => makeFolder(partial, 0o700));
   const tables: { readonly name: string; readonly rows: number; readonly path: string }[] = [];
 
   async function files(entry: TableEntry, from: readonly string[]): Promise<string> {
@@ -46,13 +46,13 @@ export async function openFolderWriter(
       return folder;
     }
     const file = `${segment(entry.name)}.${format}`;
-    // Created first, for its mode: DuckDB would give it that of the umask.
-    await writeFile(join(partial, file), '', { mode: 0o600 });
+    // Created first, for its mode: DuckDB would give it that of the umask, as it does to a temporary file of its own.
+    await writeFile(join(partial, file), '', { mode: 0o600, flag: 'wx' });
     const selected = columns.map(format === 'csv' ? csvColumn : jsonColumn).join(', ');
     const options =
       format === 'csv'
-        ? `FORMAT csv, HEADER true, NULLSTR ''${forceQuote(textColumns(columns))}`
-        : 'FORMAT json, ARRAY false';
+        ? `FORMAT csv, USE_TMP_FILE false, HEADER true, NULLSTR ''${forceQuote(textColumns(columns))}`
+        : 'FORMAT json, USE_TMP_FILE false, ARRAY false';
     await engine.run(
       `COPY (SELECT ${selected} FROM ${parquetRows(from)}) TO ${quotedString(join(partial, file))} (${options})`,
     );

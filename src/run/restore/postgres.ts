@@ -1,6 +1,7 @@
 /** Restores into a schema of PostgreSQL. */
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
@@ -13,13 +14,13 @@ import type { TableEntry } from '../../vault/chain/manifest.ts';
 import { duckDbType, nulRows, postgresColumn, postgresType, textColumns } from './columns.ts';
 import type { Engine } from './engine.ts';
 import { forceQuote } from './folder.ts';
+import { commit } from './postgres-commit.ts';
+import { NOT_CONNECTED, postgresFault } from './postgres-faults.ts';
+import { foreignKeyName, refuseLongNames } from './postgres-names.ts';
 import type { RestoreTarget } from './target.ts';
 import type { RestoreWriter } from './writer.ts';
 
 type PostgresTarget = Extract<RestoreTarget, { kind: 'postgres' }>;
-
-/** PostgreSQL cuts longer names without an error (NAMEDATALEN). */
-const MAX_NAME_BYTES = 63;
 
 /**
  * PostgreSQL: everything in one transaction. The schema must hold no table. Keys become primary keys; references become foreign keys that are
@@ -32,14 +33,13 @@ export async function openPostgresWriter(
   signal: AbortSignal | undefined,
 ): Promise<RestoreWriter> {
   const { schema, shown } = target;
-  const client = new pg.Client({
-    connectionString: target.url.reveal(),
-    application_name: 'tablevault restore',
-    connectionTimeoutMillis: 15_000,
-  });
+  const socket = new Socket();
+  const client = createClient(target, socket);
   // A connection that breaks while nothing is asked would otherwise end the process.
   client.on('error', () => {});
-  const onAbort = () => void client.end().catch(() => undefined);
+  // At once, whatever the server does not answer. It rolls back what was not committed.
+  const onAbort = () => void socket.destroy();
+  let committing = false;
   const ask = async (doing: string, sql: string, values: readonly string[] = []) => {
     try {
       return await client.query(sql, [...values]);
@@ -48,12 +48,16 @@ export async function openPostgresWriter(
       throw postgresFault(error, doing, shown);
     }
   };
+  signal?.throwIfAborted();
+  signal?.addEventListener('abort', onAbort, { once: true });
   try {
     await client.connect();
   } catch (error) {
+    signal?.throwIfAborted();
+    signal?.removeEventListener('abort', onAbort);
+    socket.destroy();
     throw postgresFault(error, 'connecting to PostgreSQL', shown, NOT_CONNECTED);
   }
-  signal?.addEventListener('abort', onAbort, { once: true });
   const inSchema = (name: string) => `${quotedIdentifier(schema)}.${quotedIdentifier(name)}`;
   const restored: TableEntry[] = [];
   const warnings: string[] = [];
@@ -74,6 +78,7 @@ export async function openPostgresWriter(
       });
     }
   } catch (error) {
+    signal?.removeEventListener('abort', onAbort);
     await client.end().catch(() => undefined);
     throw error;
   }
@@ -135,29 +140,40 @@ export async function openPostgresWriter(
     },
     async finish() {
       warnings.push(...(await addForeignKeys(restored, inSchema, ask)));
-      try {
-        await client.query('COMMIT');
-      } catch (error) {
-        throw new TablevaultError(
-          'DESTINATION_UNREACHABLE',
-          `whether PostgreSQL committed the restore is not known: ${messageOf(error)}`,
-          {
-            at: { target: shown },
-            cause: error,
-            hint: 'Check whether the tables exist: either all of them do, or none.',
-          },
-        );
-      }
+      signal?.throwIfAborted();
+      // From here on the server decides: an interrupt must not hide what it did.
       signal?.removeEventListener('abort', onAbort);
+      committing = true;
+      await commit(client, shown, signal);
       await client.end().catch(() => undefined);
       return warnings;
     },
     async abort() {
       signal?.removeEventListener('abort', onAbort);
-      await client.query('ROLLBACK').catch(() => undefined);
+      // A commit without an answer has nothing to take back; the server would answer nothing else before.
+      if (committing) socket.destroy();
+      else await client.query('ROLLBACK').catch(() => undefined);
       await client.end().catch(() => undefined);
     },
   };
+}
+
+/** @throws TablevaultError USAGE when the client refuses the address; it never shows the address */
+function createClient({ url, shown }: PostgresTarget, socket: Socket): pg.Client {
+  try {
+    return new pg.Client({
+      connectionString: url.reveal(),
+      application_name: 'tablevault restore',
+      connectionTimeoutMillis: 15_000,
+      stream: () => socket,
+    });
+  } catch (error) {
+    throw new TablevaultError('USAGE', 'the address of PostgreSQL in --to cannot be used', {
+      at: { target: shown },
+      cause: error,
+      hint: 'Write postgres://user@host:5432/database; check the options behind a ?.',
+    });
+  }
 }
 
 type Ask = (doing: string, sql: string) => Promise<unknown>;
@@ -171,21 +187,23 @@ async function addForeignKeys(
   const warnings: string[] = [];
   const byName = new Map(restored.map((entry) => [entry.name, entry]));
   for (const entry of restored) {
+    const used = new Set<string>();
     for (const { column, table } of entry.schema.references ?? []) {
       const [key, ...more] = byName.get(table)?.schema.key ?? [];
       const own = entry.schema.columns.find(({ name }) => name === column);
       const other = byName.get(table)?.schema.columns.find(({ name }) => name === key);
       if (key === undefined || more.length > 0 || own === undefined || other === undefined) continue;
       if (postgresType(own) !== postgresType(other)) continue;
-      const name = quotedIdentifier(Buffer.from(`fk_${entry.name}_${column}`).subarray(0, MAX_NAME_BYTES).toString());
+      const name = foreignKeyName({ table: entry.name, column, to: table }, used);
+      used.add(name);
       const at = `ALTER TABLE ${inSchema(entry.name)}`;
       await ask(
         `a reference of ${entry.name}`,
-        `${at} ADD CONSTRAINT ${name} FOREIGN KEY (${quotedIdentifier(column)}) REFERENCES ${inSchema(table)} (${quotedIdentifier(key)}) NOT VALID`,
+        `${at} ADD CONSTRAINT ${quotedIdentifier(name)} FOREIGN KEY (${quotedIdentifier(column)}) REFERENCES ${inSchema(table)} (${quotedIdentifier(key)}) NOT VALID`,
       );
       await ask('a reference', 'SAVEPOINT reference');
       try {
-        await ask(`a reference of ${entry.name}`, `${at} VALIDATE CONSTRAINT ${name}`);
+        await ask(`a reference of ${entry.name}`, `${at} VALIDATE CONSTRAINT ${quotedIdentifier(name)}`);
         await ask('a reference', 'RELEASE SAVEPOINT reference');
       } catch (error) {
         if (!(error instanceof TablevaultError) || error.at['sqlstate'] !== '23503') throw error;
@@ -196,43 +214,3 @@ async function addForeignKeys(
   }
   return warnings;
 }
-
-function refuseLongNames({ name, schema }: TableEntry): void {
-  const long = [name, ...schema.columns.map((column) => column.name)].find(
-    (each) => Buffer.byteLength(each) > MAX_NAME_BYTES,
-  );
-  if (long === undefined) return;
-  throw new TablevaultError('USAGE', `PostgreSQL does not accept names longer than ${MAX_NAME_BYTES} bytes: ${long}`, {
-    at: { table: name },
-    hint: 'Restore this table to a folder or a DuckDB file, and the others with --tables.',
-  });
-}
-
-const NOT_CONNECTED =
-  'Check address and port, and that the server runs and takes connections from this machine. Nothing was restored.';
-const ROLLED_BACK = 'The transaction was rolled back; check the server and its log, and restore again.';
-
-/**
- * Answers of PostgreSQL by their SQLSTATE class (PostgreSQL manual, appendix A). Never shows the connection string.
- * @param otherwise what to do where the answer says nothing more
- */
-function postgresFault(error: unknown, doing: string, shown: string, otherwise = ROLLED_BACK): unknown {
-  if (error instanceof TablevaultError) return error;
-  const state = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-  const at = { target: shown, ...(/^[0-9A-Z]{5}$/.test(state) ? { sqlstate: state } : {}) };
-  const fault = (code: ConstructorParameters<typeof TablevaultError>[0], hint: string) =>
-    new TablevaultError(code, `${doing} failed: ${messageOf(error)}`, { at, cause: error, hint });
-  if (state.startsWith('28') || state === '42501')
-    return fault('DESTINATION_DENIED', 'Check user, password (PGPASSWORD) and rights on the database.');
-  if (state.startsWith('3D')) return fault('DESTINATION_MISSING', 'Create the database first.');
-  if (state.startsWith('53')) return fault('DESTINATION_FULL', 'The server is out of disk, memory or connections.');
-  if (state === '22021')
-    return fault(
-      'USAGE',
-      'PostgreSQL cannot store NUL characters in text; restore this table to a folder or a DuckDB file.',
-    );
-  return fault('DESTINATION_UNREACHABLE', otherwise);
-}
-
-const messageOf = (error: unknown): string =>
-  error instanceof Error && error.message !== '' ? error.message : String(error);

@@ -48,7 +48,7 @@ export interface RestoreReport {
  * before a row of it is used; the rows of each table are counted in the target.
  *
  * @throws TablevaultError `USAGE` for a target that holds something, `VAULT_CORRUPT` or `OBJECT_MISSING` for damage, `DESTINATION_*` of the
- * target. After an error the target is as empty as before.
+ * target. After these errors the target is as empty as before. `COMMIT_UNKNOWN` when PostgreSQL did not say whether it committed.
  */
 export async function restoreSnapshot(vault: Vault, options: RestoreOptions): Promise<RestoreReport> {
   const { signal, target, emit, memoryMb = 512 } = options;

@@ -1,9 +1,11 @@
 /** The targets that a command line may name, and whether each is empty. */
+import { readFileSync } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { isDecodable } from '../../core/address.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import { Secret } from '../../core/secret.ts';
-import { fileFault } from '../../storage/faults.ts';
+import { errnoOf, fileFault } from '../../storage/faults.ts';
 
 export type FileFormat = 'parquet' | 'csv' | 'ndjson';
 
@@ -32,16 +34,7 @@ export function parseTarget(to: string, format: FileFormat | undefined, replaceN
   if (database && format !== undefined) {
     throw usage('--format is for folders: a database has a format of its own', 'Leave --format out.');
   }
-  if (/^postgres(ql)?:\/\//i.test(to)) {
-    if (!URL.canParse(to)) throw usage('--to is no address of PostgreSQL', 'Write postgres://user@host:5432/database.');
-    const url = new URL(to);
-    const schema = url.searchParams.get('schema') ?? 'public';
-    url.searchParams.delete('schema');
-    const shown = new URL(url);
-    shown.password = '';
-    shown.search = '';
-    return { kind: 'postgres', url: new Secret(url.href), schema, shown: shown.href, replaceNul };
-  }
+  if (/^postgres(ql)?:\/\//i.test(to)) return postgresTarget(to, replaceNul);
   if (/\.duckdb$/i.test(to)) return { kind: 'duckdb', path: resolve(to) };
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(to)) {
     throw usage(
@@ -50,6 +43,48 @@ export function parseTarget(to: string, format: FileFormat | undefined, replaceN
     );
   }
   return { kind: 'folder', path: resolve(to), format: format ?? 'parquet' };
+}
+
+/** @throws TablevaultError `USAGE`; it never shows the address, which may hold a password at any place */
+function postgresTarget(to: string, replaceNul: boolean): RestoreTarget {
+  const url = URL.canParse(to) ? new URL(to) : undefined;
+  // `postgres://u:12/secret@host/db` is the host `u` to a URL: an @ behind the host is of a password that is not escaped.
+  if (url === undefined || `${url.pathname}${url.search}${url.hash}`.includes('@')) {
+    throw new TablevaultError('USAGE', '--to is no address of PostgreSQL', {
+      hint: 'Write postgres://user@host:5432/database, with the password in PGPASSWORD, or escaped in the address: @ / ? # % are %40 %2F %3F %23 %25.',
+    });
+  }
+  const pieces = { user: url.username, password: url.password, host: url.hostname, database: url.pathname };
+  for (const [name, piece] of Object.entries(pieces)) {
+    if (isDecodable(piece)) continue;
+    throw new TablevaultError('USAGE', `the ${name} in --to holds a % that is no escape`, {
+      hint: 'Write %25 for a %.',
+    });
+  }
+  const schema = url.searchParams.get('schema') ?? 'public';
+  url.searchParams.delete('schema');
+  requireReadable(url.searchParams);
+  const shown = new URL(url);
+  shown.password = '';
+  shown.search = '';
+  shown.hash = '';
+  return { kind: 'postgres', url: new Secret(url.href), schema, shown: shown.href, replaceNul };
+}
+
+/** Options of the address that name files, which the client reads while it is made. */
+function requireReadable(options: URLSearchParams): void {
+  for (const name of ['sslrootcert', 'sslcert', 'sslkey']) {
+    const file = options.get(name);
+    if (file === null || file === '') continue;
+    try {
+      readFileSync(file);
+    } catch (error) {
+      const why = errnoOf(error) ?? (error as Error).message;
+      throw new TablevaultError('USAGE', `the file of ${name} in --to cannot be read: ${file} (${why})`, {
+        hint: `Correct ${name} in the address.`,
+      });
+    }
+  }
 }
 
 /** @throws TablevaultError `USAGE` when the path holds anything. */

@@ -10,8 +10,8 @@ import type { Store } from '../../storage/store.ts';
 import type { TableEntry } from '../../vault/chain/manifest.ts';
 import { localPart } from '../../vault/local-part.ts';
 
-/** Parts copied from a remote vault at once. */
-const COPIES_AT_ONCE = 4;
+/** Parts read at once, to compare their hash or to copy them from a remote vault. */
+const PARTS_AT_ONCE = 4;
 
 /** Statements that look at the catalogue need every table in it. */
 const LISTS_TABLES = /\b(show|information_schema|pg_catalog|sqlite_master|pragma|duckdb_\w+)\b/i;
@@ -27,8 +27,10 @@ export interface QueryOptions {
 }
 
 /**
- * Runs `use` on the rows of one statement over the snapshot, one view per table.
- * @throws TablevaultError USAGE when the statement is wrong; VAULT_CORRUPT, OBJECT_MISSING when a part is not what the manifest says
+ * Runs `use` on the rows of one statement over the snapshot, one view per table. Every part of the tables that the statement may ask for is
+ * read first and its hash compared with the manifest: no value comes from bytes that have changed.
+ * @throws TablevaultError USAGE when the statement is wrong; VERIFY_FAILED, OBJECT_MISSING when a part is not what the manifest says;
+ * DESTINATION_* when this machine is short of something
  */
 export async function querySnapshot<T>(options: QueryOptions, use: (rows: QueryRows) => Promise<T>): Promise<T> {
   const { store, sql, signal } = options;
@@ -36,7 +38,7 @@ export async function querySnapshot<T>(options: QueryOptions, use: (rows: QueryR
   try {
     const spill = join(folder, 'spill');
     await makeFolder(spill, 0o700);
-    const limit = pLimit(COPIES_AT_ONCE);
+    const limit = pLimit(PARTS_AT_ONCE);
     const tables = await Promise.all(
       tablesFor(sql, options.tables).map(async (table): Promise<QueryTable> => {
         if (table.parts.length === 0) throw partless(table.name);

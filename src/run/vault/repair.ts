@@ -1,16 +1,17 @@
 /** `repair`: finds what is damaged, finishes begun commits, puts damaged parts aside. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
-import { sha256Hex } from '../../core/digest.ts';
-import { TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
-import { getIfPresent, putIfAbsent } from '../../storage/conditional.ts';
 import type { CallOptions } from '../../storage/store.ts';
-import type { PartEntry, TableEntry } from '../../vault/chain/manifest.ts';
+import type { TableEntry } from '../../vault/chain/manifest.ts';
 import { verifyChain } from '../../vault/check-chain.ts';
-import { verifyParts } from '../../vault/check-parts.ts';
+import { judgePart } from '../../vault/check-parts.ts';
 import { finishCommits } from '../../vault/commit/recover.ts';
-import { collectFindings, type Finding } from '../../vault/findings.ts';
-import { quarantineKey } from '../../vault/layout.ts';
+import type { KnownPart } from '../../vault/copy-part.ts';
+import { collectFindings, type Finding, type Unjudged } from '../../vault/findings.ts';
+import { type Left, moveAside } from '../../vault/quarantine.ts';
 import type { Vault } from '../../vault/vault.ts';
 import { readChain, readIfLive } from '../../vault/vault.ts';
 
@@ -19,6 +20,8 @@ export interface BrokenPart {
   readonly key: string;
   readonly table: string;
   readonly finding: Finding;
+  /** What the manifests say of it. */
+  readonly stated: Omit<KnownPart, 'key'>;
   /** Sequences of live snapshots that name it. */
   readonly snapshots: readonly number[];
   /** Bytes are there, and can be put into quarantine. */
@@ -27,6 +30,8 @@ export interface BrokenPart {
 
 export interface RepairPlan {
   readonly broken: readonly BrokenPart[];
+  /** Parts that could not be read, by a fault of the disk, a limit, or a right. They may be sound, and are left where they are. */
+  readonly unjudged: readonly Unjudged[];
   /** Damage to manifests and the like, which only a copy of the vault can mend. */
   readonly beyond: readonly Finding[];
   /** Tables of the newest complete snapshot that a new snapshot has to read again. */
@@ -40,13 +45,15 @@ export interface RepairReport extends RepairPlan {
   readonly applied: boolean;
   /** Keys in quarantine. */
   readonly quarantined: readonly string[];
+  /** Parts of the plan that were not moved, since they were no longer what was found: sound, gone, changed, or not to be read. */
+  readonly left: readonly (Left & { readonly key: string })[];
 }
 
 /** Looks at every part of every live snapshot, each once. Changes nothing. */
 export async function planRepair(vault: Vault, call: CallOptions & { readonly emit?: Emit } = {}): Promise<RepairPlan> {
   const chainFindings = collectFindings();
   const { unreadable } = await verifyChain(vault, chainFindings, call);
-  const parts = new Map<string, { table: TableEntry; part: PartEntry; snapshots: number[] }>();
+  const parts = new Map<string, { table: TableEntry; part: KnownPart; snapshots: number[] }>();
   let newest: { readonly tables: readonly TableEntry[] } | undefined;
   for (const sequence of (await readChain(vault, call)).live.filter((each) => !unreadable.has(each))) {
     const found = await readIfLive(vault, sequence, call);
@@ -61,22 +68,30 @@ export async function planRepair(vault: Vault, call: CallOptions & { readonly em
     }
   }
   const broken: BrokenPart[] = [];
+  const unjudged: Unjudged[] = [];
   for (const [key, { table, part, snapshots }] of parts) {
-    const findings = collectFindings();
-    await verifyParts(vault, { ...table, parts: [part] }, findings, { signal: call.signal, copyTo: undefined });
-    const [finding] = findings.list;
-    if (finding === undefined) continue;
-    broken.push({ key, table: table.name, finding, snapshots, present: finding.code !== 'PART_MISSING' });
-    call.emit?.({ type: 'warning', table: table.name, message: `${key}: ${finding.message}` });
+    call.signal?.throwIfAborted();
+    const verdict = await judgePart(vault, part, { signal: call.signal, copyTo: undefined });
+    if (verdict.kind === 'sound') continue;
+    const { code, message } = verdict.kind === 'damaged' ? verdict : verdict.fault;
+    call.emit?.({ type: 'warning', table: table.name, message: `${key}: ${message}` });
+    if (verdict.kind === 'unjudged') {
+      unjudged.push({ code: verdict.fault.code, object: key, message });
+      continue;
+    }
+    const finding = { code: verdict.code, object: key, message };
+    const stated = { bytes: part.bytes, sha256: part.sha256 };
+    broken.push({ key, table: table.name, finding, stated, snapshots, present: code !== 'PART_MISSING' });
   }
   const bad = new Set(broken.map(({ key }) => key));
   const rereads = (newest?.tables ?? []).filter((table) => table.parts.some(({ key }) => bad.has(key)));
-  return { broken, beyond: chainFindings.list, rereads: rereads.map(({ name }) => name) };
+  return { broken, unjudged, beyond: chainFindings.list, rereads: rereads.map(({ name }) => name) };
 }
 
 /**
- * Moves damaged parts out of the way: a copy below `quarantine/` first, read back and compared, then the part goes. Snapshots that need it
- * then say so plainly (`PART_MISSING`); the next snapshot reads the tables again. Sound objects are never touched.
+ * Moves damaged parts out of the way, each judged again directly before: a copy below `quarantine/` first, read back and compared, then the
+ * part goes. Snapshots that need it then say so plainly (`PART_MISSING`); the next snapshot reads the tables again. A part that is sound by
+ * now, or cannot be judged, stays where it is, and keeps no other from being moved.
  */
 export async function applyRepair(
   vault: Vault,
@@ -86,25 +101,18 @@ export async function applyRepair(
   const { signal } = deps;
   if (plan.beyond.length === 0) await finishCommits(vault, deps);
   const quarantined: string[] = [];
-  for (const { key, present } of plan.broken) {
-    if (!present) continue;
-    signal?.throwIfAborted();
-    const copy = await quarantine(vault, key, { signal });
-    await vault.store.remove(key, { signal });
-    quarantined.push(copy);
+  const left: (Left & { readonly key: string })[] = [];
+  const folder = await mkdtemp(join(tmpdir(), 'tablevault-repair-'));
+  try {
+    for (const { key, stated, present } of plan.broken) {
+      if (!present) continue;
+      signal?.throwIfAborted();
+      const moved = await moveAside(vault, { key, ...stated }, folder, { signal });
+      if (moved.kind === 'moved') quarantined.push(moved.to);
+      else left.push({ key, state: moved.state, why: moved.why });
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
-  return { ...plan, dryRun: false, applied: true, quarantined };
-}
-
-async function quarantine(vault: Vault, key: string, call: CallOptions): Promise<string> {
-  const bytes = await vault.store.get(key, { ...call, maxBytes: Number.MAX_SAFE_INTEGER });
-  const to = quarantineKey(key, sha256Hex(bytes));
-  await putIfAbsent(vault.store, to, bytes, call);
-  // Whatever the store answered: the original goes only when the copy can be read.
-  const copy = await getIfPresent(vault.store, to, { ...call, maxBytes: Number.MAX_SAFE_INTEGER });
-  if (copy !== undefined && Buffer.from(bytes).equals(copy)) return to;
-  throw new TablevaultError('VAULT_CORRUPT', `the copy of ${key} in quarantine does not have its bytes`, {
-    at: { object: to },
-    hint: 'Nothing was removed. The store or the disk is faulty: look at that first.',
-  });
+  return { ...plan, dryRun: false, applied: true, quarantined, left };
 }

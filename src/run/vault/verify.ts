@@ -9,7 +9,7 @@ import type { Emit } from '../../core/events.ts';
 import type { Manifest } from '../../vault/chain/manifest.ts';
 import { verifyChain } from '../../vault/check-chain.ts';
 import { verifyParts } from '../../vault/check-parts.ts';
-import { collectFindings, type Finding, type Findings } from '../../vault/findings.ts';
+import { collectFindings, type Finding, type Findings, type Unjudged } from '../../vault/findings.ts';
 import { snapshotKey, tombstoneKey } from '../../vault/layout.ts';
 import type { Vault } from '../../vault/vault.ts';
 import { readChain, readIfLive, readSnapshot } from '../../vault/vault.ts';
@@ -43,7 +43,7 @@ export interface VerifySample {
 }
 
 export interface VerifyReport {
-  /** No findings. */
+  /** No findings, and everything that was to be checked could be judged. */
   readonly ok: boolean;
   readonly level: VerifyLevel;
   /** The snapshot whose parts were checked; null when there is none or its manifest cannot be read. */
@@ -52,6 +52,8 @@ export interface VerifyReport {
   readonly findings: readonly Finding[];
   /** Things to know that are no damage, e.g. a commit that the next run will finish. */
   readonly notices: readonly Finding[];
+  /** Parts that could not be read, by a fault of the disk, a limit, or a right: no damage is shown, and no soundness. */
+  readonly unjudged: readonly Unjudged[];
   /** Parts there are and parts that were drawn, when only a sample was checked. */
   readonly sampled: { readonly parts: number; readonly of: number } | null;
   readonly checked: Readonly<Record<'snapshots' | 'tombstones' | 'tables' | 'parts' | 'bytes' | 'rows', number>>;
@@ -85,18 +87,23 @@ export async function verifyVault(vault: Vault, options: VerifyOptions): Promise
     if (options.sample === undefined) await verifyTables(vault, manifest, options, deeper);
     else sampled = await verifySample(vault, manifest, options.sample, deeper, options.signal);
     const retired =
-      deeper.list.length > 0 && (await vault.store.head(tombstoneKey(manifest.sequence), options)) !== undefined;
+      deeper.list.length + deeper.unjudged.length > 0 &&
+      (await vault.store.head(tombstoneKey(manifest.sequence), options)) !== undefined;
     if (retired)
       findings.notice('SNAPSHOT_RETIRED', snapshotKey(manifest.sequence), 'it was pruned while it was checked');
-    else findings.list.push(...deeper.list);
+    else {
+      findings.list.push(...deeper.list);
+      findings.unjudged.push(...deeper.unjudged);
+    }
   }
   return {
-    ok: findings.list.length === 0,
+    ok: findings.list.length + findings.unjudged.length === 0,
     level: options.level,
     snapshot: manifest?.snapshot ?? null,
     sequence: manifest?.sequence ?? null,
     findings: findings.list,
     notices: findings.notices,
+    unjudged: findings.unjudged,
     sampled,
     checked: { ...findings.checked },
   };

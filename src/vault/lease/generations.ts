@@ -39,12 +39,16 @@ export interface Generation {
 export interface Generations {
   /** The newest one; undefined when there is none. */
   newest(call: CallOptions): Promise<Generation | undefined>;
-  /** Creates one, and says whose it is in the end: ours or another's. */
-  create(number: number, record: LeaseRecord, call: CallOptions): Promise<LeaseRecord>;
+  /** Creates one, and says whose it is in the end: ours or another's. `created`: by this very call. */
+  create(
+    number: number,
+    record: LeaseRecord,
+    call: CallOptions,
+  ): Promise<{ readonly record: LeaseRecord; readonly created: boolean }>;
   /** Takes back one that was created under a number which is over already. */
   remove(number: number, call: CallOptions): Promise<void>;
   /** Removes what nobody needs behind `current`. Best effort: a writer role may lack the right to delete. */
-  removeOlder(current: number): Promise<void>;
+  removeOlder(current: number, call: CallOptions): Promise<void>;
 }
 
 export function generationsOf(store: Store, name: string): Generations {
@@ -79,14 +83,15 @@ export function generationsOf(store: Store, name: string): Generations {
     newest,
     async create(number, record, call) {
       const key = lockKey(name, number);
-      return (await putIfAbsent(store, key, canonicalBytes(record), call)) ? record : read(key, call);
+      const created = await putIfAbsent(store, key, canonicalBytes(record), call);
+      return { record: created ? record : await read(key, call), created };
     },
     remove: (number, call) => store.remove(lockKey(name, number), call),
-    async removeOlder(current) {
+    async removeOlder(current, call) {
       try {
-        for await (const { key } of store.list(folder)) {
+        for await (const { key } of store.list(folder, call)) {
           const number = sequenceOf(key, folder);
-          if (number !== undefined && number <= current - KEPT_GENERATIONS) await store.remove(key);
+          if (number !== undefined && number <= current - KEPT_GENERATIONS) await store.remove(key, call);
         }
       } catch {
         return;

@@ -13,6 +13,9 @@ import { hasEnded, thisProcess } from './holder.ts';
  * released lease leaves a generation that says so.
  */
 
+/** Time that a release has, ms: a run that ends does not wait for a store that does not answer. The lease runs out then. */
+const RELEASE_MS = 5_000;
+
 /** Difference between a store's clock and the times of its objects that is no fault. */
 const CLOCK_TOLERANCE_MS = 5_000;
 
@@ -55,7 +58,10 @@ export async function acquireLease(store: Store, name: string, options: LeaseOpt
   let generation = await takeNext();
   const lost = new AbortController();
   const ending = new AbortController();
+  const tooLate = new AbortController();
   let renewal: Promise<boolean> | undefined;
+  /** A try to renew that may have been stored, though it failed: the store counts from it. */
+  let unclear: { readonly number: number; readonly begunAt: number } | undefined;
   const renewing = renewUntilEnd();
 
   async function takeNext(): Promise<number> {
@@ -63,12 +69,12 @@ export async function acquireLease(store: Store, name: string, options: LeaseOpt
     if (newest !== undefined && !(await isOver(newest))) throw locked(store, newest.record);
     takenAt = monotonicMs();
     const next = (newest?.number ?? 0) + 1;
-    const overtaker = await createAndLookBack(next, call, call);
+    const { overtaker } = await createAndLookBack(next, call);
     if (overtaker !== undefined) {
       if (overtaker.number > next) await generations.remove(next, call).catch(() => undefined);
       throw locked(store, overtaker.record);
     }
-    await generations.removeOlder(next);
+    await generations.removeOlder(next, call);
     return next;
   }
 
@@ -82,18 +88,17 @@ export async function acquireLease(store: Store, name: string, options: LeaseOpt
   }
 
   /**
-   * Creates our generation of this number; whoever has it or a greater one instead, or undefined. A process that was slow or stopped for
-   * long may create a number that others had used and removed: then a greater one exists.
+   * Creates our generation of this number, and says who has it or a greater one instead. A process that was slow or stopped for long may
+   * create a number that others had used and removed: then a greater one exists.
    */
   async function createAndLookBack(
     number: number,
-    creating: CallOptions,
     looking: CallOptions,
-  ): Promise<Pick<Generation, 'number' | 'record'> | undefined> {
-    const owner = await generations.create(number, mine, creating);
-    if (owner.token !== mine.token) return { number, record: owner };
+  ): Promise<{ readonly overtaker?: Pick<Generation, 'number' | 'record'>; readonly created: boolean }> {
+    const { record, created } = await generations.create(number, mine, looking);
+    if (record.token !== mine.token) return { overtaker: { number, record }, created };
     const newest = await generations.newest(looking);
-    return newest !== undefined && newest.number > number ? newest : undefined;
+    return newest !== undefined && newest.number > number ? { overtaker: newest, created } : { created };
   }
 
   /** Creates the next generation now; a renewal that is under way is shared. False when it could not. */
@@ -106,17 +111,21 @@ export async function acquireLease(store: Store, name: string, options: LeaseOpt
 
   async function renewOnce(): Promise<boolean> {
     const begunAt = monotonicMs();
+    const next = generation + 1;
     try {
       // Not by the run's signal: a run that winds down still holds its lease.
-      const overtaker = await createAndLookBack(generation + 1, { signal: AbortSignal.timeout(ttlMs / 3) }, {});
+      const signal = AbortSignal.any([AbortSignal.timeout(ttlMs / 3), tooLate.signal]);
+      const { overtaker, created } = await createAndLookBack(next, { signal });
       if (overtaker === undefined) {
-        generation += 1;
-        takenAt = begunAt;
-        await generations.removeOlder(generation);
+        generation = next;
+        // Found, not created: an earlier try was stored, and its answer was lost.
+        takenAt = created || unclear?.number !== next ? begunAt : unclear.begunAt;
+        await generations.removeOlder(next, { signal });
         return true;
       }
       lost.abort(locked(store, overtaker.record));
     } catch (error) {
+      if (unclear?.number !== next) unclear = { number: next, begunAt };
       if (monotonicMs() - takenAt > ttlMs * 0.8) lost.abort(unrenewed(store, name, error));
     }
     return false;
@@ -144,14 +153,21 @@ export async function acquireLease(store: Store, name: string, options: LeaseOpt
     },
     async release() {
       ending.abort();
-      await renewing;
-      if (lost.signal.aborted) return;
+      const timer = setTimeout(() => tooLate.abort(), RELEASE_MS);
       try {
+        await renewing;
+        if (lost.signal.aborted) return;
+        const call = { signal: tooLate.signal };
         const last = { ...mine, released: true };
-        await generations.create(generation + 1, last, { signal: AbortSignal.timeout(ttlMs / 3) });
-        await generations.removeOlder(generation + 1);
+        const { record } = await generations.create(generation + 1, last, call);
+        // A renewal whose answer was lost stands there.
+        const ours = record.token === mine.token && !record.released;
+        if (ours) await generations.create(generation + 2, last, call);
+        await generations.removeOlder(generation + 1, call);
       } catch {
         return;
+      } finally {
+        clearTimeout(timer);
       }
     },
   };

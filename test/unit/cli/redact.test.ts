@@ -54,6 +54,23 @@ describe('the redactor', () => {
     expect(redact('signed with wJalrXUtnFEMI')).toBe('signed with [secret]');
   });
 
+  it('takes the key of an emulator, which protects nothing, for the ordinary word that it is', () => {
+    const { redact } = createRedactor({ AWS_SECRET_ACCESS_KEY: 'test' });
+    expect(redact('/srv/test/vault')).toBe('/srv/test/vault');
+  });
+
+  it('takes the password out of an address, whatever characters it holds', () => {
+    const { redact } = createRedactor();
+    const password = fc.string({ unit: fc.constantFrom(...'abc12/:?#@%+&=!$'), minLength: 1, maxLength: 20 });
+    fc.assert(
+      fc.property(password, (secret) => {
+        expect(redact(`(target postgres://u:${secret}@db.example:5432/x)`)).toBe(
+          '(target postgres://u:[secret]@db.example:5432/x)',
+        );
+      }),
+    );
+  });
+
   it('leaves ordinary text as it is', () => {
     const { add, redact } = createRedactor({ AWS_SECRET_ACCESS_KEY: '' });
     add('');

@@ -1,5 +1,44 @@
-import { describe, expect, it } from 'vitest';
-import { hintAfterInterrupt } from '../../../src/cli/signals.ts';
+import { EventEmitter } from 'node:events';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { hintAfterInterrupt, listenForSignals } from '../../../src/cli/signals.ts';
+
+afterEach(() => void vi.useRealTimers());
+
+function listening() {
+  vi.useFakeTimers();
+  const exits: number[] = [];
+  const process = Object.assign(new EventEmitter(), { exit: (code: number) => void exits.push(code) });
+  const overdue: unknown[] = [];
+  const notices: string[] = [];
+  const { signal } = listenForSignals(
+    process as unknown as NodeJS.Process,
+    (text) => notices.push(text),
+    (reason) => overdue.push(reason),
+    'Run it again.',
+  );
+  return { process, exits, overdue, notices, signal };
+}
+
+describe('an interrupt', () => {
+  it('asks the command to end, and has the last word said when it does not end by itself', () => {
+    const { process, exits, overdue, notices, signal } = listening();
+    process.emit('SIGINT', 'SIGINT');
+    expect(signal.reason).toMatchObject({ code: 'INTERRUPTED', exitCode: 130, hint: 'Run it again.' });
+    expect(notices).toHaveLength(1);
+    vi.advanceTimersByTime(14_000);
+    expect(overdue).toEqual([]);
+    vi.advanceTimersByTime(2_000);
+    expect(overdue).toEqual([signal.reason]);
+    expect(exits).toEqual([]);
+  });
+
+  it('ends the process at once when it comes a second time', () => {
+    const { process, exits } = listening();
+    process.emit('SIGTERM', 'SIGTERM');
+    process.emit('SIGINT', 'SIGINT');
+    expect(exits).toEqual([130]);
+  });
+});
 
 describe('after an interrupt', () => {
   it('only a snapshot is said to continue, and only without --fresh', () => {

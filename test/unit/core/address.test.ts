@@ -104,6 +104,12 @@ describe('the proxy of an address', () => {
     ['https://[2001:db8::7]', '2001:db8::7'],
     ['https://[2001:db8::7]', '[2001:db8::7]'],
     ['https://[2001:db8::7]:8443', '[2001:db8::7]:8443'],
+    ['https://erp.test.', 'erp.test'],
+    ['https://a.erp.test.', 'erp.test'],
+    ['https://a.erp.test', 'erp.test.'],
+    ['https://erp.test', 'erp.test.:443'],
+    ['https://[2001:db8::7]', '2001:0db8:0:0:0:0:0:7'],
+    ['https://[2001:db8:0:0:0:0:0:7]:8443', '[2001:DB8::0007]:8443'],
     ['https://erp.test', '*'],
     ['https://erp.test', 'other.test,*'],
   ])('is none for %s with NO_PROXY=%s', (url, NO_PROXY) => {
@@ -120,6 +126,25 @@ describe('the proxy of an address', () => {
     ['https://[2001:db8::7]', '2001:db8::'],
   ])('is kept for %s with NO_PROXY=%s', (url, NO_PROXY) => {
     expect(through(url, { HTTPS_PROXY, NO_PROXY })).toBe('proxy.test:3128');
+  });
+
+  it('is refused without its password where that is not escaped, whatever it holds', () => {
+    for (const password of [
+      '12/secretpart',
+      '12#secretpart',
+      '12?secretpart',
+      '/secretpart',
+      '#secretpart@x',
+      '50%secretpart',
+    ]) {
+      try {
+        const proxy = proxyFor(new URL('https://erp.test'), { HTTPS_PROXY: `http://user:${password}@proxy.test:3128` });
+        expect.unreachable(proxy?.href);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'CONFIG_INVALID', hint: expect.stringContaining('%2F') });
+        expect(String(error)).not.toContain('secretpart');
+      }
+    }
   });
 
   it.each(['socks5://proxy.test:1080', 'http://', ':3128'])('is refused as %s, with what to write', (text) => {

@@ -14,7 +14,8 @@ it('docs/errors.md explains every code with its exit code, and no other', () => 
   }
 });
 
-it('docs/errors.md lists every exit code', () => {
-  const exits = [...page.matchAll(/^\| (\d+) \|/gm)].map(([, exit]) => Number(exit));
+it.each(['docs/errors.md', 'README.md'])('%s lists every exit code, each once', (file) => {
+  const text = readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8');
+  const exits = [...text.matchAll(/^\| (\d+) +\|/gm)].map(([, exit]) => Number(exit));
   expect(exits).toEqual(Object.values(EXIT));
 });

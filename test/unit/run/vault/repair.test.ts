@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../../../src/core/digest.ts';
+import { TablevaultError } from '../../../../src/core/errors.ts';
 import { listSnapshots } from '../../../../src/run/vault/list.ts';
 import { applyRepair, planRepair } from '../../../../src/run/vault/repair.ts';
 import { verifyVault } from '../../../../src/run/vault/verify.ts';
@@ -37,7 +38,7 @@ describe('repair', () => {
     const { store, vault } = await twoSnapshots();
     const before = await contentOf(store);
     const plan = await planRepair(vault);
-    expect(plan).toEqual({ broken: [], beyond: [], rereads: [] });
+    expect(plan).toEqual({ broken: [], unjudged: [], beyond: [], rereads: [] });
     await applyRepair(vault, plan, deps);
     expect(await contentOf(store)).toEqual(before);
   });
@@ -62,9 +63,9 @@ describe('repair', () => {
     const { store, vault, a } = await twoSnapshots();
     await store.replace(a, randomBytes(30));
     const plan = await planRepair(vault);
-    const putNew: typeof store.putNew = async (key, bytes, options) =>
-      key.startsWith('quarantine/') ? undefined : store.putNew(key, bytes, options);
-    const forgetful = { ...vault, store: { ...store, putNew } };
+    const putNewFile: typeof store.putNewFile = async (key, path, facts) =>
+      key.startsWith('quarantine/') ? undefined : store.putNewFile(key, path, facts);
+    const forgetful = { ...vault, store: { ...store, putNewFile } };
     await expect(applyRepair(forgetful, plan, deps)).rejects.toMatchObject({ code: 'VAULT_CORRUPT' });
     expect(await store.head(a)).toBeDefined();
   });
@@ -98,6 +99,72 @@ describe('repair', () => {
     expect((await list()).newestComplete).toBe(one?.snapshot);
     await store.putNew(c, sound);
     expect(await list()).toMatchObject({ newestComplete: two?.snapshot, snapshots: [{}, { missingParts: 0 }] });
+  });
+
+  it('judges a part again before it moves it: what is sound or gone by then is left, and said', async () => {
+    const { store, vault, a, c } = await twoSnapshots();
+    const sound = await store.get(a);
+    for (const key of [a, c]) await store.replace(key, randomBytes(30));
+    const plan = await planRepair(vault);
+    await store.replace(a, sound);
+    await store.remove(c);
+    const before = await contentOf(store);
+    const report = await applyRepair(vault, plan, deps);
+    expect(report).toMatchObject({
+      quarantined: [],
+      left: [
+        { key: a, state: 'sound' },
+        { key: c, state: 'missing' },
+      ],
+    });
+    expect(await contentOf(store)).toEqual(before);
+  });
+
+  it('removes nothing that became sound again while it was copied', async () => {
+    const { store, vault, a } = await twoSnapshots();
+    const sound = await store.get(a);
+    await store.replace(a, randomBytes(30));
+    const putNewFile: typeof store.putNewFile = async (key, path, facts) => {
+      await store.putNewFile(key, path, facts);
+      await store.replace(a, sound);
+    };
+    const plan = await planRepair(vault);
+    const report = await applyRepair({ ...vault, store: { ...store, putNewFile } }, plan, deps);
+    expect(report).toMatchObject({ quarantined: [], left: [{ key: a, state: 'unclear' }] });
+    expect(await store.get(a)).toEqual(sound);
+  });
+
+  it('is not kept from other damaged parts by one that cannot be read, or that another repair moves', async () => {
+    const { store, vault, a, oldB, c } = await twoSnapshots();
+    for (const key of [a, oldB, c]) await store.replace(key, randomBytes(29));
+    const plan = await planRepair(vault);
+    const fault = new TablevaultError('DESTINATION_UNREACHABLE', 'reading failed (EIO)', {
+      at: { store: store.uri, object: a },
+    });
+    const stream: typeof store.stream = async function* (key, call) {
+      if (key === a) throw fault;
+      if (key === oldB) await store.remove(oldB);
+      yield* store.stream(key, call);
+    };
+    const report = await applyRepair({ ...vault, store: { ...store, stream } }, plan, deps);
+    expect(report.left).toMatchObject([
+      { key: a, state: 'unclear', why: fault.message },
+      { key: oldB, state: 'missing' },
+    ]);
+    expect(report.quarantined).toHaveLength(1);
+    expect(await store.head(a)).toBeDefined();
+    expect(await store.head(c)).toBeUndefined();
+  });
+
+  it('never holds a whole part in memory, whose size may be anything', async () => {
+    const { store, vault, a } = await twoSnapshots();
+    await store.replace(a, randomBytes(31));
+    const get: typeof store.get = async (key, call) => {
+      if (key.includes('tables/')) throw new Error(`the whole of ${key} was asked for`);
+      return store.get(key, call);
+    };
+    const whole = { ...vault, store: { ...store, get } };
+    expect((await applyRepair(whole, await planRepair(whole), deps)).quarantined).toHaveLength(1);
   });
 
   it('leaves damaged manifests alone and says so', async () => {

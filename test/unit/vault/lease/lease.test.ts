@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
+import { TablevaultError } from '../../../../src/core/errors.ts';
 import { createMemoryStore } from '../../../../src/storage/memory.ts';
 import type { Store } from '../../../../src/storage/store.ts';
 import { lockFolder, lockKey } from '../../../../src/vault/layout.ts';
@@ -124,6 +125,47 @@ describe('the lease of a pipeline', () => {
     for (let step = 0; step < 60; step += 1) await clock.advance(TTL / 12);
     expect(lease.signal.aborted).toBe(false);
     await lease.assertHeld();
+  });
+
+  it('counts from the first try to renew, as the store does, when that was stored and its answer lost', async () => {
+    const { clock, store, take } = setUp();
+    let state: 'sound' | 'lost' | 'down' = 'sound';
+    const down = () => {
+      if (state === 'down') throw new TablevaultError('DESTINATION_UNREACHABLE', 'down', { retryable: true });
+    };
+    const lease = await take({
+      ...store,
+      putNew: async (key, bytes, options) => {
+        down();
+        await store.putNew(key, bytes, options);
+        if (state !== 'lost') return;
+        state = 'sound';
+        await clock.sleep(TTL / 3);
+        throw new TablevaultError('DESTINATION_UNREACHABLE', 'no answer', { retryable: true });
+      },
+      list: (prefix, call) => {
+        down();
+        return store.list(prefix, call);
+      },
+    });
+    state = 'lost';
+    // The second try, at 45 s, finds what the first stored at 20 s. Then the network is gone.
+    await clock.advance(TTL * 0.78);
+    state = 'down';
+    await clock.advance(TTL * 0.57);
+    await take(store);
+    await expect(lease.assertHeld()).rejects.toMatchObject({ code: 'DESTINATION_UNREACHABLE' });
+  });
+
+  it('is released, though a renewal whose answer was lost stands in the way', async () => {
+    const { clock, store, take } = setUp();
+    const flaky = faultyStore(store, (key, n) =>
+      key === lockKey('nightly', 2) && n === 1 ? 'lost-answer' : undefined,
+    );
+    const lease = await take(flaky);
+    await clock.advance(TTL / 3);
+    await lease.release();
+    await take();
   });
 
   it('stops the run before it can run out when the store cannot be reached', async () => {
