@@ -130,6 +130,8 @@ const LONGER = {
   times: 4,
   shows: 3,
 };
+/** Reads before it is judged that a table grows as fast as it is read. */
+const OUTRUN_READS = 50;
 /** Pairs of neighbours that are asked for at most. */
 const MOST_NEIGHBOURS = 8;
 /** A later read may bring so much less than an earlier one: rows are deleted, but not in masses. */
@@ -171,6 +173,7 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
   if (!key.composite && range.le !== null && greatest === range.le) return provenUnlessCounted(facts, 'boundary');
   if (last.rows > 0) {
     if (facts.countsTables && isCountedWhole(answers)) return provenUnlessCounted(facts, 'closing-read');
+    if (outruns(facts)) return { do: 'refuse', why: 'it grows faster than it can be read' };
     if (!LONGER.atReads(answers.length)) return { do: 'read', range: onward, exclude: greatest };
     const longer = longerOf(facts);
     if (longer !== undefined && checks.longer === undefined) return longer;
@@ -420,6 +423,13 @@ function longerOf({ range, answers }: ScanFacts): Extract<Step, { do: 'longer' }
     if (known >= wanted) return { do: 'longer', range: { ge: asked.ge ?? range.ge, le: range.le } };
   }
   return undefined;
+}
+
+/** Far more rows than were counted, and no end: rows are added as fast as answers bring them. */
+function outruns(facts: ScanFacts): boolean {
+  const counted = facts.countsTables ? countOf(facts) : null;
+  if (counted === null || facts.answers.length < OUTRUN_READS || counted <= longestOf(facts.answers).rows) return false;
+  return rowsAsked(facts) > counted * 2;
 }
 
 function isUncut({ answers, checks: { longer } }: ScanFacts): boolean {

@@ -62,7 +62,7 @@ describe('default filters in force', () => {
     expect(hidden.get('Gen_Documents')?.groups).toEqual([{ column: 'Void', values: [true, false] }]);
     expect(hidden.get('Gen_Properties')?.groups).toEqual([{ column: 'Is_Active', values: [true, false] }]);
     expect(hidden.get('Gen_Documents')?.warnings).toEqual([
-      'reads that do not name Void leave out rows with Void true, so every read asks for them by name',
+      'reads that do not name Void may leave out rows with Void true, so every read asks for them by name',
     ]);
     expect(hidden.get('Sec_Users')?.groups).toEqual([]);
   });

@@ -220,10 +220,7 @@ describe('a value that does not fit', () => {
   test('is kept by that line, also where the key is', async () => {
     const file = await pipeline(
       'kept',
-      `tables: { include: [Odd], overrides: { Odd: { types: { Id: text, ${TYPES} }, accept: best-effort } } }`.replace(
-        ', accept: best-effort',
-        '',
-      ),
+      `tables: { include: [Odd], overrides: { Odd: { types: { Id: text, ${TYPES} }, accept: best-effort } } }`,
     );
     const expected = [
       { Id: guid(0), T: 'plain', At: '2023-01-31T10:30:00Z', N: '1' },

@@ -57,7 +57,8 @@ export async function readTable(planned: PlannedTable, context: TableContext): P
   const entry = entryOf(planned, read, warnings, context);
   emit({ type: 'tableDone', table: name, rows: entry.rows, bytes: entry.bytes, ms: clock.now() - begun });
   for (const message of warnings) emit({ type: 'warning', table: name, message });
-  return { asPlanned: read.plan === planned.plan, entry };
+  const byKey = read.tasks.every(({ proof }) => proof !== 'count' && proof !== 'none');
+  return { asPlanned: read.plan === planned.plan && (byKey || planned.plan.key === null), entry };
 }
 
 /**
