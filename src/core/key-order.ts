@@ -71,8 +71,8 @@ function compareNumbers(a: string, b: string): number {
 }
 
 /**
- * The least key after `key`: what is asked for to see that nothing follows. Undefined for text, which has none that every collation
- * agrees on, and for the greatest key of a type.
+ * The least key after `key`, at the resolution that is stored: what is asked for to see that nothing follows. Undefined for text, which has
+ * none that every collation agrees on, and for the greatest key of a type.
  */
 export function keyAfter(type: ColumnType, key: Key, order: KeyOrder): Key | undefined {
   switch (type.kind) {
@@ -90,15 +90,63 @@ export function keyAfter(type: ColumnType, key: Key, order: KeyOrder): Key | und
       const next = new Date(Date.parse(`${key}T00:00:00Z`) + 86_400_000).toISOString();
       return next.startsWith('+') ? undefined : next.slice(0, 10);
     }
+    case 'timestamp':
+      return laterBy(key.slice(0, -1), 'Z');
+    case 'time':
+      return laterBy(key, '');
+    case 'decimal':
+      return decimalAfter(key);
     default:
       return undefined;
   }
 }
 
-/** The least key of a type: `ge` it is a filter that every row passes. Undefined where servers differ on which that is. */
+/** The greatest key before `key`, of types that can tell: what is asked for to see that nothing lies before it. */
+export function keyBefore(type: ColumnType, key: Key, order: KeyOrder): Key | undefined {
+  switch (type.kind) {
+    case 'guid':
+      return order === 'sql'
+        ? mapDefined(hexBefore(sqlOrderKey(key)), guidOfSqlOrderKey)
+        : mapDefined(hexBefore(key.replaceAll('-', '')), guidOfHex);
+    case 'int8':
+    case 'uint8':
+    case 'int16':
+    case 'int32':
+    case 'int64': {
+      const before = BigInt(key) - 1n;
+      return before < (LEAST_AND_GREATEST[type.kind]?.[0] ?? 0n) ? undefined : String(before);
+    }
+    case 'date': {
+      const before = new Date(Date.parse(`${key}T00:00:00Z`) - 86_400_000).toISOString();
+      return key === '0001-01-01' ? undefined : before.slice(0, 10);
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** A microsecond later than `YYYY-MM-DDThh:mm:ss[.f]` or `hh:mm:ss[.f]`. */
+function laterBy(text: string, zone: string): Key | undefined {
+  const [whole = '', fraction = ''] = text.split('.');
+  const micros = Number(fraction.padEnd(6, '0')) + 1;
+  if (micros < 1_000_000) return `${whole}.${String(micros).padStart(6, '0')}${zone}`;
+  const day = whole.includes('T') ? whole : `2000-01-01T${whole}`;
+  const next = new Date(Date.parse(`${day}Z`) + 1000).toISOString().slice(0, 19);
+  if (whole.includes('T')) return next.length === 19 && !next.startsWith('+') ? `${next}${zone}` : undefined;
+  return next.startsWith('2000-01-01') ? next.slice(11) : undefined;
+}
+
+function decimalAfter(key: Key): Key {
+  const scale = key.includes('.') ? key.length - key.indexOf('.') - 1 : 0;
+  const unscaled = BigInt(key.replace('.', '')) + 1n;
+  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0');
+  const text = scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
+  return unscaled < 0n ? `-${text}` : text;
+}
+
+/** The least key of a type: `ge` it is a filter that every row passes. Undefined where servers differ on which that is, or on what it is, as on an empty text. */
 export function leastKey({ kind }: ColumnType): Key | undefined {
   if (kind === 'guid') return '00000000-0000-0000-0000-000000000000' as Guid;
-  if (kind === 'text') return '';
   return mapDefined(LEAST_AND_GREATEST[kind]?.[0], String);
 }
 
@@ -111,8 +159,17 @@ const LEAST_AND_GREATEST: Readonly<Partial<Record<ColumnType['kind'], readonly [
 };
 
 function guidAfterAsText(guid: Key): Guid | undefined {
-  const hex = hexAfter(guid.replaceAll('-', ''));
-  return mapDefined(hex, (text) => text.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') as Guid);
+  return mapDefined(hexAfter(guid.replaceAll('-', '')), guidOfHex);
+}
+
+function guidOfHex(text: string): Guid {
+  return text.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') as Guid;
+}
+
+/** 32 hexadecimal digits counted down by one. */
+function hexBefore(hex: string): string | undefined {
+  const number = BigInt(`0x${hex}`);
+  return number === 0n ? undefined : (number - 1n).toString(16).padStart(32, '0');
 }
 
 /** 32 hexadecimal digits counted up by one. */

@@ -144,6 +144,15 @@ export class Batch {
     this.columns = columns.map((column) => new ColumnBuffer(column));
   }
 
+  /** Columns of which nulls were written so far, and those of which they were left out. */
+  nullHabits(): { readonly written: readonly string[]; readonly leftOut: readonly string[] } {
+    const names = (some: readonly ColumnBuffer[]) => some.map(({ column }) => column.name);
+    return {
+      written: names(this.columns.filter(({ sawNull }) => sawNull)),
+      leftOut: names(this.columns.filter(({ sawAbsent }) => sawAbsent)),
+    };
+  }
+
   get full(): boolean {
     return this.rows >= this.limit || this.jsonBytes >= MAX_BATCH_JSON;
   }

@@ -81,6 +81,7 @@ export class RowReader {
     this.excluded = 0;
     this.rows = 0;
     this.first = '';
+    this.last = '';
   }
 
   /** Adds input; the chunk may be used again. */

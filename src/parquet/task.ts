@@ -30,6 +30,14 @@ export interface LocalPart {
   /** Did the keys come in SQL Server's order, or that of their values, each once? */
   readonly ascending: boolean;
   readonly columns: Readonly<Record<string, ColumnStats>>;
+  /** Of the task, up to the end of this part. */
+  readonly nulls: NullHabits;
+}
+
+/** How nulls came, by column. */
+export interface NullHabits {
+  readonly written: readonly string[];
+  readonly leftOut: readonly string[];
 }
 
 export interface ColumnStats {

@@ -136,6 +136,7 @@ async function describe(
     lastKey: ordered ? keys.greatest : null,
     ascending: keys === undefined || keys.rows === 0 || keys.orders.includes('sql') || (!guidKey(spec) && ordered),
     columns,
+    nulls: source.batch.nullHabits(),
   };
 }
 

@@ -67,7 +67,8 @@ async function readPages(ask: Ask, query: Query, source: Source, sink: TaskSink)
     table: table.name,
     root: source.tableApi,
     query: compileQuery(query),
-    keyed: table.key.length > 0,
+    // Keys of several columns, of which one alone is read, may be alike on many pages.
+    keyed: table.key.length > 0 && table.key.every((name) => query.select.includes(name)),
   };
   let answer: Answer | undefined;
   const pages = pagesOf(chain, (url) => readPage(url, ask, source, sink));

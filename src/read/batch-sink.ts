@@ -57,7 +57,7 @@ export class BatchSink implements TaskSink {
       lastKey: null,
       ascending: true,
     };
-    return Promise.resolve([{ ...part, columns: {} }]);
+    return Promise.resolve([{ ...part, columns: {}, nulls: this.reader.batch.nullHabits() }]);
   }
 
   abort(): void {}

@@ -32,6 +32,8 @@ export interface HiddenRows {
   /** Must every read have a filter, since one without might hide rows? */
   readonly namesKey: boolean;
   readonly warnings: readonly string[];
+  /** Values of which a row came with a question. */
+  readonly found: readonly OpenQuestion[];
   /** What could not be asked. */
   readonly open: readonly OpenQuestion[];
   readonly requests: number;
@@ -104,6 +106,7 @@ export async function findHiddenRows(
       ({ column }) =>
         `reads that do not name ${column} may leave out rows with ${column} ${HIDDEN_VALUE[column]}, so every read asks for them by name`,
     ),
+    found: found.found,
     open: [...found.open, ...unnamed.map(({ name }) => ({ column: name, value: HIDDEN_VALUE[name]! }))],
     requests,
   };
@@ -115,10 +118,11 @@ interface Found {
   /** What every read must name; empty where nothing needs to be named. */
   readonly groups: readonly FilterGroup[];
   readonly namesKey: boolean;
+  readonly found: readonly OpenQuestion[];
   readonly open: readonly OpenQuestion[];
 }
 
-const NOTHING_HIDDEN: Found = { groups: [], namesKey: false, open: [] };
+const NOTHING_HIDDEN: Found = { groups: [], namesKey: false, found: [], open: [] };
 
 /** All values of columns: with null where a column may be null, or without. */
 function groupsOf(columns: readonly Column[], nulls: boolean): readonly FilterGroup[] {
@@ -149,10 +153,11 @@ async function lookByKey(table: TableSchema, columns: readonly Column[], ask: As
     const others = groupFilter(otherGroups);
     for (const value of nullable ? [HIDDEN_VALUE[name]!, null] : [HIDDEN_VALUE[name]!]) {
       const question: Filter = { op: 'eq', column: name, value };
-      const answer = await ask(table.key, allOf(question, others));
+      const answer = await ask([...table.key, name], allOf(question, others));
       const [row] = answer?.rows ?? [];
       if (answer !== null && row === undefined) continue;
-      const byKey = row === undefined ? undefined : rowFilter(table, row);
+      // A row with another value shows that the filter was taken, and not applied.
+      const byKey = row === undefined || row[name] !== value ? undefined : rowFilter(table, row);
       const came = byKey === undefined ? null : await brings(byKey);
       if (byKey !== undefined && came === true) {
         rows.push({ column: name, value, filter: byKey });
@@ -168,10 +173,11 @@ async function lookByKey(table: TableSchema, columns: readonly Column[], ask: As
       hides = true;
     }
   }
-  if (!hides) return { groups: [], namesKey: rows.length > 0, open };
+  const found = rows.map(({ column, value }) => ({ column, value }));
+  if (!hides) return { groups: [], namesKey: rows.length > 0, found, open };
   for (const groups of [groupsOf(columns, true), groupsOf(columns, false)]) {
     const came = await Promise.all(rows.map(({ filter }) => brings(filter, groups)));
-    if (came.every((each) => each === true)) return { groups, namesKey: false, open };
+    if (came.every((each) => each === true)) return { groups, namesKey: false, found, open };
   }
   throw cannotAsk(table, rows[0]?.column ?? '');
 }

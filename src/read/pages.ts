@@ -18,7 +18,7 @@ export interface PageChain {
   readonly keyed: boolean;
 }
 
-export type Page = Pick<PageFacts, 'rows' | 'nextLink' | 'ends'>;
+export type Page = Pick<PageFacts, 'rows' | 'nextLink' | 'ends'> & { readonly excluded?: number };
 
 /**
  * The pages of a read, each read when the one before was taken. Leaving the loop ends the read.
@@ -45,7 +45,8 @@ export async function* pagesOf<P extends Page>(
     const mark = `${page.rows} ${page.ends}`;
     same = mark === before ? same + 1 : 0;
     before = mark;
-    const cameBefore = page.rows > 0 && (keyed ? pages.has(mark) : same >= MAX_SAME_PAGES);
+    // A page of rows that are known has nothing of its own to be known by.
+    const cameBefore = page.rows > (page.excluded ?? 0) && (keyed ? pages.has(mark) : same >= MAX_SAME_PAGES);
     if (keyed) pages.add(mark);
     if (cameBefore) throw endless(table, url, 'a page came again');
     if (empty >= MAX_EMPTY_PAGES) throw endless(table, url, `${empty} pages in a row have no rows`);

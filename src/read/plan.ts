@@ -73,6 +73,8 @@ export function chooseTables(
 /** What an earlier snapshot knows of a table: entries of its manifest are hints. They spare requests and are never believed. */
 export interface TableHint {
   readonly name: string;
+  /** Of the schema that its parts share. */
+  readonly fingerprint: string;
   readonly rows: number;
   readonly parts: readonly {
     readonly rows: number;
@@ -101,6 +103,8 @@ export interface PlannedTable extends ChosenTable {
   readonly namesKey: boolean;
   /** What planning found that the manifest should say. */
   readonly warnings: readonly string[];
+  /** Values of which a question brought a row: the read has to bring such rows too. */
+  readonly found: readonly OpenQuestion[];
   /** Questions without an answer that could show that rows are hidden. */
   readonly open: readonly OpenQuestion[];
   /** Why the table cannot be read whole, whatever the plan. */
@@ -120,7 +124,7 @@ async function planOne(chosen: ChosenTable, deps: PlanDeps): Promise<PlannedTabl
   const { table, columns } = chosen;
   const { concurrency, pageRows } = pipeline.limits;
   const estimate = await estimateOf(chosen, deps);
-  const { groups, warnings, open, refusal, requests, namesKey } = await hiddenRowsOf(chosen, deps);
+  const { groups, warnings, open, found, refusal, requests, namesKey } = await hiddenRowsOf(chosen, deps);
   const key = usableKey(table, columns, probe.capabilities);
   const filter = allOf(chosen.filter, groupFilter(groups), namesKey ? everyKey(key) : undefined);
   const known = await keysOf({ ...chosen, filter }, key, estimate, deps);
@@ -137,14 +141,21 @@ async function planOne(chosen: ChosenTable, deps: PlanDeps): Promise<PlannedTabl
   });
   return {
     ...chosen,
-    plan: chosen.filter === undefined ? { ...plan, seen: probe.seen.get(table.name) ?? 0 } : plan,
+    plan: { ...plan, seen: seenOf(chosen, probe, found) },
     groups,
     namesKey,
     open,
+    found,
     refusal,
     warnings: [...warnings, ...known.warnings],
     requests: requests + known.requests,
   };
+}
+
+/** Rows that questions brought of a table. */
+function seenOf({ table, filter }: ChosenTable, { seen }: ProbeResult, found: readonly OpenQuestion[]): number {
+  const probed = filter === undefined ? (seen.get(table.name) ?? 0) : 0;
+  return Math.max(probed, found.length > 0 ? 1 : 0);
 }
 
 interface KnownKeys {
@@ -160,13 +171,14 @@ async function keysOf(
   chosen: ChosenTable,
   key: ScanKey | null,
   estimate: RowEstimate | null,
-  { hints, instance, pipeline, pretendedKeys, signal }: PlanDeps,
+  { hints, instance, pipeline, pretendedKeys, counts, signal }: PlanDeps,
 ): Promise<KnownKeys> {
   const none: KnownKeys = { key, sample: [], estimate, warnings: [], requests: 0 };
   const cuts = estimate === null ? 0 : cutsOf(estimate.rows, pipeline.limits.concurrency).length;
   if (!cutsIntoRanges(key) || cuts === 0) return none;
   const [usual = 'value'] = ordersOf(key.type);
-  const hinted = hintedKeys(hints, chosen, key);
+  // Where nothing is counted, the keys are read anew: they are the only count.
+  const hinted = counts.countsTables ? hintedKeys(hints, chosen, key) : [];
   if (hinted.length > cuts) return { ...none, sample: hinted };
   if (pretendedKeys !== undefined) {
     const sample = placeEvenly(pretendedKeys(key), comparator(key.type, usual));
@@ -200,7 +212,7 @@ async function hiddenRowsOf(
     return { ...found, refusal: null };
   } catch (thrown) {
     if (!(thrown instanceof TablevaultError) || thrown.exitCode !== EXIT.tables) throw thrown;
-    return { groups: [], namesKey: false, warnings: [], open: [], requests: 0, refusal: thrown };
+    return { groups: [], namesKey: false, warnings: [], open: [], found: [], requests: 0, refusal: thrown };
   }
 }
 
@@ -223,8 +235,12 @@ async function estimateOf(
 }
 
 /** First and last keys of the parts of the last snapshot: cut points that need no request. */
-function hintedKeys(hints: readonly TableHint[], { table }: ChosenTable, key: ScanKey): readonly PlacedKey[] {
-  const entry = hints.find(({ name }) => name === table.name);
+function hintedKeys(
+  hints: readonly TableHint[],
+  { table, fingerprint }: ChosenTable,
+  key: ScanKey,
+): readonly PlacedKey[] {
+  const entry = hints.find((hint) => hint.name === table.name && hint.fingerprint === fingerprint);
   const [order = 'value'] = ordersOf(key.type);
   const compare = comparator(key.type, order);
   const parts = (entry?.parts ?? []).flatMap(({ firstKey, lastKey, rows }) => {
@@ -259,9 +275,10 @@ export interface StoredTablePlan {
   readonly namesKey?: boolean;
   readonly warnings?: readonly string[];
   readonly open?: readonly OpenQuestion[];
+  readonly found?: readonly OpenQuestion[];
 }
 
-export function storePlan({ plan, groups, namesKey, warnings, open, refusal }: PlannedTable): StoredTablePlan {
+export function storePlan({ plan, groups, namesKey, warnings, open, found, refusal }: PlannedTable): StoredTablePlan {
   const { table, strategy, ranges, pageRows, key, estimate, reason } = plan;
   return {
     table: table.name,
@@ -271,7 +288,7 @@ export function storePlan({ plan, groups, namesKey, warnings, open, refusal }: P
     key,
     estimate,
     reason,
-    ...(refusal === null ? { groups, namesKey, warnings, open } : {}),
+    ...(refusal === null ? { groups, namesKey, warnings, open, found } : {}),
   };
 }
 
@@ -279,13 +296,14 @@ export function storePlan({ plan, groups, namesKey, warnings, open, refusal }: P
 export function restorePlans(
   tables: readonly ChosenTable[],
   stored: readonly StoredTablePlan[],
+  probe: ProbeResult,
 ): readonly PlannedTable[] | undefined {
   const byName = new Map(stored.map((plan) => [plan.table, plan]));
   const plans: PlannedTable[] = [];
   for (const chosen of tables) {
     const plan = byName.get(chosen.table.name);
     if (plan?.groups === undefined) return undefined;
-    const { groups, namesKey = false, warnings = [], open = [], table: _, ...rest } = plan;
+    const { groups, namesKey = false, warnings = [], open = [], found = [], table: _, ...rest } = plan;
     const filter = allOf(chosen.filter, groupFilter(groups), namesKey ? everyKey(rest.key) : undefined);
     plans.push({
       ...chosen,
@@ -293,9 +311,16 @@ export function restorePlans(
       namesKey,
       warnings,
       open,
+      found,
       refusal: null,
       requests: 0,
-      plan: { ...rest, table: chosen.table, columns: chosen.columns, filter },
+      plan: {
+        ...rest,
+        table: chosen.table,
+        columns: chosen.columns,
+        filter,
+        seen: seenOf(chosen, probe, found),
+      },
     });
   }
   return plans;

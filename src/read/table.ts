@@ -5,10 +5,10 @@ import type { ColumnStats } from '../parquet/task.ts';
 import type { TablePlan } from '../scan/plan.ts';
 import { ALL_KEYS, type KeyRange } from '../scan/ranges.ts';
 import { type Verdict, verdictOf } from '../scan/verdict.ts';
-import { openQuestionText } from './hidden-rows.ts';
+import { type OpenQuestion, openQuestionText } from './hidden-rows.ts';
 import { scanKeys } from './keys.ts';
 import type { PlannedTable } from './plan.ts';
-import type { ReadContext, TaskResult } from './task.ts';
+import { allHabits, type ReadContext, type TaskResult } from './task.ts';
 
 /** What is said of a task that was read, now or in an earlier process. */
 export type TaskOutcome = Omit<TaskResult, 'parts'> & {
@@ -46,16 +46,17 @@ export async function readTable<T extends TaskOutcome>(
   let tasks: readonly T[];
   for (;;) {
     try {
-      tasks = await readTasks(plan, context.signal, run);
+      tasks = await readTasks(plan, context, run);
       checkSeams(plan, tasks);
       break;
     } catch (thrown) {
-      const fallback = fallbackPlan(plan, thrown);
+      const fallback = fallbackPlan(plan, thrown, context.counts.countsTables);
       if (fallback === undefined) throw thrown;
       warnings.push(`read another way than planned: ${fallback.reason}`);
       plan = fallback;
     }
   }
+  checkNulls(plan, tasks);
   const keyRequests = await holdAgainstKeys(plan, tasks, context);
   const verdict = verdictOf({ keyed: planned.table.key.length > 0, tasks, open: stillOpen(planned, tasks) });
   const why = verdict.reasons.join('; ');
@@ -71,19 +72,22 @@ export async function readTable<T extends TaskOutcome>(
 }
 
 /**
- * Questions on hidden rows that were not answered otherwise: by a row with the value in question, which came, so it is not hidden; or by
- * `Dmv_Table_Info`, which no filter binds, when the table holds just the rows that came.
+ * Questions on hidden rows that the rows themselves did not answer: a row with the value in question came, so it is not hidden. And the other
+ * way round: a question brought a row with a value, but the read brought none.
  */
-function stillOpen({ open, plan, filter }: PlannedTable, tasks: readonly TaskOutcome[]): readonly string[] {
-  const rows = tasks.reduce((sum, task) => sum + task.rows, 0);
-  const { estimate } = plan;
-  if (filter === undefined && estimate?.source === 'Dmv_Table_Info' && estimate.rows === rows) return [];
+function stillOpen({ open, found }: PlannedTable, tasks: readonly TaskOutcome[]): readonly string[] {
   const parts = tasks.flatMap((task) => task.parts).filter(({ rows }) => rows > 0);
-  const came = (column: string, value: boolean | null) =>
+  const came = ({ column, value }: OpenQuestion) =>
     parts.some(({ columns: { [column]: stats } }) =>
       value === null ? (stats?.nulls ?? 0) > 0 : [stats?.min, stats?.max].includes(String(value)),
     );
-  return open.filter(({ column, value }) => !came(column, value)).map(openQuestionText);
+  // Rows that went to a stream have no statistics.
+  const told = parts.some(({ columns }) => Object.keys(columns).length > 0);
+  const lost = told ? found.filter((each) => !came(each)) : [];
+  return [
+    ...open.filter((each) => !came(each)).map(openQuestionText),
+    ...lost.map(({ column, value }) => `a question brought a row with ${column} ${value}, but the read brought none`),
+  ];
 }
 
 /** A table with a key should be provable: where it is not, whoever runs the pipeline has to know, and to agree. */
@@ -91,7 +95,11 @@ function mustBeRefused({ table, accept }: PlannedTable, tasks: readonly TaskOutc
   return table.key.length > 0 && accept !== 'best-effort' && tasks.some(({ proof }) => proof === 'none');
 }
 
-async function readTasks<T>(plan: TablePlan, outer: AbortSignal, run: RunTask<T>): Promise<readonly T[]> {
+async function readTasks<T>(
+  plan: TablePlan,
+  { signal: outer, counts }: ReadContext,
+  run: RunTask<T>,
+): Promise<readonly T[]> {
   const enough = new AbortController();
   const signal = plan.ranges.length === 1 ? outer : AbortSignal.any([outer, enough.signal]);
   let first: { readonly thrown: unknown } | undefined;
@@ -100,7 +108,7 @@ async function readTasks<T>(plan: TablePlan, outer: AbortSignal, run: RunTask<T>
       run(plan, range, signal).catch((thrown) => {
         first ??= { thrown };
         // Another plan is to be tried: what other ranges of this one would bring is not wanted any more.
-        if (fallbackPlan(plan, thrown) !== undefined) enough.abort(thrown);
+        if (fallbackPlan(plan, thrown, counts.countsTables) !== undefined) enough.abort(thrown);
         throw thrown;
       }),
     ),
@@ -126,8 +134,23 @@ function checkSeams({ table, ranges }: TablePlan, tasks: readonly TaskOutcome[])
   );
 }
 
+/** A column that is null in some rows and left out of others, over all tasks: what is left out may be hidden. */
+function checkNulls({ table }: TablePlan, tasks: readonly TaskOutcome[]): void {
+  const { written, leftOut } = allHabits(tasks.map(({ nulls }) => nulls));
+  const mixed = leftOut.filter((name) => written.includes(name));
+  if (mixed.length === 0) return;
+  throw new TablevaultError(
+    'BODY_INVALID',
+    `${mixed.join(', ')} is null in some rows of ${table.name} and left out of others`,
+    {
+      at: { table: table.name, column: mixed[0] ?? '' },
+      hint: 'What is left out may be null, or hidden from this identity, and nothing tells which: leave the column out, or ask the administrator.',
+    },
+  );
+}
+
 /** How a table is read when the instance turned out not to bear its plan. Undefined when the error leaves no other way. */
-function fallbackPlan(plan: TablePlan, thrown: unknown): TablePlan | undefined {
+function fallbackPlan(plan: TablePlan, thrown: unknown, counted: boolean): TablePlan | undefined {
   if (!(thrown instanceof TablevaultError)) return undefined;
   const whole: TablePlan = { ...plan, strategy: 'stream', ranges: [ALL_KEYS], pageRows: null, reason: thrown.message };
   const anyOrder = plan.key === null ? null : { ...plan.key, order: null };
@@ -138,6 +161,8 @@ function fallbackPlan(plan: TablePlan, thrown: unknown): TablePlan | undefined {
     return thrown.code === 'REQUEST_REFUSED' ? { ...whole, key: null } : undefined;
   }
   if (hasCode(thrown, 'ORDER_DISPROVED', 'REQUEST_REFUSED') && plan.key !== null) return { ...whole, key: null };
+  // What the key does not prove, all pages and a count may still tell.
+  if (thrown.code === 'END_UNPROVEN' && plan.key !== null && counted) return { ...whole, key: null };
   return thrown.code === 'END_UNPROVEN' && plan.strategy === 'chain' ? whole : undefined;
 }
 

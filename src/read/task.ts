@@ -12,7 +12,7 @@ import { plural } from '../core/words.ts';
 import { allOf } from '../odata/filters.ts';
 import { compileQuery, type Query } from '../odata/query.ts';
 import type { WriterPool } from '../parquet/pool.ts';
-import type { LocalPart, TaskSink, TaskSpec } from '../parquet/task.ts';
+import type { LocalPart, NullHabits, TaskSink, TaskSpec } from '../parquet/task.ts';
 import { type AnswerFacts, type Checks, keepsOrder, nextStep, type Proof, type ScanFacts } from '../scan/evidence.ts';
 import { type ScanKey, scanKeyOf } from '../scan/key.ts';
 import type { Capabilities, TablePlan } from '../scan/plan.ts';
@@ -62,6 +62,8 @@ export interface TaskResult {
   readonly leftBoundaryOut: boolean;
   readonly requests: number;
   readonly unknownProperties: readonly string[];
+  /** Columns of which nulls were written, and those of which they were left out. */
+  readonly nulls: NullHabits;
   /** When its first request went out and its last answer had come, milliseconds since 1970. */
   readonly window: { readonly from: number; readonly to: number };
 }
@@ -142,6 +144,7 @@ async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven,
       leftBoundaryOut: range.ge !== null && (facts.answers[0]?.excluded ?? 0) > 0,
       counts: { before: facts.answers[0]?.count ?? null, after: facts.checks.recount ?? null },
       unknownProperties,
+      nulls: allHabits(parts.map((part) => part.nulls)),
       window: { from, to: context.clock.now() },
     };
   } catch (thrown) {
@@ -149,6 +152,14 @@ async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven,
     await rm(folder, { recursive: true, force: true });
     throw thrown;
   }
+}
+
+/** The habits of several parts or tasks together. */
+export function allHabits(some: readonly NullHabits[]): NullHabits {
+  return {
+    written: [...new Set(some.flatMap(({ written }) => written))],
+    leftOut: [...new Set(some.flatMap(({ leftOut }) => leftOut))],
+  };
 }
 
 // ── The scan ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -192,8 +203,11 @@ async function scanRange(
   for (;;) {
     const { countsTables, mayAsk } = context.counts;
     const { seen } = scanning;
+    const { estimate } = plan;
+    const counted = plan.ranges.length === 1 && estimate?.source === '$count' ? estimate.rows : null;
     const facts: ScanFacts = {
       seen,
+      counted,
       range,
       key,
       answers,
@@ -226,6 +240,12 @@ async function scanRange(
       case 'again':
         checks = { ...checks, again: await again(scanning, key, step, asked) };
         break;
+      case 'before': {
+        // In an order that is not the server's, the only one itself may lie before its own predecessor.
+        const { rows, wanted } = await asked(keysOf(scanning, key, step.range, step.only));
+        checks = { ...checks, before: { ...checks.before, [step.order]: rows - wanted } };
+        break;
+      }
       case 'last':
         checks = { ...checks, last: await last(scanning, key, step, asked) };
         break;
@@ -248,7 +268,7 @@ async function scanRange(
         checks = { ...checks, recount: await recount(plan, range, answers[0]?.count ?? null, context) };
         break;
       case 'split':
-        checks = { ...checks, split: await halves(scanning, key, asked) };
+        checks = { ...checks, split: await halves(scanning, key, step.range, asked) };
         break;
       case 'refuse':
         throw unprovenError(plan, step.why);
@@ -357,10 +377,11 @@ async function recount(
 async function halves(
   scanning: Scanning,
   key: ScanKey | null,
+  range: KeyRange,
   asked: Asked,
 ): Promise<NonNullable<Checks['split']> | null> {
   if (key === null) return null;
-  const whole = await asked(keysOf(scanning, key, { ge: null, le: null }, undefined, true));
+  const whole = await asked(keysOf(scanning, key, range, undefined, true));
   const order = ordersOf(key.type)[0];
   const sorted = order === undefined ? [] : whole.sample.toSorted(comparator(key.type, order));
   const { sum } = whole;
@@ -368,8 +389,8 @@ async function halves(
   const cuts = scanning.unproven + 1;
   for (let n = 1; ; n++) {
     const middle = sorted[Math.floor((sorted.length * n) / (cuts + 1))] ?? sorted[0]!;
-    const below = await asked(keysOf(scanning, key, { ge: null, le: middle }));
-    const above = await asked(keysOf(scanning, key, { ge: middle, le: null }, middle));
+    const below = await asked(keysOf(scanning, key, { ge: range.ge, le: middle }));
+    const above = await asked(keysOf(scanning, key, { ge: middle, le: range.le }, middle));
     // Halves that share most of their rows would tell nothing of either.
     if (above.wanted * 2 > whole.rows && whole.rows > 1) return null;
     const rows = below.rows + above.rows - above.wanted;

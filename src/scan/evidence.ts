@@ -13,6 +13,7 @@ import {
   type Key,
   type KeyOrder,
   keyAfter,
+  keyBefore,
   leastKey,
   type Neighbours,
   ordersOf,
@@ -59,6 +60,8 @@ export interface AnswerFacts {
 export interface Checks {
   /** Keys after the greatest, by each order that the rows kept to: how many came, and the first of them. */
   readonly beyond?: Readonly<Partial<Record<KeyOrder, { readonly rows: number; readonly first: Key | null } | null>>>;
+  /** Keys before the first, by each order that a single row suits. */
+  readonly before?: Readonly<Partial<Record<KeyOrder, number>>>;
   /** All keys from the last on, the last among them: how many came, and the first other one. For types that have no next key. */
   readonly last?: { readonly rows: number; readonly next: Key | null };
   /** Keys between two that came against an order: some came where the server filters by that order. */
@@ -86,6 +89,8 @@ export interface ScanFacts {
   readonly countsTables: boolean;
   /** Was the instance asked to count? */
   readonly countAsked: boolean;
+  /** What the instance counted of the range before the read, where the plan asked. */
+  readonly counted: number | null;
   /** Rows of the range that are known to have been there in this run: from an earlier try, or a probe. */
   readonly seen: number;
 }
@@ -98,6 +103,8 @@ export type Step =
   | { readonly do: 'read'; readonly range: KeyRange; readonly exclude: Key | null }
   /** Ask for the keys of `range`, after the greatest by `order`: there should be none. */
   | { readonly do: 'beyond'; readonly range: KeyRange; readonly order: KeyOrder }
+  /** Ask for the keys of `range`, before the only one that came: there should be none. */
+  | { readonly do: 'before'; readonly range: KeyRange; readonly order: KeyOrder; readonly only: Key }
   /** Ask for the keys of `range`, which begins with the last key: there should be no other. */
   | { readonly do: 'last'; readonly range: KeyRange; readonly last: Key }
   /** Ask for the keys of `range`, between two that came against `order`: there should be none. */
@@ -112,7 +119,7 @@ export type Step =
   | { readonly do: 'recount' }
   | { readonly do: 'proven'; readonly by: Proof; readonly why: string | null }
   /** The rows came in no order that is known, so that no key can be called the greatest: another proof is needed. */
-  | { readonly do: 'split'; readonly why: string }
+  | { readonly do: 'split'; readonly range: KeyRange; readonly why: string }
   /** Answers that contradict each other: the read must be done again, or given up. */
   | { readonly do: 'refuse'; readonly why: string }
   /** The server does not compare keys as was thought: rows of this range may be missing. */
@@ -193,7 +200,9 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
 function stepAfterClosing(facts: ScanFacts, key: ScanKey, orders: readonly KeyOrder[], greatest: Key): Step {
   const { range, answers, checks } = facts;
   const counted = facts.countsTables ? countOf(facts) : null;
-  if (counted !== null && counted === rowsAsked(facts)) return provenUnlessCounted(facts, 'closing-read');
+  if (answers.some(({ skipped }) => skipped)) return { do: 'proven', by: 'none', why: SKIPPED };
+  if (counted !== null && counted === rowsAsked(facts) && !countsSayMore(facts))
+    return provenUnlessCounted(facts, 'closing-read');
   let nothingFollows = false;
   for (const order of orders) {
     const after = keyAfter(key.type, greatest, order);
@@ -238,23 +247,49 @@ function stepAfterClosing(facts: ScanFacts, key: ScanKey, orders: readonly KeyOr
     };
   const pair = pairs[asked.length];
   if (pair !== undefined) return { do: 'neighbours', range: { ge: pair.first, le: pair.second } };
-  const cut = couldBeCut(facts, key, nothingFollows);
-  // Halves need no order, and no end. For keys of several columns they tell what a closing read cannot; for text, whose order is not known
-  // for sure, whether one answer that nothing went on from is all.
-  const oneText =
-    key.type.kind === 'text' && answers.filter(({ rows }) => rows > 0).length === 1 && rowsOf(answers) > 1;
-  if (!isBounded(range) && ((cut && key.composite) || oneText) && checks.split !== null) {
-    if (checks.split === undefined) return { do: 'split', why: 'its closing read may have been cut' };
-    return splitHolds(facts, checks.split) ?? provenUnlessCounted(facts, 'split');
+  if (!isBounded(range) && rowsOf(answers) === 1) {
+    for (const order of orders) {
+      const le = keyBefore(key.type, greatest, order);
+      if (le === undefined) continue;
+      const before = checks.before?.[order];
+      if (before === undefined) return { do: 'before', range: { ge: null, le }, order, only: greatest };
+      if (before > 0)
+        return { do: 'refuse', why: `one row came, but ${plural(before, 'row')} with keys before it are there` };
+    }
   }
-  if (cut) {
+  const cut = couldBeCut(facts, key, nothingFollows);
+  const [first] = answers;
+  const alone = answers.filter(({ rows }) => rows > 0).length === 1;
+  // Halves need no order, and no end. They tell whether the rows came in the order that filters go by: the rows up to the last of the first
+  // answer are all that there are up to there. For keys of several columns they tell what a closing read cannot.
+  const span = key.composite && !alone ? null : (first?.last ?? null);
+  if (!isBounded(range) && span !== null && first !== undefined && first.rows > 1 && checks.split !== null) {
+    if (checks.split === undefined)
+      return { do: 'split', range: { ge: null, le: span }, why: 'nothing counts its rows' };
+    const wrong = spanHolds(first, checks.split);
+    if (wrong !== undefined) return wrong;
+    if (cut && key.composite) return provenUnlessCounted(facts, 'split');
+  }
+  if (cut && !(first?.count === rowsAsked(facts) && first.count === 1)) {
     const rows = plural(closing.excluded, 'row');
     return {
-      do: 'refuse',
+      do: 'proven',
+      by: 'none',
       why: `the read that should show its end (${rows}) is as long as others, so that it may have been cut, and the instance gives no count`,
     };
   }
   return afterAgain(facts, againOf(facts, AGAIN.least), greatest);
+}
+
+/** Are the keys up to the last one of an answer, read alone and in halves, those of its rows? Undefined where they are. */
+function spanHolds(answer: AnswerFacts, { whole, sum, halves }: NonNullable<Checks['split']>): Step | undefined {
+  // What cuts answers may cut the keys as well: then the halves tell, and their number alone.
+  if (halves === answer.rows && (whole < answer.rows || (whole === answer.rows && sum === answer.sum)))
+    return undefined;
+  return {
+    do: 'refuse',
+    why: `${plural(answer.rows, 'row')} came up to ${answer.last}, but its keys up to there, read alone, are ${number(whole)}, and in two halves ${number(halves)}`,
+  };
 }
 
 function notTheEnd(last: Key, next: Key | null): Step {
@@ -292,7 +327,7 @@ function againOf({ range, answers }: ScanFacts, least: number): Extract<Step, { 
   const withRows = answers.filter(({ rows }) => rows > 0);
   const total = rowsOf(withRows);
   const holds = withRows.at(-1)?.last;
-  if (holds == null || total < 2 || (withRows.length < 2 && total > AGAIN.least)) return undefined;
+  if (holds == null || total < 2) return undefined;
   // No more than the longest answer brought: what was cut there would be cut here too, and say nothing.
   const most = Math.min(AGAIN.most, longestOf(answers).rows);
   let known = 0;
@@ -303,7 +338,8 @@ function againOf({ range, answers }: ScanFacts, least: number): Extract<Step, { 
     known += answer.rows;
     ge = answer.asked.ge ?? range.ge;
   }
-  return { do: 'again', range: { ge, le: range.le }, holds, known };
+  // No further than the last known key: a row that is lost from every answer is then that one, and is missed.
+  return { do: 'again', range: { ge, le: holds }, holds, known };
 }
 
 /** No row came at all. One empty answer proves nothing of itself, so another question is asked, with a filter where the first had none. */
@@ -340,7 +376,7 @@ function unordered(facts: ScanFacts): Step {
       : 'the rows came in no known order';
   if (isBounded(range)) return { do: 'disproved', why };
   if (answers.some(({ skipped }) => skipped)) return { do: 'proven', by: 'none', why: `${why}, and ${SKIPPED}` };
-  if (checks.split === undefined) return { do: 'split', why };
+  if (checks.split === undefined) return { do: 'split', range: { ge: null, le: null }, why };
   if (checks.split === null) return { do: 'refuse', why: `${why}, and its keys could not be read in two halves` };
   return splitHolds(facts, checks.split) ?? provenUnlessCounted(facts, 'split', why);
 }
@@ -406,9 +442,9 @@ function outsideOf(answers: readonly AnswerFacts[], key: ScanKey): string | unde
  * as others, for what cuts answers may cut counts at the same number.
  */
 function isCountedWhole(answers: readonly AnswerFacts[]): boolean {
-  const { count, rows, excluded } = answers.at(-1)!;
+  const { count, rows, excluded, bytes } = answers.at(-1)!;
   const others = longestOf(answers.slice(0, -1));
-  return count !== null && excluded > 0 && count === rows + excluded && count < others.rows;
+  return count !== null && excluded > 0 && count === rows + excluded && count < others.rows && bytes * 2 < others.bytes;
 }
 
 /**
@@ -450,22 +486,33 @@ function countOf({ answers }: ScanFacts): number | null {
 
 /** Proven by key; but a count by the same identity that says more is never ignored. */
 function provenUnlessCounted(facts: ScanFacts, by: Proof, why: string | null = null): Step {
-  const { checks } = facts;
-  const counted = countOf(facts);
+  const { recount } = facts.checks;
+  const counted = Math.max(countOf(facts) ?? 0, mostCounted(facts));
   const have = rowsAsked(facts);
   if (have < facts.seen * FEWER) return fewerThan(facts.seen, have);
-  if (counted === null || have >= counted) return { do: 'proven', by, why };
-  if (checks.recount === undefined) return { do: 'recount' };
-  if (checks.recount !== null && have >= checks.recount)
-    return {
-      do: 'proven',
-      by,
-      why: `${plural(counted, 'row')} were counted before the read, ${number(checks.recount)} after it`,
-    };
-  return {
-    do: 'refuse',
-    why: `${plural(have, 'row')} came, but the instance counts ${between(counted, checks.recount)}`,
-  };
+  if (have >= counted) return { do: 'proven', by, why };
+  if (recount === undefined) return { do: 'recount' };
+  if (recount !== null && have >= recount) {
+    const before = `${plural(counted, 'row')} were counted before, and ${number(recount)} after the read`;
+    return { do: 'proven', by, why: before };
+  }
+  return { do: 'refuse', why: `${plural(have, 'row')} came, but the instance counts ${between(counted, recount)}` };
+}
+
+/** The most that any count said there are: of the plan, or of an answer with what had come before it. */
+function mostCounted({ answers, counted }: ScanFacts): number {
+  let most = counted ?? 0;
+  let before = 0;
+  for (const { count, rows, excluded, more } of answers) {
+    if (count !== null && !more) most = Math.max(most, before - excluded + count);
+    before += rows + (before === 0 ? excluded : 0);
+  }
+  return most;
+}
+
+/** Does any count, of whatever answer, say more than what came in all? */
+function countsSayMore(facts: ScanFacts): boolean {
+  return mostCounted(facts) > rowsAsked(facts);
 }
 
 /** Without a key to ask by: one answer, whole, held against what the instance counts. */
@@ -475,10 +522,13 @@ function stepByCount(facts: ScanFacts): Step {
   if (rows < facts.seen * FEWER) return fewerThan(facts.seen, rows);
   const before = facts.countsTables ? countOf(facts) : null;
   const skipped = answers.some((answer) => answer.skipped);
-  if (before === rows && !skipped) return { do: 'proven', by: 'count', why: `the instance counts ${number(before)}` };
+  const most = facts.countsTables ? Math.max(before ?? 0, facts.counted ?? 0) : 0;
+  if (before === rows && most <= rows && !skipped)
+    return { do: 'proven', by: 'count', why: `the instance counts ${number(before)}` };
   if (checks.recount === undefined && facts.countsTables && facts.countAsked) return { do: 'recount' };
   const after = facts.countsTables ? (checks.recount ?? null) : null;
-  if (before !== null || after !== null) return judgeCounts(rows, before, after, skipped);
+  const known = most > (before ?? 0) ? most : before;
+  if (known !== null || after !== null) return judgeCounts(rows, known, after, skipped);
   if (ROW_CAPS.includes(rows))
     return {
       do: 'refuse',

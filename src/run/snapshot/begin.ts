@@ -78,7 +78,7 @@ async function continued(input: BeginInput, planHash: string): Promise<BegunRun 
   });
   if (unfinished === undefined) return undefined;
   const { tables: stored } = unfinished.plan as { tables: StoredTablePlan[] };
-  const planned = restorePlans(chosen, stored);
+  const planned = restorePlans(chosen, stored, input.probe);
   if (planned === undefined) return undefined;
   const { run } = unfinished;
   const { checkpoints, unusable, nextNumber } = await readCheckpoints(vault, run, { signal });

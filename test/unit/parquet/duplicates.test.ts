@@ -69,6 +69,7 @@ async function partOf(rows: readonly (readonly [number, string, string, number])
     lastKey: null,
     ascending: false,
     columns: {},
+    nulls: { written: [], leftOut: [] },
   };
 }
 

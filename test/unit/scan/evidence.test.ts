@@ -45,6 +45,7 @@ function next(answers: readonly AnswerFacts[], checks: Checks = {}, more: Partia
     countsTables: true,
     countAsked: true,
     seen: 0,
+    counted: null,
     ...more,
   });
 }
@@ -61,7 +62,14 @@ describe('the end of a scan by key', () => {
     expect(next(answers)).toMatchObject({ do: 'beyond', order: 'sql' });
     const none = { rows: 0, first: null };
     expect(next(answers, { beyond: { sql: none } })).toMatchObject({ do: 'beyond', order: 'text' });
-    expect(next(answers, { beyond: { sql: none, text: none } })).toMatchObject({ do: 'proven', by: 'closing-read' });
+    const beyond = { sql: none, text: none };
+    expect(next(answers, { beyond })).toMatchObject({ do: 'split', range: { ge: null, le: key(20) } });
+    const split = { whole: 20, sum: 210, halves: 20 };
+    const again = { found: true, rows: 20 };
+    expect(next(answers, { beyond, split, again })).toMatchObject({ do: 'proven', by: 'closing-read' });
+    // A key that lies before the last one did not come with the rows.
+    expect(next(answers, { beyond, split: { ...split, halves: 21 } })).toMatchObject({ do: 'refuse' });
+    expect(next(answers, { beyond, split: { ...split, sum: 211 } })).toMatchObject({ do: 'refuse' });
   });
 
   test('is read on to where keys come after the one that seemed to be last', () => {
@@ -92,9 +100,9 @@ describe('the end of a scan by key', () => {
 
   test('is not shown by an answer that could have been cut: as long as the longest, in rows or in bytes', () => {
     const one = [answer(ALL_KEYS, [1]), closing(1)];
-    const open = { beyond: { sql: null, text: null } };
+    const open = { beyond: { sql: null, text: null }, before: { sql: 0, text: 0 } };
     expect(next(one, open)).toMatchObject({ do: 'last', last: key(1) });
-    expect(next(one, { ...open, last: { rows: 1, next: null } })).toMatchObject({ do: 'refuse' });
+    expect(next(one, { ...open, last: { rows: 1, next: null } })).toMatchObject({ do: 'proven', by: 'none' });
     const large = [answer(ALL_KEYS, upTo(5), { bytes: 9_000 }), closing(5, { bytes: 10_000 })];
     // The row that follows may be larger than an answer: its key alone is not.
     expect(next(large, open)).toMatchObject({ do: 'last' });
@@ -115,9 +123,9 @@ describe('the end of a scan by key', () => {
 
   test('is confirmed over known rows where an answer was short before, or the rows are few', () => {
     const none = { rows: 0, first: null };
-    const checks = { beyond: { sql: none, text: none } };
+    const checks = { beyond: { sql: none, text: none }, split: { whole: 2, sum: 3, halves: 2 } };
     const few = [answer(ALL_KEYS, [1, 2]), closing(2)];
-    expect(next(few, checks)).toMatchObject({ do: 'again', range: ALL_KEYS, holds: key(2) });
+    expect(next(few, checks)).toMatchObject({ do: 'again', range: { ge: null, le: key(2) }, holds: key(2) });
     expect(next(few, { ...checks, again: { found: true, rows: 2 } })).toMatchObject({ do: 'proven' });
     expect(next(few, { ...checks, again: { found: false, rows: 1 } })).toMatchObject({ do: 'refuse' });
   });
