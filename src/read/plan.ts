@@ -316,6 +316,9 @@ export function restorePlans(
       requests: 0,
       plan: {
         ...rest,
+        // What could not be asked then is asked anew.
+        key:
+          rest.key ?? (rest.strategy === 'chain' ? null : usableKey(chosen.table, chosen.columns, probe.capabilities)),
         table: chosen.table,
         columns: chosen.columns,
         filter,

@@ -21,7 +21,7 @@ import { type Answer, readAnswer, type Source } from './answer.ts';
 import { BatchSink } from './batch-sink.ts';
 import type { CountKnowledge } from './counts.ts';
 import { type KeyScan, READ_RETRIES, scanKeys } from './keys.ts';
-import { askSmall } from './small.ts';
+import { askSmall, isUnanswered } from './small.ts';
 
 export interface ReadContext {
   readonly instance: Source;
@@ -330,8 +330,14 @@ async function readAway({ task: { plan }, context }: Scanning, range: KeyRange) 
 }
 
 async function beyond(scanning: Scanning, key: ScanKey | null, range: KeyRange, asked: Asked) {
-  const { rows, sample } = await asked(keysOf(scanning, key, range));
-  return { rows, first: sample[0] ?? null };
+  try {
+    const { rows, sample } = await asked(keysOf(scanning, key, range));
+    return { rows, first: sample[0] ?? null };
+  } catch (thrown) {
+    // The next key may be one that the server does not take, such as an instant in microseconds: then the question stays open.
+    if (isUnanswered(thrown)) return null;
+    throw thrown;
+  }
 }
 
 async function again(

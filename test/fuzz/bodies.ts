@@ -62,11 +62,13 @@ export function makeBody(columns: readonly Column[], absentIsNull: boolean, rand
   const usual = shuffled(columns, random);
   const member = (name: string, value: string) =>
     `${space()}${spellString(name, random, 0.02)}${space()}:${space()}${value}${space()}`;
+  /** Columns whose nulls are left out: then none is written. */
+  const omitted = new Set(absentIsNull ? columns.filter(({ nullable }) => nullable && random.chance(0.5)) : []);
   const row = () => {
     const order = random.chance(0.2) ? shuffled(columns, random) : usual;
     const members = order.flatMap((each) => {
-      if ((absentIsNull && each.nullable && random.chance(0.3)) || random.chance(odd)) return [];
-      const text = member(each.name, spellValue(each, random, odd));
+      if ((omitted.has(each) && random.chance(0.3)) || random.chance(odd)) return [];
+      const text = member(each.name, spellValue(omitted.has(each) ? { ...each, nullable: false } : each, random, odd));
       return random.chance(odd) ? [text, member(each.name, spellValue(each, random, odd))] : [text];
     });
     if (random.chance(0.1))

@@ -46,6 +46,7 @@ export function truthOf(body: Uint8Array, columns: readonly Column[], absentIsNu
     if (row === undefined) return REFUSED;
     rows.push(row);
   }
+  if (isMixed(list.items, columns)) return REFUSED;
   return either ? { is: 'either' } : { is: 'rows', rows };
 }
 
@@ -76,6 +77,16 @@ function countOf(value: RawJson): number | undefined {
         ? Number(value.value)
         : Number.NaN;
   return Number.isSafeInteger(count) && count >= 0 ? count : undefined;
+}
+
+/** Is a column null in some rows, and left out of others? */
+function isMixed(items: readonly RawJson[], columns: readonly Column[]): boolean {
+  return columns.some(({ name }) => {
+    const found = items.map((item) =>
+      item.kind === 'object' ? item.members.find(([each]) => each === name)?.[1] : undefined,
+    );
+    return found.includes(undefined) && found.some((value) => value?.kind === 'null');
+  });
 }
 
 function rowOf(

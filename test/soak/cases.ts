@@ -100,6 +100,8 @@ const IMPOSSIBLE: readonly (readonly [Partial<Personality>, string])[] = [
 ];
 
 function impossibleFor(personality: Partial<Personality>): string | undefined {
+  if (personality.keyFilter === false && personality.count === false)
+    return 'keys cannot be asked for, nothing is counted, and the pipeline does not accept that';
   const entries = Object.entries(personality);
   return IMPOSSIBLE.find(([one]) =>
     Object.entries(one).every(([name, value]) => entries.some(([n, v]) => n === name && v === value)),
