@@ -281,14 +281,21 @@ function stepAfterClosing(facts: ScanFacts, key: ScanKey, orders: readonly KeyOr
   return afterAgain(facts, againOf(facts, AGAIN.least), greatest);
 }
 
-/** Are the keys up to the last one of an answer, read alone and in halves, those of its rows? Undefined where they are. */
+/**
+ * Are there keys up to the last one of an answer, read alone and in halves, that did not come with its rows? Undefined where there are none.
+ * Fewer keys say nothing: rows may have been deleted, or what cuts answers cuts keys as well.
+ */
 function spanHolds(answer: AnswerFacts, { whole, sum, halves }: NonNullable<Checks['split']>): Step | undefined {
-  // What cuts answers may cut the keys as well: then the halves tell, and their number alone.
-  if (halves === answer.rows && (whole < answer.rows || (whole === answer.rows && sum === answer.sum)))
-    return undefined;
+  const { rows, last } = answer;
+  if (whole === rows && halves === rows && sum !== answer.sum)
+    return {
+      do: 'refuse',
+      why: `the keys up to ${last}, read alone, are as many as the rows up to there, but not the same`,
+    };
+  if (whole <= rows && halves <= rows) return undefined;
   return {
     do: 'refuse',
-    why: `${plural(answer.rows, 'row')} came up to ${answer.last}, but its keys up to there, read alone, are ${number(whole)}, and in two halves ${number(halves)}`,
+    why: `${plural(rows, 'row')} came up to ${last}, but the keys up to there, read alone, are ${number(Math.max(whole, halves))}`,
   };
 }
 
