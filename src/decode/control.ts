@@ -93,9 +93,9 @@ export class Control {
  * Does an element of `value` tell of an error, and is no row?
  *
  * A column that was asked for is never part of an error: `message`, `code` and `type` are plain names of columns too. So an element is an
- * error when it has members of an error that are no columns, and no column besides that an error does not have as well. An error that was
- * written into a row already begun is one too: `error` as an object, or a message with two further members that nobody asked for where a
- * column is missing.
+ * error when it has an error's members that are no columns (`error`, `message`, or two others), and no column besides that an error does not
+ * have as well. An error that was written into a row already begun is one too: `error` as an object, or a message with two further members
+ * that nobody asked for where a column is missing.
  *
  * @param isColumn says of a name whether a column of that name was asked for
  * @param whole are all columns that were asked for there?
@@ -122,8 +122,9 @@ export function tellsOfError(
   }
   if (strange === 0) return false;
   const has = (name: string) => Object.hasOwn(element, name);
-  if (!ownColumns) return (has('error') && !isColumn('error')) || (has('message') && members > 1);
-  return !whole && has('message') && !isColumn('message') && strange >= SURELY_AN_ERROR;
+  const hasStrange = (name: string) => has(name) && !isColumn(name);
+  if (ownColumns) return !whole && hasStrange('message') && strange >= SURELY_AN_ERROR;
+  return hasStrange('error') || hasStrange('message') || strange > 1 || (has('message') && members > 1);
 }
 
 function isErrorObject(value: unknown): boolean {

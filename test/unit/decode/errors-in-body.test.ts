@@ -32,6 +32,8 @@ describe('an error in a body is refused wherever it stands', () => {
       `{"error":{"code":"5","message":{"lang":"en","value":"Execution Timeout Expired."}}}`,
       `{${ERROR}}`,
       `{"type":"x","message":"Execution Timeout Expired."}`,
+      `{"message":"Execution Timeout Expired."}`,
+      `{"code":"Execution Timeout Expired.","type":"x"}`,
       `{"message":"Execution Timeout Expired.","stackTrace":[1],"code":"x"}`,
       `{"@odata.error":{"message":"Execution Timeout Expired."}}`,
     ]) {
