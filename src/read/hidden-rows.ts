@@ -138,11 +138,14 @@ function groupsOf(columns: readonly Column[], nulls: boolean): readonly FilterGr
  */
 async function lookByKey(table: TableSchema, columns: readonly Column[], ask: Ask): Promise<Found> {
   const open: OpenQuestion[] = [];
-  const rows: { readonly column: string; readonly value: boolean | null; readonly filter: Filter }[] = [];
+  const rows: ByKey[] = [];
   let hides = false;
-  const brings = async (row: Filter, groups: readonly FilterGroup[] = []) => {
-    const answer = await ask(table.key, allOf(groupFilter(groups), row));
-    return answer === null ? null : answer.rows.length > 0;
+  /** Does just this row come? Another one shows that the filter was taken, and not applied: no answer. */
+  const brings = async ({ key, filter }: ByKey, groups: readonly FilterGroup[] = [], more?: Filter) => {
+    const answer = await ask(table.key, allOf(groupFilter(groups), more, filter)!);
+    const [first] = answer?.rows ?? [];
+    if (answer === null) return null;
+    return first === undefined ? false : sameKey(table, first, key) ? true : null;
   };
   for (const column of columns) {
     const { name, nullable } = column;
@@ -157,29 +160,65 @@ async function lookByKey(table: TableSchema, columns: readonly Column[], ask: As
       const [row] = answer?.rows ?? [];
       if (answer !== null && row === undefined) continue;
       // A row with another value shows that the filter was taken, and not applied.
-      const byKey = row === undefined || row[name] !== value ? undefined : rowFilter(table, row);
+      const byKey =
+        row === undefined || row[name] !== value ? undefined : rowByKey(table, row, { column: name, value });
       const came = byKey === undefined ? null : await brings(byKey);
       if (byKey !== undefined && came === true) {
-        rows.push({ column: name, value, filter: byKey });
+        rows.push(byKey);
         continue;
       }
       // A key by which this row does not come with all columns named either tells nothing: the row is gone, or its key cannot be asked for.
-      const asked = byKey === undefined || came === null ? null : await brings(allOf(question, byKey)!, otherGroups);
+      const asked = byKey === undefined || came === null ? null : await brings(byKey, otherGroups, question);
       if (byKey === undefined || asked !== true) {
         open.push({ column: name, value });
         continue;
       }
-      rows.push({ column: name, value, filter: byKey });
+      rows.push(byKey);
       hides = true;
     }
   }
   const found = rows.map(({ column, value }) => ({ column, value }));
   if (!hides) return { groups: [], namesKey: rows.length > 0, found, open };
+  // A server that applies a part of the filter alone brings the hidden rows and leaves out the others.
+  for (const column of columns) {
+    const value = !HIDDEN_VALUE[column.name]!;
+    const others = groupsOf(
+      columns.filter((each) => each !== column),
+      true,
+    );
+    const answer = await ask(
+      [...table.key, column.name],
+      allOf({ op: 'eq', column: column.name, value }, groupFilter(others)),
+    );
+    const [row] = answer?.rows ?? [];
+    if (answer !== null && row === undefined) continue;
+    const byKey =
+      row === undefined || row[column.name] !== value
+        ? undefined
+        : rowByKey(table, row, { column: column.name, value });
+    if (byKey === undefined) open.push({ column: column.name, value });
+    else rows.push(byKey);
+  }
   for (const groups of [groupsOf(columns, true), groupsOf(columns, false)]) {
-    const came = await Promise.all(rows.map(({ filter }) => brings(filter, groups)));
+    const came = await Promise.all(rows.map((row) => brings(row, groups)));
     if (came.every((each) => each === true)) return { groups, namesKey: false, found, open };
   }
   throw cannotAsk(table, rows[0]?.column ?? '');
+}
+
+/** A row that came with a question, and how it is asked for again. */
+interface ByKey extends OpenQuestion {
+  readonly key: SmallRow;
+  readonly filter: Filter;
+}
+
+function rowByKey(table: TableSchema, row: SmallRow, question: OpenQuestion): ByKey | undefined {
+  const filter = rowFilter(table, row);
+  return filter && { ...question, key: row, filter };
+}
+
+function sameKey({ key }: TableSchema, one: SmallRow, other: SmallRow): boolean {
+  return key.every((name) => JSON.stringify(one[name]) === JSON.stringify(other[name]));
 }
 
 /** A filter that just this row passes, by its key as it came in JSON; undefined where that cannot be written exactly. */

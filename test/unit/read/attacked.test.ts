@@ -418,3 +418,62 @@ describe('what never ends', () => {
     expect(outcome.read?.verdict.consistency).toBe('exact');
   });
 });
+
+describe('a default filter that hides rows', () => {
+  test.each(
+    [true, false].flatMap((counts) =>
+      (['first', 'last'] as const).flatMap((term) => [
+        { counts, term, column: 'Void', shown: false },
+        { counts, term, column: 'Is_Active', shown: true },
+      ]),
+    ),
+  )('$column, where only the $term term of a group is applied, counts $counts', async (server) => {
+    const { counts, term, column, shown } = server;
+    const rows = rowsOf(100, guid, (i) => ({ [column]: i % 10 === 0 ? !shown : shown }));
+    const table = tableOf(
+      'T',
+      ['Id'],
+      [
+        ['Id', 'guid'],
+        ['Name', 'text'],
+        [column, 'boolean'],
+      ],
+      rows,
+    );
+    const outcome = await readFake([table], ({ filter, matching, top, count }) => {
+      const terms = /\(([^)]*)\)/.exec(filter)?.[1]?.split(' or ');
+      const applied = (term === 'first' ? terms?.[0] : terms?.at(-1))?.endsWith('true');
+      const some = matching.filter((row) =>
+        applied === undefined ? filter.includes(column) || row[column] === shown : row[column] === applied,
+      );
+      return { rows: limited(some, top), ...(counts && count ? { count: some.length } : {}) };
+    });
+    expectTruth(outcome, rows);
+  });
+
+  test.each([true, false])('and filters on the key that are ignored, counts %s', async (counts) => {
+    const rows = rowsOf(
+      100,
+      (i) => i + 1,
+      (i) => ({ Void: i % 10 === 9 }),
+    );
+    const table = tableOf(
+      'T',
+      ['Id'],
+      [
+        ['Id', 'int32'],
+        ['Name', 'text'],
+        ['Void', 'boolean'],
+      ],
+      rows,
+    );
+    const outcome = await readFake([table], ({ filter, top, count }) => {
+      const wanted = /^Void eq (true|false)/.exec(filter)?.[1];
+      const some = rows.filter(
+        (row) => filter.includes('(Void') || String('Void' in row && row.Void) === (wanted ?? 'false'),
+      );
+      return { rows: limited(some, top), ...(counts && count ? { count: some.length } : {}) };
+    });
+    expectTruth(outcome, rows);
+  });
+});
