@@ -45,15 +45,21 @@ export async function readTable<T extends TaskOutcome>(
   let { plan } = planned;
   let tasks: readonly T[];
   for (;;) {
+    const brought: T[] = [];
     try {
-      tasks = await readTasks(plan, context, run);
+      tasks = await readTasks(plan, context, async (...task) => {
+        const outcome = await run(...task);
+        brought.push(outcome);
+        return outcome;
+      });
       checkSeams(plan, tasks);
       break;
     } catch (thrown) {
       const fallback = fallbackPlan(plan, thrown, context.counts.countsTables);
       if (fallback === undefined) throw thrown;
       warnings.push(`read another way than planned: ${fallback.reason}`);
-      plan = fallback;
+      // What came by the plan before is there: another way may not bring less.
+      plan = { ...fallback, seen: Math.max(plan.seen ?? 0, rowsOf(brought)) };
     }
   }
   checkNulls(plan, tasks);
@@ -88,6 +94,10 @@ function stillOpen({ open, found }: PlannedTable, tasks: readonly TaskOutcome[])
     ...open.filter((each) => !came(each)).map(openQuestionText),
     ...lost.map(({ column, value }) => `a question brought a row with ${column} ${value}, but the read brought none`),
   ];
+}
+
+function rowsOf(tasks: readonly TaskOutcome[]): number {
+  return tasks.reduce((sum, task) => sum + task.rows, 0);
 }
 
 /** A table with a key should be provable: where it is not, whoever runs the pipeline has to know, and to agree. */
@@ -179,7 +189,7 @@ async function holdAgainstKeys(
   { instance, signal, clock }: ReadContext,
 ): Promise<number> {
   const { table, key, filter, estimate } = plan;
-  const rows = tasks.reduce((sum, task) => sum + task.rows, 0);
+  const rows = rowsOf(tasks);
   if (key === null || estimate?.source !== 'keys' || rows >= estimate.rows) return 0;
   const again = await scanKeys({ table, key, filter, signal, clock }, instance);
   if (rows >= again.rows && again.rows >= rows * FEWER && rows >= estimate.rows * FEWER) return again.requests;

@@ -218,7 +218,14 @@ const LIMITS: Pipeline['limits'] = {
 export async function readFake(
   tables: readonly FakeTable[],
   behave: Behave,
-  more: Partial<Pick<ChosenTable, 'accept' | 'filter'>> & { readonly name?: string } = {},
+  {
+    hints = [],
+    name,
+    ...more
+  }: Partial<Pick<ChosenTable, 'accept' | 'filter'>> & {
+    readonly name?: string;
+    readonly hints?: Parameters<typeof planTables>[1]['hints'];
+  } = {},
 ): Promise<Outcome> {
   const { instance, requests } = fakeInstance(tables, behave);
   const events: RunEvent[] = [];
@@ -255,9 +262,9 @@ export async function readFake(
   try {
     const probe = await probeInstance(instance, chosen, signal);
     const counts = new CountKnowledge(probe.capabilities.count);
-    const wanted = chosen.filter(({ table }) => more.name === undefined || table.name === more.name).slice(0, 1);
+    const wanted = chosen.filter(({ table }) => name === undefined || table.name === name).slice(0, 1);
     const pipeline = { limits: LIMITS } as Pipeline;
-    [planned] = await planTables(wanted, { instance, probe, counts, hints: [], pipeline, signal, emit });
+    [planned] = await planTables(wanted, { instance, probe, counts, hints, pipeline, signal, emit });
     if (planned === undefined) throw new Error('no such table');
     if (planned.refusal !== null) throw planned.refusal;
     const parquet = { types: 'portable', compression: 'zstd', partRows: 1e9 } as const;

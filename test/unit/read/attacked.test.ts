@@ -477,3 +477,39 @@ describe('a default filter that hides rows', () => {
     expectTruth(outcome, rows);
   });
 });
+
+describe('rows that a plan brought', () => {
+  test('are not forgotten by the next one', async () => {
+    const keys = [1, 10_001, 20_001, 30_001, 40_001, 50_001, 60_000];
+    const rows = rowsOf(60_000, guid);
+    const table = tableOf(
+      'T',
+      ['Id'],
+      [
+        ['Id', 'guid'],
+        ['Name', 'text'],
+      ],
+      rows,
+    );
+    const parts = keys.slice(1).map((last, i) => ({
+      rows: 10_000,
+      firstKey: [guid((keys[i] ?? 1) - 1)],
+      lastKey: [guid(last - 1)],
+    }));
+    let left = 55_000;
+    const outcome = await readFake(
+      [guidTable(10, 'A'), table],
+      ({ table: { schema }, matching, top, count }) => {
+        if (schema.name !== 'T' || top !== null)
+          return { rows: limited(matching, top), ...(count ? { count: matching.length } : {}) };
+        const some = limited(matching, left);
+        left -= some.length;
+        return { rows: some };
+      },
+      { name: 'T', hints: [{ name: 'T', fingerprint: 'f', rows: 60_000, parts }] },
+    );
+    expect(outcome.planned?.plan.strategy).toBe('ranges');
+    expect(outcome.error?.code).toBe('END_UNPROVEN');
+    expect(outcome.error?.message).toContain('had come before in this run');
+  });
+});
