@@ -77,6 +77,9 @@ export async function readTable<T extends TaskOutcome>(
   return { plan, tasks, verdict, warnings, requests };
 }
 
+/** Booleans in the statistics of parts: DuckDB's, and those of values. */
+const BOOLEANS: Readonly<Record<string, boolean>> = { '0': false, '1': true, false: false, true: true };
+
 /**
  * Questions on hidden rows that the rows themselves did not answer: a row with the value in question came, so it is not hidden. And the other
  * way round: a question brought a row with a value, but the read brought none.
@@ -85,7 +88,9 @@ function stillOpen({ open, found }: PlannedTable, tasks: readonly TaskOutcome[])
   const parts = tasks.flatMap((task) => task.parts).filter(({ rows }) => rows > 0);
   const came = ({ column, value }: OpenQuestion) =>
     parts.some(({ columns: { [column]: stats } }) =>
-      value === null ? (stats?.nulls ?? 0) > 0 : [stats?.min, stats?.max].includes(String(value)),
+      value === null
+        ? (stats?.nulls ?? 0) > 0
+        : [stats?.min, stats?.max].some((bound) => bound !== undefined && BOOLEANS[bound] === value),
     );
   // Rows that went to a stream have no statistics.
   const told = parts.some(({ columns }) => Object.keys(columns).length > 0);
