@@ -92,9 +92,9 @@ function stillOpen({ open, found }: PlannedTable, tasks: readonly TaskOutcome[])
         ? (stats?.nulls ?? 0) > 0
         : [stats?.min, stats?.max].some((bound) => bound !== undefined && BOOLEANS[bound] === value),
     );
-  // Rows that went to a stream have no statistics.
-  const told = parts.some(({ columns }) => Object.keys(columns).length > 0);
-  const lost = told ? found.filter((each) => !came(each)) : [];
+  // Rows that went to a stream have no statistics, and a column that is not read has none.
+  const told = ({ column }: OpenQuestion) => parts.some(({ columns }) => Object.hasOwn(columns, column));
+  const lost = found.filter((each) => told(each) && !came(each));
   return [
     ...open.filter((each) => !came(each)).map(openQuestionText),
     ...lost.map(({ column, value }) => `a question brought a row with ${column} ${value}, but the read brought none`),
