@@ -171,8 +171,8 @@ function fallbackPlan(plan: TablePlan, thrown: unknown, counted: boolean): Table
   const anyOrder = plan.key === null ? null : { ...plan.key, order: null };
   if (plan.strategy === 'ranges') {
     if (thrown.code === 'ORDER_DISPROVED') return { ...whole, key: anyOrder };
-    // The counts of ranges may be those of the table: as one stream it has one.
-    if (thrown.code === 'END_UNPROVEN') return { ...whole, key: anyOrder };
+    // The counts of ranges may be those of the table: as one stream it has one, which must agree with what comes.
+    if (thrown.code === 'END_UNPROVEN') return { ...whole, key: anyOrder, mustCount: counted };
     return thrown.code === 'REQUEST_REFUSED' ? { ...whole, key: null } : undefined;
   }
   if (hasCode(thrown, 'ORDER_DISPROVED', 'REQUEST_REFUSED') && plan.key !== null) return { ...whole, key: null };

@@ -207,6 +207,7 @@ async function scanRange(
     const counted = plan.ranges.length === 1 && estimate?.source === '$count' ? estimate.rows : null;
     const facts: ScanFacts = {
       seen,
+      mustCount: plan.mustCount === true,
       counted,
       range,
       key,

@@ -93,6 +93,8 @@ export interface ScanFacts {
   readonly counted: number | null;
   /** Rows of the range that are known to have been there in this run: from an earlier try, or a probe. */
   readonly seen: number;
+  /** Did a count say more than came when the table was read in another way? Then only a count can settle it. */
+  readonly mustCount: boolean;
 }
 
 /** How the end of a scan was proven; `count` and `none` are no proofs by key. */
@@ -497,7 +499,10 @@ function provenUnlessCounted(facts: ScanFacts, by: Proof, why: string | null = n
   const counted = Math.max(countOf(facts) ?? 0, mostCounted(facts));
   const have = rowsAsked(facts);
   if (have < facts.seen * FEWER) return fewerThan(facts.seen, have);
-  if (have >= counted) return { do: 'proven', by, why };
+  const open = facts.mustCount && countOf(facts) === null && recount == null;
+  if (have >= counted && !open) return { do: 'proven', by, why };
+  if (open && recount === null)
+    return { do: 'refuse', why: 'its ranges brought fewer rows than they count, and the whole of it is not counted' };
   if (recount === undefined) return { do: 'recount' };
   if (recount !== null && have >= recount) {
     const before = `${plural(counted, 'row')} were counted before, and ${number(recount)} after the read`;

@@ -63,6 +63,8 @@ export interface TablePlan {
   readonly estimate: RowEstimate | null;
   /** Rows that were seen of it while the instance was probed. Default none. */
   readonly seen?: number;
+  /** Did counts say more than ranges brought, so that only another count can settle it? Default false. */
+  readonly mustCount?: boolean;
   /** What its end is proven by; null where only counts can tell. */
   readonly key: ScanKey | null;
   readonly reason: string;

@@ -116,6 +116,7 @@ function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): 
       countsTables: false,
       countAsked: true,
       seen: 0,
+      mustCount: false,
       counted: null,
     });
     switch (next.do) {

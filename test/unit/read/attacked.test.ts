@@ -478,24 +478,21 @@ describe('a default filter that hides rows', () => {
   });
 });
 
-describe('rows that a plan brought', () => {
-  test('are not forgotten by the next one', async () => {
-    const keys = [1, 10_001, 20_001, 30_001, 40_001, 50_001, 60_000];
-    const rows = rowsOf(60_000, guid);
-    const table = tableOf(
-      'T',
-      ['Id'],
-      [
-        ['Id', 'guid'],
-        ['Name', 'text'],
-      ],
-      rows,
-    );
-    const parts = keys.slice(1).map((last, i) => ({
-      rows: 10_000,
-      firstKey: [guid((keys[i] ?? 1) - 1)],
-      lastKey: [guid(last - 1)],
-    }));
+/** A table of 60,000 rows that an earlier snapshot read in six ranges. */
+function hintedTable() {
+  const keys = [1, 10_001, 20_001, 30_001, 40_001, 50_001, 60_000];
+  const table = guidTable(60_000, 'T');
+  const parts = keys.slice(1).map((last, i) => ({
+    rows: 10_000,
+    firstKey: [guid((keys[i] ?? 1) - 1)],
+    lastKey: [guid(last - 1)],
+  }));
+  return { table, hints: [{ name: 'T', fingerprint: 'f', rows: 60_000, parts }] };
+}
+
+describe('when a plan failed, the next one', () => {
+  test('may not bring fewer rows', async () => {
+    const { table, hints } = hintedTable();
     let left = 55_000;
     const outcome = await readFake(
       [guidTable(10, 'A'), table],
@@ -506,10 +503,29 @@ describe('rows that a plan brought', () => {
         left -= some.length;
         return { rows: some };
       },
-      { name: 'T', hints: [{ name: 'T', fingerprint: 'f', rows: 60_000, parts }] },
+      { name: 'T', hints },
     );
     expect(outcome.planned?.plan.strategy).toBe('ranges');
     expect(outcome.error?.code).toBe('END_UNPROVEN');
     expect(outcome.error?.message).toContain('had come before in this run');
+  });
+
+  test('needs a count where counts said more than came', async () => {
+    const { table, hints } = hintedTable();
+    const lost = new Set(table.rows.slice(5_000, 5_100));
+    const outcome = await readFake(
+      [guidTable(10, 'A'), table],
+      ({ table: { schema }, filter, matching, top, count }) => {
+        const rows = limited(
+          matching.filter((row) => !lost.has(row)),
+          top,
+        );
+        const counts = schema.name !== 'T' || filter !== '';
+        return { rows, ...(count && counts ? { count: matching.length } : {}) };
+      },
+      { name: 'T', hints },
+    );
+    expect(outcome.planned?.plan.strategy).toBe('ranges');
+    expect(outcome.error?.code).toBe('END_UNPROVEN');
   });
 });

@@ -45,6 +45,7 @@ function next(answers: readonly AnswerFacts[], checks: Checks = {}, more: Partia
     countsTables: true,
     countAsked: true,
     seen: 0,
+    mustCount: false,
     counted: null,
     ...more,
   });
