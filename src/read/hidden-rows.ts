@@ -301,7 +301,8 @@ export function keyText(value: unknown, type: ColumnType | undefined): FilterVal
 
 /** Digits that a number of JavaScript holds exactly. */
 function isExact(value: number): boolean {
-  return Number.isFinite(value) && String(value).replace(/[-.]/g, '').length <= 15;
+  const text = String(value);
+  return /^[-.\d]+$/.test(text) && text.replace(/[-.]/g, '').length <= 15;
 }
 
 function cannotAsk({ name }: TableSchema, column: string): TablevaultError {

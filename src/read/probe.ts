@@ -149,8 +149,11 @@ export async function readTableRows(
   if (answer === null) return { rows: null, requests: 1 };
   const counts = new Map<string, number>();
   for (const row of answer.rows) {
-    const count = Number(row['Row_Count']);
-    if (typeof row['Table_Name'] === 'string' && Number.isSafeInteger(count)) counts.set(row['Table_Name'], count);
+    const { Table_Name: name, Row_Count: rows } = row;
+    // A count that is null is none, which is not 0.
+    const count = typeof rows === 'string' && /^\d+$/.test(rows) ? Number(rows) : rows;
+    if (typeof name === 'string' && typeof count === 'number' && Number.isSafeInteger(count) && count >= 0)
+      counts.set(name, count);
   }
   return { rows: counts, requests: 1 };
 }

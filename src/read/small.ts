@@ -1,6 +1,6 @@
 /** Reads of few rows, for questions; never for rows of a snapshot. */
 import { hasCode, TablevaultError } from '../core/errors.ts';
-import { Control, errorMessage, meaningOf } from '../decode/control.ts';
+import { Control, errorMessage, isObject, meaningOf } from '../decode/control.ts';
 import type { Source } from './answer.ts';
 import { pagesOf } from './pages.ts';
 
@@ -76,15 +76,16 @@ function parsePage(bytes: Uint8Array, table: string): SmallPage {
   } catch (cause) {
     throw invalid('is not JSON', cause);
   }
-  if (typeof body !== 'object' || body === null || !('value' in body) || !Array.isArray(body.value))
-    throw invalid('has no list of rows');
+  if (!isObject(body) || !Array.isArray(body['value'])) throw invalid('has no list of rows');
   const control = new Control();
   for (const [name, each] of Object.entries(body)) {
     const wrong = meaningOf(name) === 'rows' ? undefined : control.take(name, each);
     if (wrong !== undefined) throw invalid(`has ${wrong}`);
   }
   if (control.error !== undefined) throw invalid(`tells of an error: ${errorMessage(control.error).slice(0, 300)}`);
-  const value = body.value.filter((row): row is SmallRow => typeof row === 'object' && row !== null);
+  // A row that is none would make few of some, and none of one: that says no where nothing was said.
+  const value: readonly unknown[] = body['value'];
+  if (!value.every(isObject)) throw invalid('has a row that is no object');
   const { nextLink, count } = control;
   return { value, rows: value.length, ends: JSON.stringify([value[0], value.at(-1)]), nextLink, count };
 }

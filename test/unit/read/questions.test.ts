@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { readFirstRows } from '../../../src/read/first-rows.ts';
 import { scanKeys } from '../../../src/read/keys.ts';
+import { readTableRows } from '../../../src/read/probe.ts';
 import { askSmall, readSmall } from '../../../src/read/small.ts';
 import { scanKeyOf } from '../../../src/scan/key.ts';
 import { fakeInstance, guid, guidTable, tableOf } from '../../support/odata.ts';
@@ -116,4 +117,25 @@ describe('a small question', () => {
     const { instance } = fakeInstance([table], () => ({ body }));
     expect(await askSmall(instance, 'T?$top=1', { purpose: 'probe', table: 'T', signal })).toBeNull();
   });
+});
+
+test.each(['null', '1', '"x"', '[]'])('a row that is %s makes an answer useless, not shorter', async (row) => {
+  const { instance } = fakeInstance([guidTable(1)], () => ({ body: `{"value":[${row}]}` }));
+  expect(await askSmall(instance, 'T', { purpose: 'test', table: 'T', signal })).toBeNull();
+});
+
+test('rows that the instance does not tell are unknown, not 0', async () => {
+  const columns = [
+    ['Table_Name', 'text'],
+    ['Row_Count', 'int64'],
+  ] as const;
+  const rows = [null, '', -1, 7, '8'].map((Row_Count, n) => ({ Table_Name: `T${n}`, Row_Count }));
+  const info = tableOf('Dmv_Table_Info', [], columns, rows as never);
+  const { instance } = fakeInstance([info], () => undefined);
+  expect((await readTableRows(instance, signal)).rows).toEqual(
+    new Map([
+      ['T3', 7],
+      ['T4', 8],
+    ]),
+  );
 });
