@@ -347,8 +347,8 @@ async function again(
   { range, holds }: { readonly range: KeyRange; readonly holds: Key },
   asked: Asked,
 ) {
-  const { rows, wanted } = await asked(keysOf(scanning, key, range, holds));
-  return { found: wanted > 0, rows };
+  const { wanted } = await asked(keysOf(scanning, key, range, holds));
+  return { found: wanted > 0 };
 }
 
 async function last(

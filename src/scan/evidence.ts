@@ -68,8 +68,8 @@ export interface Checks {
   readonly between?: Readonly<Partial<Record<KeyOrder, number>>>;
   /** Keys from one neighbour to the other, of as many pairs as were asked for. */
   readonly neighbours?: readonly number[];
-  /** Did the last of the known keys come again, and how many keys with it? */
-  readonly again?: { readonly found: boolean; readonly rows: number };
+  /** Did the last of the known keys come again? */
+  readonly again?: { readonly found: boolean };
   /** A read of known rows that are more than the longest answer: what came of it. */
   readonly longer?: { readonly rows: number; readonly bytes: number };
   /** The count of the range after the read. */
@@ -113,8 +113,8 @@ export type Step =
   | { readonly do: 'between'; readonly range: KeyRange; readonly order: KeyOrder }
   /** Ask for the keys of `range`, from one to the next that came: there should be just these two. */
   | { readonly do: 'neighbours'; readonly range: KeyRange }
-  /** Ask for the keys of `range`, of which `known` came before: `holds`, the last of them, should come again. */
-  | { readonly do: 'again'; readonly range: KeyRange; readonly holds: Key; readonly known: number }
+  /** Ask for the keys of `range`, which came before: `holds`, the last of them, should come again. */
+  | { readonly do: 'again'; readonly range: KeyRange; readonly holds: Key }
   /** Read the rows of `range` again, which are more than the longest answer: are answers cut at that length? */
   | { readonly do: 'longer'; readonly range: KeyRange }
   /** Ask the instance to count the range once more. */
@@ -348,7 +348,7 @@ function againOf({ range, answers }: ScanFacts, least: number): Extract<Step, { 
     ge = answer.asked.ge ?? range.ge;
   }
   // No further than the last known key: a row that is lost from every answer is then that one, and is missed.
-  return { do: 'again', range: { ge, le: holds }, holds, known };
+  return { do: 'again', range: { ge, le: holds }, holds };
 }
 
 /** No row came at all. One empty answer proves nothing of itself, so another question is asked, with a filter where the first had none. */

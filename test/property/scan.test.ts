@@ -162,7 +162,7 @@ function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): 
       case 'again':
         {
           const came = ask(next.range);
-          checks = { ...checks, again: { found: came.includes(next.holds as Guid), rows: came.length } };
+          checks = { ...checks, again: { found: came.includes(next.holds as Guid) } };
         }
         break;
       default:
