@@ -42,13 +42,19 @@ async function* unfinishedRuns(vault: Vault, query: UnfinishedQuery): AsyncGener
   const oldest = query.nowMs - query.withinMs;
   const oldestDay = dayOf(oldest - DAY_MS);
   const runs = (await listRuns(vault, query)).filter((run) => run.slice(0, 8) >= oldestDay);
-  for (const run of runs.toReversed()) {
-    if (await isClosed(vault, run, query.pipeline, query)) return;
-    const plan = await planIfSound(vault, run, query);
-    if (plan === undefined || plan.pipeline !== query.pipeline) continue;
-    const startedMs = Date.parse(plan.startedAt);
-    if (startedMs < oldest || startedMs > query.nowMs + CLOCK_TOLERANCE_MS) continue;
-    if ((await readOutcome(vault, run, query)) === undefined) yield plan;
+  // Names of runs tell seconds: which of two began first in one second they do not say, so a closed one closes the other as well.
+  const newest = runs.toReversed();
+  const seconds = new Set(newest.map(secondOf));
+  for (const second of seconds) {
+    const together = newest.filter((run) => secondOf(run) === second);
+    for (const run of together) if (await isClosed(vault, run, query.pipeline, query)) return;
+    for (const run of together) {
+      const plan = await planIfSound(vault, run, query);
+      if (plan === undefined || plan.pipeline !== query.pipeline) continue;
+      const startedMs = Date.parse(plan.startedAt);
+      if (startedMs < oldest || startedMs > query.nowMs + CLOCK_TOLERANCE_MS) continue;
+      if ((await readOutcome(vault, run, query)) === undefined) yield plan;
+    }
   }
 }
 
@@ -61,5 +67,7 @@ async function planIfSound(vault: Vault, run: string, call: CallOptions): Promis
     throw error;
   }
 }
+
+const secondOf = (run: string): string => run.slice(0, run.indexOf('-'));
 
 const dayOf = (ms: number): string => new Date(Math.max(0, ms)).toISOString().slice(0, 10).replaceAll('-', '');

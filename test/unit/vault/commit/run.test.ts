@@ -114,6 +114,20 @@ describe('a run', () => {
     expect(await findResumable(vault, query)).toBeUndefined();
   });
 
+  it.each(['00000000', 'ffffffff'])('that began in the second of a closed one (%s) is not continued', async (name) => {
+    const vault = await memoryVault();
+    const query = { planHash, pipeline: 'nightly', withinMs: 6 * HOUR, nowMs: NOW };
+    await begun(vault, NOW - HOUR);
+    await closeRun(
+      vault,
+      newRunId(NOW - HOUR, () => name),
+      { pipeline: 'nightly', reason: 'AUTH_TOKEN' },
+      deps,
+    );
+    expect(await findResumable(vault, query)).toBeUndefined();
+    expect(await hasUnfinished(vault, query)).toBe(false);
+  });
+
   it('that was closed may still be committed by its own process', async () => {
     const vault = await memoryVault();
     const run = await begun(vault, NOW - HOUR);
