@@ -1,5 +1,5 @@
 /** Keys as text, and the orders in which a server may compare them. Pure. */
-import { compareGuidsAsSqlServer, type Guid, guidOfSqlOrderKey, sqlOrderKey } from './guid.ts';
+import { compareGuidsAsSqlServer } from './guid.ts';
 import type { ColumnType } from './schema.ts';
 
 /** A value of a key column as exact text: GUIDs in lower case, numbers in decimal, dates and instants in ISO 8601. */
@@ -20,6 +20,39 @@ export interface Against {
 
 /** Two keys that came one after the other. */
 export type Neighbours = Omit<Against, 'order'>;
+
+/** What was seen of the keys of rows, in the order they came; of a composite key, of its leading column. */
+export interface KeysSeen {
+  readonly rows: number;
+  readonly first: Key | null;
+  readonly last: Key | null;
+  /** In SQL Server's order for GUIDs; of other types, the first and the last. */
+  readonly least: Key | null;
+  readonly greatest: Key | null;
+  /** The orders that every key kept to. A key that came twice keeps to none. */
+  readonly orders: readonly KeyOrder[];
+  /** Rows of the task that are known to have the last key: 1, or more where the key has further columns. */
+  readonly tail: number;
+  /** Of each order that was not kept to, the first two keys against it. */
+  readonly against: readonly Against[];
+  /** Of all keys, in whatever order they came: by `addSums`. */
+  readonly sum: number;
+  /** Some keys of text, each with the one that came next. */
+  readonly neighbours: readonly Neighbours[];
+}
+
+export const NO_KEYS: KeysSeen = {
+  rows: 0,
+  first: null,
+  last: null,
+  least: null,
+  greatest: null,
+  orders: [],
+  tail: 0,
+  against: [],
+  sum: 0,
+  neighbours: [],
+};
 
 /** The sum of hashes of keys, which does not depend on their order: two sets that differ have different sums, but by chance. */
 export function addSums(a: number, b: number): number {
@@ -70,114 +103,16 @@ function compareNumbers(a: string, b: string): number {
   return negative ? -size : size;
 }
 
-/**
- * The least key after `key`, at the resolution that is stored: what is asked for to see that nothing follows. Undefined for text, which has
- * none that every collation agrees on, and for the greatest key of a type.
- */
-export function keyAfter(type: ColumnType, key: Key, order: KeyOrder): Key | undefined {
-  switch (type.kind) {
-    case 'guid':
-      return order === 'sql' ? mapDefined(hexAfter(sqlOrderKey(key)), guidOfSqlOrderKey) : guidAfterAsText(key);
-    case 'int8':
-    case 'uint8':
-    case 'int16':
-    case 'int32':
-    case 'int64': {
-      const next = BigInt(key) + 1n;
-      return next > (LEAST_AND_GREATEST[type.kind]?.[1] ?? 0n) ? undefined : String(next);
-    }
-    case 'date': {
-      const next = new Date(Date.parse(`${key}T00:00:00Z`) + 86_400_000).toISOString();
-      return next.startsWith('+') ? undefined : next.slice(0, 10);
-    }
-    case 'timestamp':
-      return laterBy(key.slice(0, -1), 'Z');
-    case 'time':
-      return laterBy(key, '');
-    case 'decimal':
-      return decimalAfter(key);
-    default:
-      return undefined;
-  }
-}
-
-/** The greatest key before `key`, of types that can tell: what is asked for to see that nothing lies before it. */
-export function keyBefore(type: ColumnType, key: Key, order: KeyOrder): Key | undefined {
-  switch (type.kind) {
-    case 'guid':
-      return order === 'sql'
-        ? mapDefined(hexBefore(sqlOrderKey(key)), guidOfSqlOrderKey)
-        : mapDefined(hexBefore(key.replaceAll('-', '')), guidOfHex);
-    case 'int8':
-    case 'uint8':
-    case 'int16':
-    case 'int32':
-    case 'int64': {
-      const before = BigInt(key) - 1n;
-      return before < (LEAST_AND_GREATEST[type.kind]?.[0] ?? 0n) ? undefined : String(before);
-    }
-    case 'date': {
-      const before = new Date(Date.parse(`${key}T00:00:00Z`) - 86_400_000).toISOString();
-      return key === '0001-01-01' ? undefined : before.slice(0, 10);
-    }
-    default:
-      return undefined;
-  }
-}
-
-/** A microsecond later than `YYYY-MM-DDThh:mm:ss[.f]` or `hh:mm:ss[.f]`. */
-function laterBy(text: string, zone: string): Key | undefined {
-  const [whole = '', fraction = ''] = text.split('.');
-  const micros = Number(fraction.padEnd(6, '0')) + 1;
-  if (micros < 1_000_000) return `${whole}.${String(micros).padStart(6, '0')}${zone}`;
-  const day = whole.includes('T') ? whole : `2000-01-01T${whole}`;
-  const next = new Date(Date.parse(`${day}Z`) + 1000).toISOString().slice(0, 19);
-  if (whole.includes('T')) return next.length === 19 && !next.startsWith('+') ? `${next}${zone}` : undefined;
-  return next.startsWith('2000-01-01') ? next.slice(11) : undefined;
-}
-
-function decimalAfter(key: Key): Key {
-  const scale = key.includes('.') ? key.length - key.indexOf('.') - 1 : 0;
-  const unscaled = BigInt(key.replace('.', '')) + 1n;
-  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0');
-  const text = scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
-  return unscaled < 0n ? `-${text}` : text;
-}
-
 /** The least key of a type: `ge` it is a filter that every row passes. Undefined where servers differ on which that is, or on what it is, as on an empty text. */
 export function leastKey({ kind }: ColumnType): Key | undefined {
-  if (kind === 'guid') return '00000000-0000-0000-0000-000000000000' as Guid;
-  return mapDefined(LEAST_AND_GREATEST[kind]?.[0], String);
+  return LEAST[kind];
 }
 
-const LEAST_AND_GREATEST: Readonly<Partial<Record<ColumnType['kind'], readonly [bigint, bigint]>>> = {
-  int8: [-128n, 127n],
-  uint8: [0n, 255n],
-  int16: [-(2n ** 15n), 2n ** 15n - 1n],
-  int32: [-(2n ** 31n), 2n ** 31n - 1n],
-  int64: [-(2n ** 63n), 2n ** 63n - 1n],
+const LEAST: Readonly<Partial<Record<ColumnType['kind'], Key>>> = {
+  guid: '00000000-0000-0000-0000-000000000000',
+  int8: '-128',
+  uint8: '0',
+  int16: '-32768',
+  int32: '-2147483648',
+  int64: '-9223372036854775808',
 };
-
-function guidAfterAsText(guid: Key): Guid | undefined {
-  return mapDefined(hexAfter(guid.replaceAll('-', '')), guidOfHex);
-}
-
-function guidOfHex(text: string): Guid {
-  return text.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') as Guid;
-}
-
-/** 32 hexadecimal digits counted down by one. */
-function hexBefore(hex: string): string | undefined {
-  const number = BigInt(`0x${hex}`);
-  return number === 0n ? undefined : (number - 1n).toString(16).padStart(32, '0');
-}
-
-/** 32 hexadecimal digits counted up by one. */
-function hexAfter(hex: string): string | undefined {
-  const next = (BigInt(`0x${hex}`) + 1n).toString(16).padStart(32, '0');
-  return next.length > 32 ? undefined : next;
-}
-
-function mapDefined<A, B>(value: A | undefined, map: (value: A) => B): B | undefined {
-  return value === undefined ? undefined : map(value);
-}

@@ -6,11 +6,12 @@ import {
   comparator,
   type Key,
   type KeyOrder,
+  type KeysSeen,
   type Neighbours,
   ordersOf,
 } from '../core/key-order.ts';
 import type { ColumnBuffer } from './columns.ts';
-import { GuidOrder, guidWords, hashKey, isKey, type KeysSeen } from './keys.ts';
+import { GuidOrder, guidWords, hashKey, isKey } from './keys.ts';
 import { valueText } from './values.ts';
 
 /** One for a task: responses follow one another, and a later one may begin with rows that came at the end of an earlier one. */
@@ -103,10 +104,15 @@ class TextOrder {
     if (this.isText && last !== null && (this.rows & (this.rows - 1)) === 0)
       this.neighbours.push({ first: last, second: key });
     if (last === null || (this.repeats && last === key) || this.alive.length === 0) return;
-    const broken = this.alive.filter(({ compare }) => compare(last, key) >= 0);
+    const broken = this.alive.filter(({ compare }) => compare(last, key) > (this.repeats ? 0 : -1));
     if (broken.length === 0) return;
     this.alive = this.alive.filter((each) => !broken.includes(each));
     this.against.push(...broken.map(({ order }) => ({ order, first: last, second: key })));
+  }
+
+  /** Are two keys the same in one of the orders? Text may be, though it is spelled in two ways. */
+  isSame(a: Key, b: Key): boolean {
+    return a === b || this.all.some(({ compare }) => compare(a, b) === 0);
   }
 
   /** No order is kept to any more. */
@@ -165,14 +171,22 @@ class SingleKeyWatch implements KeyWatch {
 /** Rows with one value of the leading column are remembered at most so many; more keep to no order that could be told. */
 const MOST_OF_A_GROUP = 100_000;
 
+/** Rows whose leading column has one value, however it is spelled. */
+interface Group {
+  /** As it was spelled last. */
+  lead: Key;
+  readonly rows: Set<string>;
+  /** Rows of each spelling. */
+  readonly spelled: Map<Key, number>;
+}
+
 /** A composite key: rows are in the order of its leading column, and those that share its last value are remembered. */
 class LeadingKeyWatch implements KeyWatch {
   private readonly lead: ColumnBuffer;
   private readonly rest: readonly ColumnBuffer[];
   private readonly order: TextOrder;
-  /** The last value of the leading column, and what the rows with it have in the others. */
-  private group: { readonly lead: Key; readonly rest: Set<string> } | undefined;
-  private known: { readonly lead: Key; readonly rest: ReadonlySet<string> } | undefined;
+  private group: Group | undefined;
+  private known: ReadonlySet<string> | undefined;
 
   constructor(lead: ColumnBuffer, rest: readonly ColumnBuffer[]) {
     this.lead = lead;
@@ -183,29 +197,34 @@ class LeadingKeyWatch implements KeyWatch {
   begin(exclude: Key | null): void {
     this.order.reset();
     const { group } = this;
-    this.known =
-      group !== undefined && group.lead === exclude ? { lead: group.lead, rest: new Set(group.rest) } : undefined;
+    this.known = group !== undefined && group.lead === exclude ? new Set(group.rows) : undefined;
   }
 
   isKnown(row: number): boolean {
-    const { known } = this;
-    return known !== undefined && valueText(this.lead, row) === known.lead && known.rest.has(this.restOf(row));
+    return this.known?.has(this.keyOf(row)) === true;
   }
 
   see(row: number): void {
     const lead = valueText(this.lead, row) ?? '';
-    const rest = this.restOf(row);
-    this.order.see(lead, `${lead} ${rest}`);
-    if (this.group?.lead !== lead) this.group = { lead, rest: new Set() };
-    if (this.group.rest.has(rest) || this.group.rest.size >= MOST_OF_A_GROUP) this.order.broken();
-    else this.group.rest.add(rest);
+    const key = this.keyOf(row);
+    this.order.see(lead, key);
+    if (this.group === undefined || !this.order.isSame(this.group.lead, lead))
+      this.group = { lead, rows: new Set(), spelled: new Map() };
+    const { rows, spelled } = this.group;
+    this.group.lead = lead;
+    if (rows.has(key) || rows.size >= MOST_OF_A_GROUP) this.order.broken();
+    else {
+      rows.add(key);
+      spelled.set(lead, (spelled.get(lead) ?? 0) + 1);
+    }
   }
 
   seen(): KeysSeen {
-    return { ...this.order.seen(), tail: this.group?.rest.size ?? 0 };
+    // A server that tells spellings apart brings those of the last one again.
+    return { ...this.order.seen(), tail: this.group?.spelled.get(this.group.lead) ?? 0 };
   }
 
-  private restOf(row: number): string {
-    return JSON.stringify(this.rest.map((column) => valueText(column, row)));
+  private keyOf(row: number): string {
+    return JSON.stringify([this.lead, ...this.rest].map((column) => valueText(column, row)));
   }
 }

@@ -1,27 +1,7 @@
 /** Keys in column buffers: those of GUID columns, their order, and comparisons without making text. */
 import type { Guid } from '../core/guid.ts';
-import { type Against, addSums, type Key, type KeyOrder, type Neighbours } from '../core/key-order.ts';
+import { type Against, addSums, type Key, type KeyOrder, type KeysSeen } from '../core/key-order.ts';
 import type { ColumnBuffer } from './columns.ts';
-
-/** What was seen of the keys of a response or part, in the order the rows came; of a composite key, its leading column. */
-export interface KeysSeen {
-  readonly rows: number;
-  readonly first: Key | null;
-  readonly last: Key | null;
-  /** In SQL Server's order for GUIDs; of other types, the first and the last. */
-  readonly least: Key | null;
-  readonly greatest: Key | null;
-  /** The orders that every key kept to. A key that came twice keeps to none. */
-  readonly orders: readonly KeyOrder[];
-  /** Rows of the task that are known to have the last key: 1, or more where the key has further columns. */
-  readonly tail: number;
-  /** Of each order that was not kept to, the first two keys against it. */
-  readonly against: readonly Against[];
-  /** Of all keys, in whatever order they came: by `addSums`. */
-  readonly sum: number;
-  /** Some keys of text, each with the one that came next. */
-  readonly neighbours: readonly Neighbours[];
-}
 
 /** A GUID of a GUID column, as text. */
 export function guidAt(column: ColumnBuffer, row: number): Guid {

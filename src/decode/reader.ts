@@ -1,11 +1,11 @@
 /** Drives the decoder: the bytes of one response after another become batches of rows, and facts of each response. */
 import { isUtf8 } from 'node:buffer';
 import { TablevaultError } from '../core/errors.ts';
-import type { Key } from '../core/key-order.ts';
+import type { Key, KeysSeen } from '../core/key-order.ts';
 import type { Column } from '../core/schema.ts';
+import { count as number, plural } from '../core/words.ts';
 import { BATCH_ROWS, Batch, type ColumnBuffer } from './columns.ts';
 import { createKeyWatch, type KeyWatch } from './key-watch.ts';
-import type { KeysSeen } from './keys.ts';
 import { ResponseDecoder, type Step } from './response.ts';
 import { valueText } from './values.ts';
 
@@ -33,6 +33,26 @@ export interface PageFacts {
   readonly keys: KeysSeen | null;
   /** First and last row as text: what tells a page that comes again. */
   readonly ends: string;
+}
+
+/** Rows may be added while an answer comes, but hardly as many again as were counted. */
+const MOST_ADDED = 10_000;
+
+/** Did so many rows come that what was counted cannot be the end of them? */
+export function isFarBeyond(rows: number, count: number | null): count is number {
+  return count !== null && rows > count * 2 + MOST_ADDED;
+}
+
+export function endlessRows(table: string, rows: number, count: number): TablevaultError {
+  return new TablevaultError(
+    'PAGING_LOOP',
+    `the rows of ${table} do not end: ${plural(rows, 'row')} came, but the instance counts ${number(count)}`,
+    {
+      at: { table },
+      retryable: true,
+      hint: 'The instance answers with more than it says; run again, and report it to the vendor if it repeats.',
+    },
+  );
 }
 
 export class RowReader {
@@ -153,6 +173,8 @@ export class RowReader {
     this.rows += batch.rows - this.seen;
     this.seen = batch.rows;
     this.last = this.endText(batch.rows - 1);
+    const { count } = this.decoder.envelope();
+    if (isFarBeyond(this.rows, count)) throw endlessRows(this.spec.table, this.rows, count);
   }
 
   /** The key of a row, or all of a row without key. */

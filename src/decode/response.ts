@@ -43,6 +43,8 @@ export class ResponseDecoder {
   private phase: Phase = 'start';
   private pos = 0;
   private consumed = 0;
+  /** Where in the response the last row ended. */
+  private rowEnd = 0;
   /** Bytes that must be there before the next attempt. */
   private wanted = 1;
   private ended = false;
@@ -60,6 +62,7 @@ export class ResponseDecoder {
     this.pos = 0;
     this.rows.end = 0;
     this.consumed = 0;
+    this.rowEnd = 0;
     this.wanted = 1;
     this.ended = false;
     this.hasValue = false;
@@ -70,7 +73,7 @@ export class ResponseDecoder {
   push(chunk: Uint8Array): void {
     const { rows } = this;
     const kept = rows.end - this.pos;
-    if (kept + chunk.length > this.options.maxRowBytes * 2 + chunk.length) throw this.tooLarge();
+    if (kept > this.options.maxRowBytes * 2) throw this.tooLarge();
     const needed = kept + chunk.length + PADDING;
     let buf = rows.buf;
     if (needed > buf.length) {
@@ -86,6 +89,7 @@ export class ResponseDecoder {
     this.consumed += this.pos;
     this.pos = 0;
     rows.end = kept + chunk.length;
+    if (this.consumed - this.rowEnd > this.options.maxRowBytes * 2) throw this.invalid({ offset: 0, reason: NO_ROW });
   }
 
   /** Says that the body has ended: what is missing now is missing. */
@@ -157,6 +161,7 @@ export class ResponseDecoder {
       if (keep(batch.rows)) batch.rows++;
       else rows.forget(batch);
       batch.jsonBytes += after - at;
+      this.rowEnd = this.consumed + after;
       at = after;
       this.pos = at;
       this.phase = 'afterRow';
@@ -311,6 +316,7 @@ export class ResponseDecoder {
   }
 
   private tooLarge(): TablevaultError {
+    if (this.phase !== 'rows') return this.invalid({ offset: 0, reason: NO_ROW });
     const megabytes = Math.floor(this.options.maxRowBytes / 1024 / 1024);
     return new TablevaultError('ROW_TOO_LARGE', `a row of ${this.options.table} is larger than ${megabytes} MB`, {
       at: this.place(this.pos),
@@ -337,6 +343,8 @@ export class ResponseDecoder {
     return Buffer.from(this.rows.buf.buffer, start, end - start).toString('utf8');
   }
 }
+
+const NO_ROW = 'many megabytes without a row';
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

@@ -1,7 +1,7 @@
 /** The rows of a task as a writer thread pulls them: decoded from the bytes in its mailbox. */
 import { TablevaultError } from '../core/errors.ts';
+import type { KeysSeen } from '../core/key-order.ts';
 import { BATCH_ROWS, type Batch } from '../decode/columns.ts';
-import type { KeysSeen } from '../decode/keys.ts';
 import { RowReader } from '../decode/reader.ts';
 import { REPORT_SLOTS } from './channel.ts';
 import type { Mailbox } from './mailbox.ts';

@@ -1,12 +1,11 @@
 /** One read of rows: what was asked, sent through a sink page by page, and what it brought. */
-import { hasCode, TablevaultError } from '../core/errors.ts';
-import { addSums, comparator, type Key, type KeyOrder } from '../core/key-order.ts';
-import { count as number, plural } from '../core/words.ts';
-import type { PageFacts } from '../decode/reader.ts';
+import { hasCode } from '../core/errors.ts';
+import { addSums, comparator, type Key, type KeyOrder, NO_KEYS } from '../core/key-order.ts';
+import { endlessRows, isFarBeyond, type PageFacts } from '../decode/reader.ts';
 import type { Instance } from '../instance/open.ts';
 import { compileQuery, type Query } from '../odata/query.ts';
 import type { TaskSink } from '../parquet/task.ts';
-import type { AnswerFacts } from '../scan/evidence.ts';
+import type { AnswerFacts } from '../scan/held.ts';
 import type { ScanKey } from '../scan/key.ts';
 import type { KeyRange } from '../scan/ranges.ts';
 import type { CountKnowledge } from './counts.ts';
@@ -75,26 +74,11 @@ async function readPages(ask: Ask, query: Query, source: Source, sink: TaskSink)
   for await (const page of pages) {
     answer = answer === undefined ? answerOf(ask, page) : merge(answer, answerOf(ask, page), ask.key);
     if (page.nextLink === null) return answer;
-    if (answer.count !== null && answer.rows > answer.count * 2 + BEYOND_COUNT) throw beyondCount(table.name, answer);
+    if (isFarBeyond(answer.rows, answer.count)) throw endlessRows(table.name, answer.rows, answer.count);
     if (ask.goesOn && page.rows > page.excluded && answer.orders.length > 0) return { ...answer, more: true };
     if (countsRows(page.nextLink)) answer = { ...answer, skipped: true };
   }
   return answer ?? answerOf(ask, NO_PAGE);
-}
-
-/** Rows may be added while pages are followed, but hardly as many again as were counted. */
-const BEYOND_COUNT = 10_000;
-
-function beyondCount(table: string, { rows, count }: Answer): TablevaultError {
-  return new TablevaultError(
-    'PAGING_LOOP',
-    `the pages of ${table} do not end: ${plural(rows, 'row')} came, but the instance counts ${number(count ?? 0)}`,
-    {
-      at: { table },
-      retryable: true,
-      hint: 'The instance answers with broken links; run again, and report it to the vendor if it repeats.',
-    },
-  );
 }
 
 async function readPage(url: string, ask: Ask, { transport }: Source, sink: TaskSink): Promise<PageFacts & Sized> {
@@ -131,20 +115,12 @@ const NO_PAGE: PageFacts & Sized = {
 
 function answerOf({ range, exclude }: Ask, { rows, excluded, keys, count, bytes }: PageFacts & Sized): Answer {
   return {
+    ...(keys ?? NO_KEYS),
     asked: range,
     exclude,
     rows: rows - excluded,
     excluded,
     bytes,
-    first: keys?.first ?? null,
-    last: keys?.last ?? null,
-    least: keys?.least ?? null,
-    greatest: keys?.greatest ?? null,
-    orders: keys?.orders ?? [],
-    tail: keys?.tail ?? 0,
-    against: keys?.against ?? [],
-    sum: keys?.sum ?? 0,
-    neighbours: keys?.neighbours ?? [],
     more: false,
     skipped: false,
     count,

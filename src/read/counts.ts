@@ -1,5 +1,5 @@
 /** What a run knows of the instance's counts. */
-import type { AnswerFacts } from '../scan/evidence.ts';
+import type { AnswerFacts } from '../scan/held.ts';
 
 /** Tables that may refuse to be counted before no further one is asked. */
 const MAX_REFUSALS = 2;

@@ -19,8 +19,9 @@ export interface KeyScan {
   readonly sample: readonly Key[];
   /** Orders that the keys came in. */
   readonly orders: readonly KeyOrder[];
-  /** Rows with the wanted key. */
+  /** Rows with the wanted key, and those that are the same to a server that compares text without case. */
   readonly wanted: number;
+  readonly alike: number;
   /** Of the keys, where the whole key was asked for: by `addSums`. */
   readonly sum: number;
   readonly requests: number;
@@ -62,7 +63,9 @@ async function scanOnce(
   const at = columns.findIndex(({ name }) => name === key.column);
   if (at < 0) throw new TablevaultError('BUG', `${table.name} has no column ${key.column}`);
   const sampler = new KeySampler(SAMPLE_KEYS);
-  let found = 0;
+  let [found, alike] = [0, 0];
+  const isText = key.type.kind === 'text';
+  const wantedUpper = wanted?.toUpperCase();
   const take = async ({ columns: buffers, rows }: Batch) => {
     const keys = buffers[at];
     for (let row = 0; row < rows; row++) {
@@ -71,6 +74,7 @@ async function scanOnce(
       const text = valueText(keys!, row) ?? '';
       if (isSampled) sampler.add(text);
       if (text === wanted) found++;
+      if (text === wanted || (isText && text.toUpperCase() === wantedUpper)) alike++;
     }
   };
   const sink = new BatchSink({
@@ -91,5 +95,5 @@ async function scanOnce(
     source,
     sink,
   );
-  return { rows, sample: sampler.sample(), orders, sum, wanted: found, requests };
+  return { rows, sample: sampler.sample(), orders, sum, wanted: found, alike, requests };
 }

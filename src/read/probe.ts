@@ -94,11 +94,17 @@ async function askCapabilities(
       const answer = await ask(table, compileQuery({ table, select: [key], filter }));
       return answer?.rows.length === 1 && parseGuid(String(answer.rows[0]?.[key])) === middle;
     };
+    const isThere = async () => {
+      const answer = await ask(table, compileQuery({ table, select: [key], top: 3 }));
+      return answer?.rows.some((row) => parseGuid(String(row[key])) === middle) === true;
+    };
     const [keyFilter, counted] = await Promise.all([
       // Asked twice before it is believed that they are not taken: one bad answer would make every table's reading worse.
       onlyMiddle().then((taken) => taken || onlyMiddle()),
       ask(table, compileQuery({ table, select: [key], top: 1, count: true })),
     ]);
+    // A row that was deleted meanwhile comes by no filter.
+    if (!keyFilter && !(await isThere())) continue;
     return {
       table: table.name,
       capabilities: {

@@ -5,23 +5,19 @@ import type { Clock } from '../core/clock.ts';
 import { hasCode, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { makeFolder } from '../core/folders.ts';
-import { comparator, type Key, ordersOf } from '../core/key-order.ts';
 import type { ParquetSettings } from '../core/pipeline.ts';
 import { withRetries } from '../core/retry.ts';
 import { plural } from '../core/words.ts';
-import { allOf } from '../odata/filters.ts';
-import { compileQuery, type Query } from '../odata/query.ts';
 import type { WriterPool } from '../parquet/pool.ts';
-import type { LocalPart, NullHabits, TaskSink, TaskSpec } from '../parquet/task.ts';
-import { type AnswerFacts, type Checks, keepsOrder, nextStep, type Proof, type ScanFacts } from '../scan/evidence.ts';
-import { type ScanKey, scanKeyOf } from '../scan/key.ts';
+import type { LocalPart, NullHabits, TaskSpec } from '../parquet/task.ts';
+import type { Proof, ScanFacts } from '../scan/facts.ts';
+import { keepsOrder } from '../scan/held.ts';
 import type { Capabilities, TablePlan } from '../scan/plan.ts';
-import { type KeyRange, rangeFilter } from '../scan/ranges.ts';
-import { type Answer, readAnswer, type Source } from './answer.ts';
-import { BatchSink } from './batch-sink.ts';
+import type { KeyRange } from '../scan/ranges.ts';
+import type { Source } from './answer.ts';
 import type { CountKnowledge } from './counts.ts';
-import { type KeyScan, READ_RETRIES, scanKeys } from './keys.ts';
-import { askSmall, isUnanswered } from './small.ts';
+import { READ_RETRIES } from './keys.ts';
+import { type Scan, scanRange } from './scan.ts';
 
 export interface ReadContext {
   readonly instance: Source;
@@ -117,32 +113,36 @@ async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven,
   });
   const from = context.clock.now();
   try {
-    const scan = await scanRange(
-      { task, context, sink, unproven, seen: seen.rows },
-      {
-        onBytes: (more) => {
-          bytes += more;
-        },
-        onRows: (rows) => {
-          seen.rows = Math.max(seen.rows, rows);
-        },
+    const request = {
+      plan,
+      range,
+      sink,
+      unproven,
+      seen: seen.rows,
+      onBytes: (more: number) => {
+        bytes += more;
       },
-    );
+      onRows: (rows: number) => {
+        seen.rows = Math.max(seen.rows, rows);
+      },
+    };
+    const scan = await scanRange(request, context);
     const parts = await sink.finish();
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-    if (rows !== scan.rows) {
-      throw new TablevaultError('BUG', `${scan.rows} rows of ${table.name} were decoded, ${rows} written`, {
+    const { held, checks } = scan.facts;
+    if (rows !== held.rows) {
+      throw new TablevaultError('BUG', `${held.rows} rows of ${table.name} were decoded, ${rows} written`, {
         at: { table: table.name },
       });
     }
     const settled = await settle(task, context, parts, scan);
-    const { proof, requests, facts } = scan;
+    const { proof, requests } = scan;
     return {
       ...settled,
       proof,
       requests,
-      leftBoundaryOut: range.ge !== null && (facts.answers[0]?.excluded ?? 0) > 0,
-      counts: { before: facts.answers[0]?.count ?? null, after: facts.checks.recount ?? null },
+      leftBoundaryOut: range.ge !== null && (held.first?.excluded ?? 0) > 0,
+      counts: { before: held.first?.count ?? null, after: checks.recount ?? null },
       unknownProperties,
       nulls: allHabits(parts.map((part) => part.nulls)),
       window: { from, to: context.clock.now() },
@@ -162,249 +162,6 @@ export function allHabits(some: readonly NullHabits[]): NullHabits {
   };
 }
 
-// ── The scan ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-interface Scan {
-  readonly rows: number;
-  readonly proof: Proof;
-  readonly evidence: string | null;
-  readonly facts: ScanFacts;
-  readonly requests: number;
-}
-
-interface Scanning {
-  readonly task: ReadTask;
-  readonly context: ReadContext;
-  readonly sink: TaskSink;
-  readonly unproven: number;
-  /** Rows of the range that are known to have been there in this run. */
-  readonly seen: number;
-}
-
-/** Counts the requests of a read of keys. */
-type Asked = (scan: Promise<KeyScan>) => Promise<KeyScan>;
-
-/** Does what the evidence asks for, step by step, until it is proven or refused. */
-async function scanRange(
-  scanning: Scanning,
-  { onBytes, onRows }: { readonly onBytes: (bytes: number) => void; readonly onRows: (rows: number) => void },
-): Promise<Scan> {
-  const { context } = scanning;
-  const { plan, range } = scanning.task;
-  const answers: AnswerFacts[] = [];
-  let checks: Checks = {};
-  let { key } = plan;
-  let requests = 0;
-  const asked: Asked = async (scan) => {
-    const result = await scan;
-    requests += result.requests;
-    return result;
-  };
-  for (;;) {
-    const { countsTables, mayAsk } = context.counts;
-    const { seen } = scanning;
-    const { estimate } = plan;
-    const counted = plan.ranges.length === 1 && estimate?.source === '$count' ? estimate.rows : null;
-    const facts: ScanFacts = {
-      seen,
-      mustCount: plan.mustCount === true,
-      counted,
-      range,
-      key,
-      answers,
-      checks,
-      countsTables,
-      countAsked: mayAsk || answers[0]?.count != null,
-    };
-    const step = nextStep(facts);
-    switch (step.do) {
-      case 'read':
-        try {
-          const answer = await readRows(scanning, step, answers.length, onBytes);
-          requests += answer.requests;
-          answers.push(answer);
-          if (answer.rows > 0) checks = {};
-          onRows(answers.reduce((sum, { rows }) => sum + rows, 0));
-        } catch (thrown) {
-          // Filters on this key are refused: what came is whole as far as the answer says, and only counts can tell more.
-          if (!hasCode(thrown, 'REQUEST_REFUSED') || answers.length === 0 || answers.at(-1)?.more) throw thrown;
-          requests++;
-          key = null;
-        }
-        break;
-      case 'beyond':
-        checks = {
-          ...checks,
-          beyond: { ...checks.beyond, [step.order]: await beyond(scanning, key, step.range, asked) },
-        };
-        break;
-      case 'again':
-        checks = { ...checks, again: await again(scanning, key, step, asked) };
-        break;
-      case 'before': {
-        // In an order that is not the server's, the only one itself may lie before its own predecessor.
-        const { rows, wanted } = await asked(keysOf(scanning, key, step.range, step.only));
-        checks = { ...checks, before: { ...checks.before, [step.order]: rows - wanted } };
-        break;
-      }
-      case 'last':
-        checks = { ...checks, last: await last(scanning, key, step, asked) };
-        break;
-      case 'between': {
-        const { rows } = await asked(keysOf(scanning, key, step.range));
-        checks = { ...checks, between: { ...checks.between, [step.order]: rows } };
-        break;
-      }
-      case 'neighbours': {
-        const { rows } = await asked(keysOf(scanning, key, step.range));
-        checks = { ...checks, neighbours: [...(checks.neighbours ?? []), rows] };
-        break;
-      }
-      case 'longer':
-        checks = { ...checks, longer: await readAway(scanning, step.range) };
-        requests++;
-        break;
-      case 'recount':
-        requests++;
-        checks = { ...checks, recount: await recount(plan, range, answers[0]?.count ?? null, context) };
-        break;
-      case 'split':
-        checks = { ...checks, split: await halves(scanning, key, step.range, asked) };
-        break;
-      case 'refuse':
-        throw unprovenError(plan, step.why);
-      case 'disproved':
-        throw disproved(plan, step.why);
-      case 'proven': {
-        const rows = answers.reduce((sum, answer) => sum + answer.rows, 0);
-        return { rows, proof: step.by, evidence: step.why, facts, requests };
-      }
-    }
-  }
-}
-
-function readRows(
-  { task: { plan }, context, sink }: Scanning,
-  { range, exclude }: { readonly range: KeyRange; readonly exclude: Key | null },
-  before: number,
-  onBytes: (bytes: number) => void,
-): Promise<Answer> {
-  const purpose = before === 0 ? 'rows' : 'closing read';
-  const query = queryOf(plan, range);
-  const { counts, signal, instance } = context;
-  const key = scanKeyOf(plan.table, plan.columns);
-  return readAnswer(
-    { query, range, exclude, key, goesOn: plan.key !== null, purpose, signal, counts, onBytes },
-    instance,
-    sink,
-  );
-}
-
-function keysOf(
-  { task, context }: Scanning,
-  key: ScanKey | null,
-  range: KeyRange,
-  wanted?: Key,
-  whole = false,
-): Promise<KeyScan> {
-  const { plan } = task;
-  if (key === null) throw new TablevaultError('BUG', `${plan.table.name} is asked by a key that it does not have`);
-  const { table, filter } = plan;
-  const { signal, clock, instance } = context;
-  const request = { table, key, filter, range, whole, signal, clock };
-  return scanKeys(wanted === undefined ? request : { ...request, wanted }, instance);
-}
-
-/** Reads rows that are there already: what counts is how many come. */
-async function readAway({ task: { plan }, context }: Scanning, range: KeyRange) {
-  const { capabilities, maxRowBytes, signal, instance } = context;
-  const { table, columns } = plan;
-  const spec = { table: table.name, columns, key: [], absentIsNull: capabilities.absentIsNull, maxRowBytes };
-  const sink = new BatchSink({ spec, hooks: {}, eager: false, take: async () => {} });
-  const query = queryOf(plan, range);
-  const { rows, bytes } = await readAnswer(
-    { query, range, exclude: null, key: null, goesOn: false, purpose: 'known rows', signal },
-    instance,
-    sink,
-  );
-  return { rows, bytes };
-}
-
-async function beyond(scanning: Scanning, key: ScanKey | null, range: KeyRange, asked: Asked) {
-  try {
-    const { rows, sample } = await asked(keysOf(scanning, key, range));
-    return { rows, first: sample[0] ?? null };
-  } catch (thrown) {
-    // The next key may be one that the server does not take, such as an instant in microseconds: then the question stays open.
-    if (isUnanswered(thrown)) return null;
-    throw thrown;
-  }
-}
-
-async function again(
-  scanning: Scanning,
-  key: ScanKey | null,
-  { range, holds }: { readonly range: KeyRange; readonly holds: Key },
-  asked: Asked,
-) {
-  const { wanted } = await asked(keysOf(scanning, key, range, holds));
-  return { found: wanted > 0 };
-}
-
-async function last(
-  scanning: Scanning,
-  key: ScanKey | null,
-  { range, last: greatest }: { readonly range: KeyRange; readonly last: Key },
-  asked: Asked,
-) {
-  const { rows, sample } = await asked(keysOf(scanning, key, range));
-  return { rows, next: sample.find((each) => each !== greatest) ?? null };
-}
-
-async function recount(
-  plan: TablePlan,
-  range: KeyRange,
-  before: number | null,
-  { instance, signal }: ReadContext,
-): Promise<number | null> {
-  const { select, ...query } = queryOf(plan, range);
-  const column = plan.table.key[0] ?? select[0];
-  if (column === undefined) return null;
-  const url = compileQuery({ ...query, select: [column], top: 1, count: true });
-  const answer = await askSmall(instance, url, { purpose: 'count', table: plan.table.name, signal });
-  if (answer?.count == null) return null;
-  // As many as were asked for, where more were counted before: it is the answer that was counted.
-  return answer.count <= answer.rows.length && (before ?? 0) > answer.count ? null : answer.count;
-}
-
-/**
- * The proof that needs no order: for any key b, `le b` and `ge b` together hold every row, in whatever total order the server compares. The
- * first b is the median, where a cut would be seen soonest; a read that failed before is split at more places.
- */
-async function halves(
-  scanning: Scanning,
-  key: ScanKey | null,
-  range: KeyRange,
-  asked: Asked,
-): Promise<NonNullable<Checks['split']> | null> {
-  if (key === null) return null;
-  const whole = await asked(keysOf(scanning, key, range, undefined, true));
-  const order = ordersOf(key.type)[0];
-  const sorted = order === undefined ? [] : whole.sample.toSorted(comparator(key.type, order));
-  const { sum } = whole;
-  if (sorted.length === 0) return { whole: whole.rows, sum, halves: whole.rows };
-  const cuts = scanning.unproven + 1;
-  for (let n = 1; ; n++) {
-    const middle = sorted[Math.floor((sorted.length * n) / (cuts + 1))] ?? sorted[0]!;
-    const below = await asked(keysOf(scanning, key, { ge: range.ge, le: middle }));
-    const above = await asked(keysOf(scanning, key, { ge: middle, le: range.le }, middle));
-    // Halves that share most of their rows would tell nothing of either.
-    if (above.wanted * 2 > whole.rows && whole.rows > 1) return null;
-    const rows = below.rows + above.rows - above.wanted;
-    if (rows !== whole.rows || n === cuts) return { whole: whole.rows, sum, halves: rows };
-  }
-}
-
 // ── Rows that came twice ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Rows that did not come in key order may have come twice: a row that was updated meanwhile, or one that moved between pages. */
@@ -412,12 +169,12 @@ async function settle(
   task: ReadTask,
   context: ReadContext,
   parts: readonly LocalPart[],
-  { facts, rows, proof, evidence }: Scan,
+  { facts, proof, evidence }: Scan,
 ): Promise<Pick<TaskResult, 'parts' | 'rows' | 'evidence' | 'duplicatesRuledOut'>> {
   const { table } = task.plan;
+  const { rows } = facts.held;
   const asRead = { parts, rows, evidence };
-  if (table.key.length === 0 || keepsOrder({ ...facts, key: scanKeyOf(table, task.plan.columns) }))
-    return { ...asRead, duplicatesRuledOut: true };
+  if (table.key.length === 0 || keepsOrder(facts.held)) return { ...asRead, duplicatesRuledOut: true };
   // Rows that went to a stream are in no file, and gone: whoever took them is told that they came in no order.
   if (parts.some(({ path }) => path === '')) return { ...asRead, duplicatesRuledOut: false };
   // Brings DuckDB into this thread, which nothing else here needs.
@@ -444,22 +201,12 @@ async function settle(
 }
 
 /** Are there still as many rows as the instance counts? */
-function holdsStill({ answers, checks }: ScanFacts, rows: number): boolean {
-  const counts = [answers[0]?.count, checks.recount].filter((count) => count != null);
+function holdsStill({ held, checks }: ScanFacts, rows: number): boolean {
+  const counts = [held.first?.count, checks.recount].filter((count) => count != null);
   return counts.length === 0 || rows >= Math.min(...counts);
 }
 
-// ── What is asked and written ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-function queryOf(plan: TablePlan, range: KeyRange): Query {
-  const column = plan.key?.column;
-  return {
-    table: plan.table,
-    select: plan.columns.map(({ name }) => name),
-    filter: allOf(plan.filter, column === undefined ? undefined : rangeFilter(column, range)),
-    ...(plan.pageRows === null ? {} : { top: plan.pageRows }),
-  };
-}
+// ── What is written ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function specOf({ plan, range, fingerprint }: ReadTask, context: ReadContext, path: string): TaskSpec {
   return {
@@ -479,21 +226,6 @@ function specOf({ plan, range, fingerprint }: ReadTask, context: ReadContext, pa
     absentIsNull: context.capabilities.absentIsNull,
     maxRowBytes: context.maxRowBytes,
   };
-}
-
-function disproved(plan: TablePlan, why: string): TablevaultError {
-  return new TablevaultError('ORDER_DISPROVED', `${plan.table.name}: ${why}`, {
-    at: { table: plan.table.name },
-    hint: 'The instance does not compare or filter keys as was thought; the table is read another way.',
-  });
-}
-
-function unprovenError(plan: TablePlan, why: string): TablevaultError {
-  return new TablevaultError('END_UNPROVEN', `the read of ${plan.table.name} may be short: ${why}`, {
-    at: { table: plan.table.name },
-    retryable: true,
-    hint: 'Rows may have changed meanwhile, or the rights of the identity cut its answers: check its "Show more than … rows" permissions.',
-  });
 }
 
 function forGood(error: TablevaultError): TablevaultError {

@@ -11,6 +11,10 @@ export interface KeyRange {
 
 export const ALL_KEYS: KeyRange = { ge: null, le: null };
 
+export function isBounded({ ge, le }: KeyRange): boolean {
+  return ge !== null || le !== null;
+}
+
 /**
  * `le b1`, `ge b1 and le b2`, …, `ge bn`. Whatever total order the server compares keys in, every key is in one of these at least: the
  * union needs no knowledge of the order. Neighbours share their boundary.

@@ -1,5 +1,5 @@
 /** What a manifest says of a table: exact, counted or best-effort, and why. Pure. */
-import type { Proof } from './evidence.ts';
+import type { Proof } from './facts.ts';
 
 /**
  * `exact`: the end of every read is proven by key, nothing contradicts it, no question that could hide rows is open. `counted`: as many rows

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareGuidsAsSqlServer, type Guid } from '../../src/core/guid.ts';
 import type { Key, KeyOrder } from '../../src/core/key-order.ts';
-import { type AnswerFacts, type Checks, nextStep } from '../../src/scan/evidence.ts';
+import { nextStep } from '../../src/scan/evidence.ts';
+import type { Checks, ScanFacts } from '../../src/scan/facts.ts';
+import { type AnswerFacts, hold, nothingHeld } from '../../src/scan/held.ts';
 import { cutsOf } from '../../src/scan/plan.ts';
 import {
   ALL_KEYS,
@@ -98,21 +100,23 @@ function sumOf(keys: readonly Guid[]): number {
 
 /** Reads a range as the product does, without counts; undefined when its end could not be proven. */
 function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): readonly Guid[] | undefined {
-  const answers: AnswerFacts[] = [];
+  const key = {
+    column: 'Id',
+    type: { kind: 'guid' },
+    composite: false,
+    order: range.ge === null && range.le === null ? null : 'sql',
+  } as const;
+  let held = nothingHeld(key);
   const rows: Guid[] = [];
   let checks: Checks = {};
+  let nothingFrom = null as ScanFacts['nothingFrom'];
   for (let reads = 0; reads < 1000; reads++) {
-    const key = {
-      column: 'Id',
-      type: { kind: 'guid' },
-      composite: false,
-      order: range.ge === null && range.le === null ? null : 'sql',
-    } as const;
     const next = nextStep({
       range,
       key,
-      answers,
+      held,
       checks,
+      nothingFrom,
       countsTables: false,
       countAsked: true,
       seen: 0,
@@ -124,7 +128,7 @@ function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): 
         return rows;
       case 'read': {
         const { answer, kept } = answerOf(next.range, next.exclude, ask(next.range));
-        answers.push(answer);
+        held = hold(held, answer);
         rows.push(...kept);
         if (kept.length > 0) checks = {};
         break;
@@ -151,11 +155,24 @@ function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): 
       case 'between':
         checks = { ...checks, between: { ...checks.between, [next.order]: ask(next.range).length } };
         break;
+      case 'further': {
+        const further = ask({ ge: next.from, le: null }).length;
+        checks = { ...checks, further: { from: next.from, rows: further } };
+        nothingFrom = further === 0 ? { key: next.from, times: (nothingFrom?.times ?? 0) + 1 } : null;
+        break;
+      }
       case 'beyond': {
         const came = ask(next.range);
+        const compare = next.order === 'text' ? text : compareGuidsAsSqlServer;
+        const isAfter = (each: Guid) => compare(each, next.greatest) > 0;
         checks = {
           ...checks,
-          beyond: { ...checks.beyond, [next.order]: { rows: came.length, first: came[0] ?? null } },
+          beyond: {
+            ...checks.beyond,
+            [next.order]: [
+              { rows: came.length, greatest: came.includes(next.greatest as Guid), after: came.find(isAfter) ?? null },
+            ],
+          },
         };
         break;
       }

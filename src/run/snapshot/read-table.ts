@@ -11,7 +11,7 @@ import type { PlannedTable } from '../../read/plan.ts';
 import { askSmall } from '../../read/small.ts';
 import { readTable as readByPlan, type TableRead, type TaskOutcome } from '../../read/table.ts';
 import { type ReadContext, readTask, type TaskResult } from '../../read/task.ts';
-import type { Proof } from '../../scan/evidence.ts';
+import type { Proof } from '../../scan/facts.ts';
 import type { TablePlan } from '../../scan/plan.ts';
 import type { KeyRange } from '../../scan/ranges.ts';
 import type { PartEntry, TableEntry } from '../../vault/chain/manifest.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { guidOfSqlOrderKey, sqlOrderKey } from '../../../src/core/guid.ts';
-import { comparator, type Key, type KeyOrder, keyAfter, leastKey, ordersOf } from '../../../src/core/key-order.ts';
+import { comparator, type Key, type KeyOrder, leastKey, ordersOf } from '../../../src/core/key-order.ts';
+import { keyAfter, keyBefore, keyFurther, keysAfter } from '../../../src/core/key-steps.ts';
 import type { ColumnType } from '../../../src/core/schema.ts';
 
 const hex = (length: number) =>
@@ -11,6 +12,18 @@ const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String);
 const day = fc
   .integer({ min: -700_000, max: 2_900_000 })
   .map((days) => new Date(days * 86_400_000).toISOString().slice(0, 10));
+
+const instant = fc
+  .tuple(day, fc.integer({ min: 0, max: 86_399 }), fc.integer({ min: 0, max: 999_999 }))
+  .map(([date, seconds, micros]) => `${date}T${timeOf(seconds, micros)}Z`);
+const time = fc
+  .tuple(fc.integer({ min: 0, max: 86_399 }), fc.integer({ min: 0, max: 999_999 }))
+  .map(([seconds, micros]) => timeOf(seconds, micros));
+
+function timeOf(seconds: number, micros: number): string {
+  const whole = new Date(seconds * 1000).toISOString().slice(11, 19);
+  return micros === 0 ? whole : `${whole}.${String(micros).padStart(6, '0')}`;
+}
 
 const KINDS: readonly (readonly [ColumnType, fc.Arbitrary<Key>])[] = [
   [{ kind: 'guid' }, guid],
@@ -22,6 +35,8 @@ const KINDS: readonly (readonly [ColumnType, fc.Arbitrary<Key>])[] = [
       .tuple(fc.integer(), fc.integer({ min: 0, max: 99 }))
       .map(([whole, rest]) => `${whole}.${String(rest).padStart(2, '0')}`),
   ],
+  [{ kind: 'timestamp' }, instant],
+  [{ kind: 'time' }, time],
   [{ kind: 'text' }, fc.string()],
 ];
 
@@ -51,11 +66,41 @@ describe.each(KINDS)('keys of %j', (type, keys) => {
     }
   });
 
+  test('come back by a step on and a step back', () => {
+    for (const order of ordersOf(type)) {
+      fc.assert(
+        fc.property(keys, (key) => {
+          const after = keyAfter(type, key, order);
+          if (after !== undefined) expect(keyBefore(type, after, order)).toBe(key);
+        }),
+      );
+    }
+  });
+
+  test('have later ones: the next first, where there is one', () => {
+    for (const order of ordersOf(type)) {
+      if (order === 'collation' || order === 'nocase') continue;
+      const compare = comparator(type, order);
+      fc.assert(
+        fc.property(keys, keys, (key, other) => {
+          const later = keysAfter(type, key, order);
+          for (const each of later) expect(compare(each.key, key)).toBeGreaterThan(0);
+          if (later[0]?.next) expect(later[0].key).toBe(keyAfter(type, key, order));
+          expect(later.slice(1).some(({ next }) => next)).toBe(false);
+          const further = keyFurther(type, order, other, key);
+          if (compare(other, key) >= 0) expect(further).toBeUndefined();
+          else if (further !== undefined) expect(compare(further, key)).toBeGreaterThan(0);
+        }),
+      );
+    }
+  });
+
   test('are none before the least', () => {
     const least = leastKey(type);
     const [order] = ordersOf(type);
     if (least === undefined || order === undefined) return;
     fc.assert(fc.property(keys, (key) => comparator(type, order)(least, key) <= 0));
+    expect(keyBefore(type, least, order)).toBeUndefined();
   });
 });
 

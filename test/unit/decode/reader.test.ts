@@ -95,3 +95,40 @@ test('what a response says beside its rows is told', () => {
     nextLink: 'more',
   });
 });
+
+describe('a response that does not end', () => {
+  const MB = 1024 * 1024;
+  /** Pushes `head`, then `more` again and again, 300 MB at most. */
+  function endless(head: string, more: string): () => void {
+    const reader = new RowReader(
+      { table: 'T', columns: INT, key: ['Id'], absentIsNull: false, maxRowBytes: 6 * MB },
+      () => {},
+    );
+    const chunk = Buffer.from(more.repeat(Math.ceil(65_536 / more.length)));
+    return () => {
+      reader.begin(null);
+      reader.push(Buffer.from(head));
+      for (let bytes = 0; bytes < 300 * MB; bytes += chunk.length) {
+        while (reader.step(2048) === 'full') reader.clear();
+        reader.clear();
+        reader.push(chunk);
+      }
+    };
+  }
+
+  test.each([
+    ['white space within the rows', '{"value":[', ' \n'],
+    ['white space after a row', '{"value":[{"Id":1}', '\t'],
+    ['white space before the rows', '{', ' '],
+    ['members that say nothing', '{', '"@odata.note":"nothing",'],
+  ])('but goes on with %s is refused', (_, head, more) => {
+    expect(endless(head, more)).toThrow(expect.objectContaining({ code: 'BODY_INVALID', retryable: true }));
+  });
+
+  test('is refused as soon as far more rows came than it counts', () => {
+    const few = endless('{"@odata.count":100,"value":[{"Id":1}', ',{"Id":1}');
+    expect(few).toThrow(
+      expect.objectContaining({ code: 'PAGING_LOOP', message: expect.stringContaining('counts 100') }),
+    );
+  });
+});

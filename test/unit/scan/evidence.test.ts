@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { type AnswerFacts, type Checks, nextStep, type ScanFacts } from '../../../src/scan/evidence.ts';
+import { nextStep } from '../../../src/scan/evidence.ts';
+import type { Checks, ScanFacts } from '../../../src/scan/facts.ts';
+import { type AnswerFacts, hold, nothingHeld } from '../../../src/scan/held.ts';
 import type { ScanKey } from '../../../src/scan/key.ts';
 import { ALL_KEYS, type KeyRange } from '../../../src/scan/ranges.ts';
 
@@ -33,6 +35,7 @@ function answer(asked: KeyRange, keys: readonly number[], more: Partial<AnswerFa
   };
 }
 
+const NONE = { rows: 0, greatest: false, after: null };
 const closing = (n: number, more: Partial<AnswerFacts> = {}) =>
   answer(from(n), [], { excluded: 1, bytes: 150, ...more });
 
@@ -40,8 +43,9 @@ function next(answers: readonly AnswerFacts[], checks: Checks = {}, more: Partia
   return nextStep({
     range: ALL_KEYS,
     key: KEY,
-    answers,
+    held: answers.reduce(hold, nothingHeld(more.key ?? KEY)),
     checks,
+    nothingFrom: null,
     countsTables: true,
     countAsked: true,
     seen: 0,
@@ -61,7 +65,7 @@ describe('the end of a scan by key', () => {
   test('without a count needs a second witness: nothing after the last key, in each order that the rows kept to', () => {
     const answers = [answer(ALL_KEYS, upTo(20)), closing(20)];
     expect(next(answers)).toMatchObject({ do: 'beyond', order: 'sql' });
-    const none = { rows: 0, first: null };
+    const none = [NONE];
     expect(next(answers, { beyond: { sql: none } })).toMatchObject({ do: 'beyond', order: 'text' });
     const beyond = { sql: none, text: none };
     expect(next(answers, { beyond })).toMatchObject({ do: 'split', range: { ge: null, le: key(20) } });
@@ -75,12 +79,12 @@ describe('the end of a scan by key', () => {
 
   test('is read on to where keys come after the one that seemed to be last', () => {
     const answers = [answer(ALL_KEYS, upTo(20)), closing(20)];
-    expect(next(answers, { beyond: { sql: { rows: 3, first: key(21) } } })).toMatchObject({
+    expect(next(answers, { beyond: { sql: [{ ...NONE, rows: 3, after: key(21) }] } })).toMatchObject({
       do: 'read',
       exclude: null,
     });
     // They do not come after it in this order: it is not the server's.
-    expect(next(answers, { beyond: { sql: { rows: 3, first: key(5) } } })).toMatchObject({
+    expect(next(answers, { beyond: { sql: [{ ...NONE, rows: 3 }] } })).toMatchObject({
       do: 'beyond',
       order: 'text',
     });
@@ -89,7 +93,7 @@ describe('the end of a scan by key', () => {
   test('is refused where a count of the same identity says more, with both numbers, unless it no longer does', () => {
     const answers = [answer(ALL_KEYS, upTo(20), { count: 50 }), closing(20)];
     expect(next(answers)).toMatchObject({ do: 'beyond' });
-    const beyond = { sql: { rows: 0, first: null }, text: null };
+    const beyond = { sql: [NONE], text: [null] };
     expect(next(answers, { beyond })).toEqual({ do: 'recount' });
     expect(next(answers, { beyond, recount: 50 })).toMatchObject({
       do: 'refuse',
@@ -101,7 +105,7 @@ describe('the end of a scan by key', () => {
 
   test('is not shown by an answer that could have been cut: as long as the longest, in rows or in bytes', () => {
     const one = [answer(ALL_KEYS, [1]), closing(1)];
-    const open = { beyond: { sql: null, text: null }, before: { sql: 0, text: 0 } };
+    const open = { beyond: { sql: [null], text: [null] }, before: { sql: 0, text: 0 } };
     expect(next(one, open)).toMatchObject({ do: 'last', last: key(1) });
     expect(next(one, { ...open, last: { rows: 1, next: null } })).toMatchObject({ do: 'proven', by: 'none' });
     const large = [answer(ALL_KEYS, upTo(5), { bytes: 9_000 }), closing(5, { bytes: 10_000 })];
@@ -123,7 +127,7 @@ describe('the end of a scan by key', () => {
   });
 
   test('is confirmed over known rows where an answer was short before, or the rows are few', () => {
-    const none = { rows: 0, first: null };
+    const none = [NONE];
     const checks = { beyond: { sql: none, text: none }, split: { whole: 2, sum: 3, halves: 2 } };
     const few = [answer(ALL_KEYS, [1, 2]), closing(2)];
     expect(next(few, checks)).toMatchObject({ do: 'again', range: { ge: null, le: key(2) }, holds: key(2) });
@@ -151,7 +155,7 @@ describe('the end of a scan by key', () => {
     expect(next([answer(range, [3, 5], { excluded: 1 })], {}, ranged)).toMatchObject({ do: 'proven', by: 'boundary' });
     const alone = [answer(range, [], { excluded: 1 })];
     expect(next(alone, {}, ranged)).toMatchObject({ do: 'beyond' });
-    expect(next(alone, { beyond: { sql: { rows: 0, first: null } } }, ranged)).toMatchObject({ do: 'proven' });
+    expect(next(alone, { beyond: { sql: [NONE] } }, ranged)).toMatchObject({ do: 'proven' });
     expect(next([answer(range, [3, 6], { excluded: 1 })], {}, ranged)).toMatchObject({ do: 'disproved' });
     expect(next([answer(range, [4, 3], { excluded: 1 })], {}, ranged)).toMatchObject({ do: 'disproved' });
   });
@@ -195,4 +199,16 @@ describe('without a key, an answer', () => {
     expect(byCount(2_000, null, { recount: null })).toMatchObject({ do: 'refuse' });
     expect(byCount(2_000, 2_000)).toMatchObject({ do: 'proven', by: 'count' });
   });
+});
+
+test('a scan of many answers keeps no more in mind than one of a few', () => {
+  let held = nothingHeld({ ...KEY, type: { kind: 'text' } });
+  const sizes = new Set<number>();
+  for (let n = 0; n < 1000; n++) {
+    const neighbours = [{ first: key(n), second: key(n + 1) }];
+    held = hold(held, answer(from(n), [n + 1], { excluded: 1, neighbours }));
+    if (n > 100) sizes.add(held.recent.length + held.neighbours.length + held.against.length);
+  }
+  expect(sizes.size).toBe(1);
+  expect(held).toMatchObject({ answers: 1000, rows: 1000 });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Proof } from '../../../src/scan/evidence.ts';
+import type { Proof } from '../../../src/scan/facts.ts';
 import { type TaskEvidence, verdictOf } from '../../../src/scan/verdict.ts';
 
 const BY_KEY: readonly Proof[] = ['boundary', 'closing-read', 'empty', 'split'];

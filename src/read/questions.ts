@@ -1,0 +1,193 @@
+/** Questions that a scan asks besides the rows of its table: reads of keys alone, and counts. */
+import type { Clock } from '../core/clock.ts';
+import { TablevaultError } from '../core/errors.ts';
+import { comparator, type Key, ordersOf } from '../core/key-order.ts';
+import { compileQuery, type Query } from '../odata/query.ts';
+import type { Checks, Question } from '../scan/facts.ts';
+import type { ScanKey } from '../scan/key.ts';
+import type { TablePlan } from '../scan/plan.ts';
+import type { KeyRange } from '../scan/ranges.ts';
+import { readAnswer, type Source } from './answer.ts';
+import { BatchSink } from './batch-sink.ts';
+import { CountKnowledge } from './counts.ts';
+import { type KeyScan, scanKeys } from './keys.ts';
+import { askSmall, isUnanswered } from './small.ts';
+
+export interface QuestionContext {
+  readonly instance: Source;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+export interface Asking {
+  readonly plan: TablePlan;
+  readonly key: ScanKey | null;
+  /** Of the rows of the range. */
+  readonly query: Query;
+  readonly checks: Checks;
+  /** Tries before this one whose answers contradicted each other. */
+  readonly unproven: number;
+}
+
+/** The checks with the answer to a question. */
+export interface Told {
+  readonly checks: Checks;
+  readonly requests: number;
+}
+
+/** Asks one question. */
+export async function askQuestion(step: Question, asking: Asking, context: QuestionContext): Promise<Told> {
+  const { checks } = asking;
+  const reader = new KeyReader(asking, context);
+  const answer = async (): Promise<Checks> => {
+    switch (step.do) {
+      case 'beyond': {
+        const before = checks.beyond?.[step.order] ?? [];
+        return { beyond: { ...checks.beyond, [step.order]: [...before, await beyond(reader, step)] } };
+      }
+      case 'before': {
+        // In an order that is not the server's, the only one itself may lie before its own predecessor.
+        const { rows, wanted } = await reader.keys(step.range, { wanted: step.only });
+        return { before: { ...checks.before, [step.order]: rows - wanted } };
+      }
+      case 'last': {
+        const { rows, sample } = await reader.keys(step.range);
+        return { last: { rows, next: sample.find((each) => each !== step.last) ?? null } };
+      }
+      case 'between': {
+        const { rows } = await reader.keys(step.range);
+        return { between: { ...checks.between, [step.order]: rows } };
+      }
+      case 'neighbours': {
+        const { rows } = await reader.keys(step.range);
+        return { neighbours: [...(checks.neighbours ?? []), rows] };
+      }
+      case 'again': {
+        const { wanted } = await reader.keys(step.range, { wanted: step.holds });
+        return { again: { found: wanted > 0 } };
+      }
+      case 'further':
+        // Where it is not answered, something may be there.
+        return {
+          further: { from: step.from, rows: (await reader.keysIfAnswered({ ge: step.from, le: null }))?.rows ?? 1 },
+        };
+      case 'recount':
+        return { recount: await recount(asking, context, reader) };
+      case 'split':
+        return { split: await halves(reader, step.range, asking) };
+    }
+  };
+  return { checks: { ...checks, ...(await answer()) }, requests: reader.requests };
+}
+
+/** Reads keys, and counts the requests. */
+class KeyReader {
+  requests = 0;
+  private readonly asking: Asking;
+  private readonly context: QuestionContext;
+
+  constructor(asking: Asking, context: QuestionContext) {
+    this.asking = asking;
+    this.context = context;
+  }
+
+  async keys(range: KeyRange, how: { readonly wanted?: Key; readonly whole?: boolean } = {}): Promise<KeyScan> {
+    const { plan, key } = this.asking;
+    if (key === null) throw new TablevaultError('BUG', `${plan.table.name} is asked by a key that it does not have`);
+    const { table, filter } = plan;
+    const { signal, clock, instance } = this.context;
+    const scan = await scanKeys({ table, key, filter, range, signal, clock, ...how }, instance);
+    this.requests += scan.requests;
+    return scan;
+  }
+
+  /** Null where the server does not take the question, such as one with an instant in microseconds: then it stays open. */
+  async keysIfAnswered(range: KeyRange, wanted?: Key): Promise<KeyScan | null> {
+    try {
+      return await this.keys(range, wanted === undefined ? {} : { wanted });
+    } catch (thrown) {
+      if (!isUnanswered(thrown)) throw thrown;
+      this.requests++;
+      return null;
+    }
+  }
+
+  get key(): ScanKey | null {
+    return this.asking.key;
+  }
+}
+
+async function beyond(reader: KeyReader, { range, order, greatest }: Extract<Question, { do: 'beyond' }>) {
+  const scan = await reader.keysIfAnswered(range, greatest);
+  if (scan === null || reader.key === null) return null;
+  const compare = comparator(reader.key.type, order);
+  return {
+    rows: scan.rows,
+    greatest: scan.wanted > 0,
+    after: scan.sample.find((each) => compare(each, greatest) > 0) ?? null,
+  };
+}
+
+/**
+ * The count of the range: of one row and with all keys, since what cuts answers, or sets a limit to counts, may do so for either. What one of
+ * them counts is there.
+ */
+async function recount(
+  { plan, query }: Asking,
+  { instance, signal }: QuestionContext,
+  reader: KeyReader,
+): Promise<number | null> {
+  const { table } = plan;
+  const column = table.columns.find(({ name }) => name === (table.key[0] ?? query.select[0]));
+  if (column === undefined) return null;
+  const { select: _, ...rest } = query;
+  const small = await askSmall(instance, compileQuery({ ...rest, select: [column.name], top: 1, count: true }), {
+    purpose: 'count',
+    table: table.name,
+    signal,
+  });
+  reader.requests++;
+  // As many as were asked for: it is the answer that was counted.
+  const ofOne = small === null || small.count === null || small.count <= small.rows.length ? null : small.count;
+  const counts = new CountKnowledge(true);
+  const spec = { table: table.name, columns: [column], key: [], absentIsNull: true, maxRowBytes: 1024 * 1024 };
+  const sink = new BatchSink({ spec, hooks: {}, eager: false, take: async () => {} });
+  const asked = { query: { ...rest, select: [column.name] }, range: { ge: null, le: null }, exclude: null, key: null };
+  try {
+    const all = await readAnswer({ ...asked, goesOn: false, purpose: 'count', signal, counts }, instance, sink);
+    reader.requests += all.requests;
+    return ofOne === null && all.count === null ? null : Math.max(ofOne ?? 0, all.count ?? 0);
+  } catch (thrown) {
+    if (!isUnanswered(thrown)) throw thrown;
+    reader.requests++;
+    return ofOne;
+  }
+}
+
+/**
+ * The proof that needs no order: for any key b, `le b` and `ge b` together hold every row, in whatever total order the server compares. The
+ * first b is the median, where a cut would be seen soonest; a read that failed before is split at more places.
+ */
+async function halves(
+  reader: KeyReader,
+  range: KeyRange,
+  { key, unproven }: Asking,
+): Promise<NonNullable<Checks['split']> | null> {
+  if (key === null) return null;
+  const whole = await reader.keys(range, { whole: true });
+  const order = ordersOf(key.type)[0];
+  const sorted = order === undefined ? [] : whole.sample.toSorted(comparator(key.type, order));
+  const { sum } = whole;
+  if (sorted.length === 0) return { whole: whole.rows, sum, halves: whole.rows };
+  const cuts = unproven + 1;
+  for (let n = 1; ; n++) {
+    const middle = sorted[Math.floor((sorted.length * n) / (cuts + 1))] ?? sorted[0]!;
+    const below = await reader.keys({ ge: range.ge, le: middle }, { wanted: middle });
+    const above = await reader.keys({ ge: middle, le: range.le }, { wanted: middle });
+    const shared = Math.min(below.alike, above.alike);
+    // Halves that share most of their rows would tell nothing of either.
+    if (shared * 2 > whole.rows && whole.rows > 1) return null;
+    const rows = below.rows + above.rows - shared;
+    if (rows !== whole.rows || n === cuts) return { whole: whole.rows, sum, halves: rows };
+  }
+}

@@ -1,0 +1,141 @@
+/** Reads one range of a table: does what the evidence asks for, step by step, until the end is proven or refused. */
+import { hasCode, TablevaultError } from '../core/errors.ts';
+import { allOf } from '../odata/filters.ts';
+import type { Query } from '../odata/query.ts';
+import type { TaskSink } from '../parquet/task.ts';
+import { nextStep } from '../scan/evidence.ts';
+import type { Checks, Proof, ScanFacts, Step } from '../scan/facts.ts';
+import { hold, nothingHeld } from '../scan/held.ts';
+import { scanKeyOf } from '../scan/key.ts';
+import type { TablePlan } from '../scan/plan.ts';
+import { type KeyRange, rangeFilter } from '../scan/ranges.ts';
+import { type Answer, readAnswer, type Source } from './answer.ts';
+import type { CountKnowledge } from './counts.ts';
+import { askQuestion, type QuestionContext } from './questions.ts';
+
+export interface Scan {
+  readonly proof: Proof;
+  readonly evidence: string | null;
+  readonly facts: ScanFacts;
+  readonly requests: number;
+}
+
+export interface ScanRequest {
+  readonly plan: TablePlan;
+  readonly range: KeyRange;
+  readonly sink: TaskSink;
+  /** Tries before this one whose answers contradicted each other: each makes this one need more proof. */
+  readonly unproven: number;
+  /** Rows of the range that are known to have been there in this run. */
+  readonly seen: number;
+  /** Bytes of body as they come, and the rows that came so far. */
+  readonly onBytes: (bytes: number) => void;
+  readonly onRows: (rows: number) => void;
+}
+
+export interface ScanContext extends QuestionContext {
+  readonly instance: Source;
+  readonly counts: CountKnowledge;
+}
+
+/**
+ * Sends the rows of a range through a sink.
+ *
+ * @throws END_UNPROVEN when answers contradict each other; ORDER_DISPROVED when the server does not compare keys as was thought; what
+ * `readAnswer` throws
+ */
+export async function scanRange(request: ScanRequest, context: ScanContext): Promise<Scan> {
+  const { plan, range, seen, unproven, onRows } = request;
+  const { counts } = context;
+  let held = nothingHeld(plan.key ?? scanKeyOf(plan.table, plan.columns));
+  let checks: Checks = {};
+  let nothingFrom = null as ScanFacts['nothingFrom'];
+  let { key } = plan;
+  let requests = 0;
+  for (;;) {
+    const { estimate } = plan;
+    const facts: ScanFacts = {
+      range,
+      key,
+      held,
+      checks,
+      nothingFrom,
+      countsTables: counts.countsTables,
+      countAsked: counts.mayAsk || held.first?.count != null,
+      counted: plan.ranges.length === 1 && estimate?.source === '$count' ? estimate.rows : null,
+      seen,
+      mustCount: plan.mustCount === true,
+    };
+    const step = nextStep(facts);
+    switch (step.do) {
+      case 'read':
+        try {
+          const answer = await readRows(request, step, held.answers === 0 ? 'rows' : 'closing read', context);
+          requests += answer.requests;
+          held = hold(held, answer);
+          if (answer.rows > 0) checks = {};
+          onRows(held.rows);
+        } catch (thrown) {
+          // Filters on this key are refused: what came is whole as far as the answer says, and only counts can tell more.
+          if (!hasCode(thrown, 'REQUEST_REFUSED') || held.last === null || held.last.more) throw thrown;
+          requests++;
+          key = null;
+        }
+        break;
+      case 'proven':
+        return { proof: step.by, evidence: step.why, facts, requests };
+      case 'refuse':
+        throw unprovenError(plan, step.why);
+      case 'disproved':
+        throw disproved(plan, step.why);
+      default: {
+        const query = queryOf(plan, range);
+        const told = await askQuestion(step, { plan, key, query, checks, unproven }, context);
+        requests += told.requests;
+        checks = told.checks;
+        if (step.do === 'further')
+          nothingFrom = checks.further?.rows === 0 ? { key: step.from, times: (nothingFrom?.times ?? 0) + 1 } : null;
+      }
+    }
+  }
+}
+
+function readRows(
+  { plan, sink, onBytes }: ScanRequest,
+  { range, exclude }: Extract<Step, { do: 'read' }>,
+  purpose: string,
+  { counts, signal, instance }: ScanContext,
+): Promise<Answer> {
+  const query = queryOf(plan, range);
+  const key = scanKeyOf(plan.table, plan.columns);
+  return readAnswer(
+    { query, range, exclude, key, goesOn: plan.key !== null, purpose, signal, counts, onBytes },
+    instance,
+    sink,
+  );
+}
+
+function queryOf(plan: TablePlan, range: KeyRange): Query {
+  const column = plan.key?.column;
+  return {
+    table: plan.table,
+    select: plan.columns.map(({ name }) => name),
+    filter: allOf(plan.filter, column === undefined ? undefined : rangeFilter(column, range)),
+    ...(plan.pageRows === null ? {} : { top: plan.pageRows }),
+  };
+}
+
+function disproved(plan: TablePlan, why: string): TablevaultError {
+  return new TablevaultError('ORDER_DISPROVED', `${plan.table.name}: ${why}`, {
+    at: { table: plan.table.name },
+    hint: 'The instance does not compare or filter keys as was thought; the table is read another way.',
+  });
+}
+
+function unprovenError(plan: TablePlan, why: string): TablevaultError {
+  return new TablevaultError('END_UNPROVEN', `the read of ${plan.table.name} may be short: ${why}`, {
+    at: { table: plan.table.name },
+    retryable: true,
+    hint: 'Rows may have changed meanwhile, or the rights of the identity cut its answers: check its "Show more than … rows" permissions.',
+  });
+}

@@ -1,0 +1,240 @@
+/** A read from the greatest key on brought what came last and nothing else: what else is asked before that is taken for the end. Pure. */
+import { comparator, type Key, type KeyOrder } from '../core/key-order.ts';
+import { keyBefore, keysAfter } from '../core/key-steps.ts';
+import { count as number, plural } from '../core/words.ts';
+import { countOf, countsSayMore, provenUnlessCounted } from './counts.ts';
+import { type Beyond, type Checks, type ScanFacts, SKIPPED, type Step } from './facts.ts';
+import { type AnswerFacts, longestOf, rowsAsked } from './held.ts';
+import type { ScanKey } from './key.ts';
+import { isBounded, type KeyRange } from './ranges.ts';
+
+/** A scan whose last answer brought no row that was not known. */
+export interface Closing {
+  readonly facts: ScanFacts;
+  readonly key: ScanKey;
+  /** Orders that the rows kept to; never none. */
+  readonly orders: readonly KeyOrder[];
+  readonly greatest: Key;
+  /** From the greatest key to the end of the range. */
+  readonly onward: KeyRange;
+}
+
+/** The orders by name, in sentences. */
+export const ORDER_WORDS: Readonly<Record<KeyOrder, string>> = {
+  sql: "SQL Server's order of GUIDs",
+  value: 'the order of their values',
+  text: 'the order of text',
+  nocase: 'the order of text without case',
+  collation: 'an order of text',
+};
+
+/** Known rows that come again should be more than this, so that an answer cut by a share shows, and fewer than rights cut at. */
+const AGAIN = { least: 8, most: 1_900 };
+
+/** Is there a second witness that nothing follows? */
+export function stepAfterClosing(closing: Closing): Step {
+  const { facts } = closing;
+  const { held } = facts;
+  const counted = facts.countsTables ? countOf(facts) : null;
+  if (held.skipped) return { do: 'proven', by: 'none', why: SKIPPED };
+  if (counted !== null && counted === rowsAsked(held) && !countsSayMore(facts))
+    return provenUnlessCounted(facts, 'closing-read');
+  const beyond = lookBeyond(closing);
+  const step = beyond.step ?? lookFromLast(closing, beyond) ?? lookBetween(closing);
+  if (step !== undefined) return step;
+  if (counted !== null && counted > rowsAsked(held)) return provenUnlessCounted(facts, 'closing-read');
+  return (
+    lookAtNeighbours(closing) ??
+    lookBefore(closing) ??
+    lookAtSpan(closing, beyond) ??
+    lookAtLength(closing, beyond) ??
+    lookAgain(facts) ??
+    provenUnlessCounted(facts, 'closing-read')
+  );
+}
+
+/** What comes after the greatest key. */
+interface Following {
+  readonly step?: Step;
+  /** The server says that nothing does. */
+  readonly nothing: boolean;
+  /** A key that does, though not the next one. */
+  readonly later: Key | null;
+}
+
+/** Nothing should come after the greatest key, by each order that the rows kept to. */
+function lookBeyond({ facts, key, orders, greatest, onward }: Closing): Following {
+  let nothing = false;
+  for (const order of orders) {
+    const compare = comparator(key.type, order);
+    // What lies outside the range is empty, whatever follows.
+    const isInside = (each: Key) => onward.le === null || compare(each, onward.le) <= 0;
+    const told: readonly (Beyond | null)[] = facts.checks.beyond?.[order] ?? [];
+    for (const [n, { key: ge, next }] of keysAfter(key.type, greatest, order)
+      .filter((each) => isInside(each.key))
+      .entries()) {
+      const range = { ge, le: onward.le };
+      const beyond = told[n];
+      if (beyond === undefined) return { step: { do: 'beyond', range, order, greatest }, nothing, later: null };
+      // Only keys that do not come after it: the server cuts what it is asked for, or compares in another order.
+      if (beyond === null || (beyond.rows > 0 && beyond.after === null)) continue;
+      if (beyond.after !== null) {
+        if (!next || beyond.greatest || key.composite) return { nothing, later: beyond.after };
+        return { step: { do: 'read', range, exclude: null }, nothing, later: null };
+      }
+      nothing = true;
+      break;
+    }
+  }
+  return { nothing, later: null };
+}
+
+/** All keys from the last on, alone: where the next row is too large for an answer, its key is not. */
+function lookFromLast(closing: Closing, { nothing, later }: Following): Step | undefined {
+  const { facts, key, greatest, onward } = closing;
+  // Of text, what was asked for is not the very next key.
+  if (nothing && !key.composite && key.type.kind !== 'text') return undefined;
+  const { last } = facts.checks;
+  if (last === undefined) return { do: 'last', range: onward, last: greatest };
+  const follows = last.rows > (facts.held.last?.excluded ?? 0);
+  if (!follows && later === null) return undefined;
+  if (key.composite || !follows || last.next === null) return notTheEnd(closing, last.next ?? later);
+  return { do: 'read', range: { ge: last.next, le: onward.le }, exclude: null };
+}
+
+/** Something follows that the closing read did not bring: it may have come since, so it is read on once more. */
+function notTheEnd({ facts, greatest, onward }: Closing, next: Key | null): Step {
+  const { before } = facts.held;
+  if (before === null || before.rows > 0) return { do: 'read', range: onward, exclude: greatest };
+  return { do: 'refuse', why: `a read from ${greatest} on ended there, but ${next ?? 'more'} follows` };
+}
+
+/** Rows that came against an order show that the server sorts in another one; does it filter by that one? */
+function lookBetween({ facts, key, orders }: Closing): Step | undefined {
+  for (const { order, first, second } of facts.held.against) {
+    // Two that are the same in the server's order come together, whatever it filters by.
+    const isSame = orders.some((each) => comparator(key.type, each)(first, second) === 0);
+    if (isSame || orders.includes(order)) continue;
+    const between = facts.checks.between?.[order];
+    if (between === undefined) return { do: 'between', range: { ge: second, le: first }, order };
+    if (between > 0)
+      return {
+        do: 'disproved',
+        why: `the server sends rows in another order than it filters by, ${ORDER_WORDS[order]}`,
+      };
+  }
+  return undefined;
+}
+
+/** Text may be sorted in one way and compared in another, and rows suit both until some are left out. */
+function lookAtNeighbours({ facts, key }: Closing): Step | undefined {
+  if (key.composite) return undefined;
+  const pairs = facts.held.neighbours;
+  const asked = facts.checks.neighbours ?? [];
+  // Fewer than the two were deleted meanwhile.
+  const apart = asked.findIndex((rows) => rows > 2);
+  if (apart >= 0)
+    return {
+      do: 'refuse',
+      why: `between ${pairs[apart]?.first} and ${pairs[apart]?.second}, which came one after the other, there are ${number(asked[apart] ?? 0)} keys`,
+    };
+  const pair = pairs[asked.length];
+  return pair === undefined ? undefined : { do: 'neighbours', range: { ge: pair.first, le: pair.second } };
+}
+
+/** One row is in any order: does anything lie before it? */
+function lookBefore({ facts, key, orders, greatest }: Closing): Step | undefined {
+  if (isBounded(facts.range) || facts.held.rows !== 1) return undefined;
+  for (const order of orders) {
+    const le = keyBefore(key.type, greatest, order);
+    if (le === undefined) continue;
+    const before = facts.checks.before?.[order];
+    if (before === undefined) return { do: 'before', range: { ge: null, le }, order, only: greatest };
+    if (before > 0)
+      return { do: 'refuse', why: `one row came, but ${plural(before, 'row')} with keys before it are there` };
+  }
+  return undefined;
+}
+
+/**
+ * Halves need no order, and no end. They tell whether the rows came in the order that filters go by: the rows up to the last of the first
+ * answer are all that there are up to there. For keys of several columns they tell what a closing read cannot.
+ */
+function lookAtSpan(closing: Closing, beyond: Following): Step | undefined {
+  const { facts, key } = closing;
+  const { held, checks, range } = facts;
+  const { first } = held;
+  const span = key.composite && held.withRows !== 1 ? null : (first?.last ?? null);
+  if (isBounded(range) || span === null || first === null || first.rows <= 1 || checks.split === null) return undefined;
+  if (checks.split === undefined) return { do: 'split', range: { ge: null, le: span }, why: 'nothing counts its rows' };
+  const wrong = spanHolds(first, checks.split);
+  if (wrong !== undefined) return wrong;
+  return key.composite && couldBeCut(closing, beyond) ? provenUnlessCounted(facts, 'split') : undefined;
+}
+
+/**
+ * Are there keys up to the last one of an answer, read alone and in halves, that did not come with its rows? Undefined where there are none.
+ * Fewer keys say nothing: rows may have been deleted, or what cuts answers cuts keys as well.
+ */
+function spanHolds(answer: AnswerFacts, { whole, sum, halves }: NonNullable<Checks['split']>): Step | undefined {
+  const { rows, last } = answer;
+  if (whole === rows && halves === rows && sum !== answer.sum)
+    return {
+      do: 'refuse',
+      why: `the keys up to ${last}, read alone, are as many as the rows up to there, but not the same`,
+    };
+  if (whole <= rows && halves <= rows) return undefined;
+  return {
+    do: 'refuse',
+    why: `${plural(rows, 'row')} came up to ${last}, but the keys up to there, read alone, are ${number(Math.max(whole, halves))}`,
+  };
+}
+
+function lookAtLength(closing: Closing, beyond: Following): Step | undefined {
+  const { held } = closing.facts;
+  const isCountedOne = held.first?.count === 1 && rowsAsked(held) === 1;
+  if (isCountedOne || !couldBeCut(closing, beyond)) return undefined;
+  const rows = plural(held.last?.excluded ?? 0, 'row');
+  return {
+    do: 'proven',
+    by: 'none',
+    why: `the read that should show its end (${rows}) is as long as others, so that it may have been cut, and the instance gives no count`,
+  };
+}
+
+/** Could the closing read have been cut at its length, in rows or in bytes? By rows it could not where nothing at all follows its key. */
+function couldBeCut({ facts: { range, held }, key }: Closing, { nothing }: Following): boolean {
+  const { last, longestBefore, filteredBefore } = held;
+  const { excluded = 0, bytes = 0 } = last ?? {};
+  if (!key.composite) {
+    // Bytes were looked at by keys alone. In a range, which rows that are known bound, an answer of one row is no limit.
+    return excluded >= longestBefore.rows && !nothing && !isBounded(range);
+  }
+  const asLong = filteredBefore.rows > 0 && excluded >= filteredBefore.rows;
+  return asLong || excluded * 2 > longestBefore.rows || bytes * 2 > longestBefore.bytes;
+}
+
+/**
+ * A server that cuts every answer by a share cuts the closing read as well, to the one row that looks like the end. It gives itself away
+ * over rows that are known: so some of them are read again.
+ */
+function lookAgain({ range, held, checks }: ScanFacts): Step | undefined {
+  const { recent, rows } = held;
+  const holds = recent.at(-1)?.last;
+  if (holds == null || rows < 2) return undefined;
+  if (checks.again?.found === false)
+    return { do: 'refuse', why: `a second read of its last keys did not bring ${holds}, which came before` };
+  if (checks.again !== undefined) return undefined;
+  // No more than the longest answer brought: what was cut there would be cut here too, and say nothing.
+  const most = Math.min(AGAIN.most, longestOf(held).rows);
+  let known = 0;
+  let { ge } = range;
+  for (const answer of recent.toReversed()) {
+    const size = answer.rows + answer.excluded;
+    if (known > 0 && (known >= AGAIN.least || known + size > most)) break;
+    known += answer.rows;
+    ge = answer.asked.ge ?? range.ge;
+  }
+  // No further than the last known key: a row that is lost from every answer is then that one, and is missed.
+  return { do: 'again', range: { ge, le: holds }, holds };
+}

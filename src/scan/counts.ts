@@ -1,0 +1,97 @@
+/** What the instance's counts say of a scan: a count by the same identity that says more than what came is never ignored. Pure. */
+import { count as number, plural } from '../core/words.ts';
+import { type Proof, type ScanFacts, SKIPPED, type Step } from './facts.ts';
+import { rowsAsked } from './held.ts';
+
+/** A later answer may bring or count so much less than an earlier one: rows are deleted, but not in masses. */
+const FEWER = 0.9;
+/** Row counts at which the instance's rights may cut an answer ("Show more than … rows"). */
+const ROW_CAPS: readonly number[] = [2_000, 20_000, 200_000];
+
+/** What the instance counted of the range with the first answer; null where it did not, or counts fewer than it sent with the count. */
+export function countOf({ held: { first } }: ScanFacts): number | null {
+  if (first === null || first.count === null) return null;
+  return first.count < first.rows + first.excluded ? null : first.count;
+}
+
+/** Does any count, of whatever answer, say more than what came in all? */
+export function countsSayMore(facts: ScanFacts): boolean {
+  return mostCounted(facts) > rowsAsked(facts.held);
+}
+
+function mostCounted({ held, counted }: ScanFacts): number {
+  return Math.max(held.mostCounted, counted ?? 0);
+}
+
+/** Proven by key; but a count by the same identity that says more is never ignored. */
+export function provenUnlessCounted(facts: ScanFacts, by: Proof, why: string | null = null): Step {
+  const { checks, held, seen, mustCount } = facts;
+  const have = rowsAsked(held);
+  const counted = Math.max(countOf(facts) ?? 0, mostCounted(facts));
+  const recount = believable(checks.recount, have);
+  if (have < seen * FEWER) return fewerThan(seen, have);
+  const open = mustCount && countOf(facts) === null && recount == null;
+  if (have >= counted && !open) return { do: 'proven', by, why };
+  if (open && recount === null)
+    return { do: 'refuse', why: 'its ranges brought fewer rows than they count, and the whole of it is not counted' };
+  if (recount === undefined) return { do: 'recount' };
+  if (recount !== null && have >= recount) {
+    const before = `${plural(counted, 'row')} were counted before, and ${number(recount)} after the read`;
+    return { do: 'proven', by, why: before };
+  }
+  return { do: 'refuse', why: `${plural(have, 'row')} came, but the instance counts ${between(counted, recount)}` };
+}
+
+/** Without a key to ask by: one answer, whole, held against what the instance counts. */
+export function stepByCount(facts: ScanFacts): Step {
+  const { held, checks } = facts;
+  const { rows, skipped } = held;
+  if (rows < facts.seen * FEWER) return fewerThan(facts.seen, rows);
+  const before = facts.countsTables ? countOf(facts) : null;
+  const most = facts.countsTables ? Math.max(before ?? 0, facts.counted ?? 0) : 0;
+  if (before === rows && most <= rows && !skipped)
+    return { do: 'proven', by: 'count', why: `the instance counts ${number(before)}` };
+  if (checks.recount === undefined && facts.countsTables && facts.countAsked) return { do: 'recount' };
+  const after = facts.countsTables ? (believable(checks.recount, rows) ?? null) : null;
+  const known = most > (before ?? 0) ? most : before;
+  if (known !== null || after !== null) return judgeCounts(rows, known, after, skipped);
+  if (ROW_CAPS.includes(rows))
+    return {
+      do: 'refuse',
+      why: `exactly ${plural(rows, 'row')} came, which is a limit that the rights of an identity may set`,
+    };
+  return { do: 'proven', by: 'none', why: whyUncounted(facts) };
+}
+
+/** A count after the read that is far below what came counts something else: an answer, or no more than some limit. */
+function believable(recount: number | null | undefined, have: number): number | null | undefined {
+  return recount != null && recount < have * FEWER ? null : recount;
+}
+
+function fewerThan(seen: number, have: number): Step {
+  return { do: 'refuse', why: `${plural(have, 'row')} came, but ${number(seen)} had come before in this run` };
+}
+
+function whyUncounted({ held, countAsked }: ScanFacts): string {
+  if (!countAsked)
+    return 'the answer was complete, but the instance offers no count to hold it against: it refused to count other tables';
+  return held.first?.count == null
+    ? 'the answer was complete, but the instance offers no count to hold it against'
+    : 'the answer was complete, but it was not seen that the instance counts more than the rows of its answer';
+}
+
+function judgeCounts(rows: number, before: number | null, after: number | null, skipped: boolean): Step {
+  const counts = [before, after].filter((count) => count !== null);
+  const words = `the instance counts ${between(before ?? after ?? 0, after)}`;
+  if (rows < Math.min(...counts)) return { do: 'refuse', why: `${plural(rows, 'row')} came, but ${words}` };
+  if (rows > Math.max(...counts))
+    return { do: 'refuse', why: `${plural(rows, 'row')} came, but ${words}: some rows came twice` };
+  if (!skipped) return { do: 'proven', by: 'count', why: words };
+  return { do: 'proven', by: 'none', why: `${words}, but ${SKIPPED}` };
+}
+
+function between(before: number, after: number | null): string {
+  return after === null || before === after
+    ? number(before)
+    : `${number(before)} before the read and ${number(after)} after it`;
+}

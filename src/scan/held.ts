@@ -1,0 +1,189 @@
+/** What the answers of a scan say together. Each is taken in once, so that a read of many answers costs as much for each. Pure. */
+import {
+  type Against,
+  addSums,
+  type CompareKeys,
+  comparator,
+  type Key,
+  type KeyOrder,
+  type KeysSeen,
+  type Neighbours,
+  ordersOf,
+} from '../core/key-order.ts';
+import type { ScanKey } from './key.ts';
+import type { KeyRange } from './ranges.ts';
+
+/** What one read brought: a response, with those of its next pages that were followed. Its keys are those of the rows kept. */
+export interface AnswerFacts extends KeysSeen {
+  readonly asked: KeyRange;
+  /** Rows with this key were left out where they had come before. */
+  readonly exclude: Key | null;
+  /** Rows left out because they came before. */
+  readonly excluded: number;
+  /** Of body, decompressed. */
+  readonly bytes: number;
+  /** Did it end with a next link that was not followed? */
+  readonly more: boolean;
+  /** Were pages followed by links that count rows (`$skip`)? */
+  readonly skipped: boolean;
+  /** What the instance counts of what was asked for; null where it was not asked or does not say. */
+  readonly count: number | null;
+}
+
+/** Rows and bytes of the longest answer; they need not be of the same one. */
+export interface Longest {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+export interface Held {
+  /** The key whose order is watched; null where there is none. */
+  readonly key: ScanKey | null;
+  readonly answers: number;
+  readonly first: AnswerFacts | null;
+  readonly last: AnswerFacts | null;
+  /** The one before the last. */
+  readonly before: AnswerFacts | null;
+  /** Of the answers with rows, the last ones. */
+  readonly recent: readonly AnswerFacts[];
+  readonly withRows: number;
+  /** Of all answers. */
+  readonly rows: number;
+  readonly sum: number;
+  /** Orders that all rows kept to, over the ends of answers too; the one that the plan was made by first. */
+  readonly orders: readonly KeyOrder[];
+  /** Orders that the rows of each answer kept to. */
+  readonly ordersOfEach: readonly KeyOrder[];
+  /** Of each order that was not kept to, the first two keys against it. */
+  readonly against: readonly Against[];
+  readonly neighbours: readonly Neighbours[];
+  /** Of all answers but the last, and of those but the first and the last. */
+  readonly longestBefore: Longest;
+  readonly filteredBefore: Longest;
+  /** The most that the count of any answer says there are, with what had come before it. */
+  readonly mostCounted: number;
+  /** Were pages of any answer followed by links that count rows? */
+  readonly skipped: boolean;
+  /** A range, of which rows came that no order could put there. */
+  readonly outside: KeyRange | null;
+  /** A key, from which on later rows came, but not its own. */
+  readonly jumped: Key | null;
+}
+
+/** Answers with rows that are kept: known rows are read again over some, and ten tell how fast a read goes on. */
+const MOST_RECENT = 10;
+/** Pairs of neighbours that are asked for at most. */
+const MOST_NEIGHBOURS = 8;
+
+/** Before the first answer. */
+export function nothingHeld(key: ScanKey | null): Held {
+  const known = key === null ? [] : ordersOf(key.type);
+  const orders =
+    key === null || key.order === null ? known : [key.order, ...known.filter((order) => order !== key.order)];
+  return {
+    key,
+    answers: 0,
+    first: null,
+    last: null,
+    before: null,
+    recent: [],
+    withRows: 0,
+    rows: 0,
+    sum: 0,
+    orders,
+    ordersOfEach: known,
+    against: [],
+    neighbours: [],
+    longestBefore: { rows: 0, bytes: 0 },
+    filteredBefore: { rows: 0, bytes: 0 },
+    mostCounted: 0,
+    skipped: false,
+    outside: null,
+    jumped: null,
+  };
+}
+
+/** With one answer more. */
+export function hold(held: Held, answer: AnswerFacts): Held {
+  const { key, last, recent } = held;
+  const hasRows = answer.rows > 0;
+  const came = rowsAsked(held);
+  const counted = answer.count === null || answer.more ? 0 : came - answer.excluded + answer.count;
+  const jumps = held.answers > 0 && answer.exclude !== null && hasRows && answer.excluded === 0;
+  return {
+    key,
+    answers: held.answers + 1,
+    first: held.first ?? answer,
+    last: answer,
+    before: last,
+    recent: hasRows ? [...recent, answer].slice(-MOST_RECENT) : recent,
+    withRows: held.withRows + (hasRows ? 1 : 0),
+    rows: held.rows + answer.rows,
+    sum: addSums(held.sum, answer.sum),
+    orders: hasRows ? held.orders.filter((order) => keepsTo(held, answer, order)) : held.orders,
+    ordersOfEach: hasRows ? held.ordersOfEach.filter((order) => answer.orders.includes(order)) : held.ordersOfEach,
+    against: [
+      ...held.against,
+      ...answer.against.filter(({ order }) => !held.against.some((each) => each.order === order)),
+    ],
+    neighbours: [...held.neighbours, ...answer.neighbours].slice(0, MOST_NEIGHBOURS),
+    longestBefore: longer(held.longestBefore, last),
+    filteredBefore: held.answers > 1 ? longer(held.filteredBefore, last) : held.filteredBefore,
+    mostCounted: Math.max(held.mostCounted, counted),
+    skipped: held.skipped || answer.skipped,
+    outside: held.outside ?? (key !== null && isOutside(answer, key) ? answer.asked : null),
+    jumped: held.jumped ?? (jumps ? answer.exclude : null),
+  };
+}
+
+/** Rows of the range, with the boundary row that was left out. */
+export function rowsAsked({ rows, first }: Held): number {
+  return rows + (first?.excluded ?? 0);
+}
+
+/** The last key that came; the greatest, where the rows kept to an order. */
+export function greatestOf({ recent }: Held): Key | null {
+  return recent.at(-1)?.last ?? null;
+}
+
+/** Of all answers. */
+export function longestOf({ longestBefore, last }: Held): Longest {
+  return longer(longestBefore, last);
+}
+
+/** Did the rows keep to an order, so that none can have come twice? */
+export function keepsOrder({ orders }: Held): boolean {
+  return orders.length > 0;
+}
+
+function longer({ rows, bytes }: Longest, answer: AnswerFacts | null): Longest {
+  if (answer === null) return { rows, bytes };
+  return { rows: Math.max(rows, answer.rows + answer.excluded), bytes: Math.max(bytes, answer.bytes) };
+}
+
+function keepsTo({ key, recent }: Held, answer: AnswerFacts, order: KeyOrder): boolean {
+  if (key === null || !answer.orders.includes(order)) return false;
+  const compare = comparator(key.type, order);
+  return isInside(answer, key, compare) && follows(recent.at(-1)?.last ?? null, answer.first, key, compare);
+}
+
+function isInside({ asked, exclude, first, last }: AnswerFacts, key: ScanKey, compare: CompareKeys): boolean {
+  if (first === null || last === null) return false;
+  // The boundary itself was left out, but other rows of a composite key may share it.
+  const from = asked.ge === null ? 1 : compare(first, asked.ge);
+  const fromHere = from > 0 || (from === 0 && (key.composite || exclude === null));
+  return fromHere && (asked.le === null || compare(last, asked.le) <= 0);
+}
+
+function follows(last: Key | null, first: Key | null, { composite }: ScanKey, compare: CompareKeys): boolean {
+  if (last === null || first === null) return last === null;
+  const between = compare(first, last);
+  return between > 0 || (between === 0 && composite);
+}
+
+/** Did GUIDs come that lie outside what was asked for, by their own order? */
+function isOutside({ asked, least, greatest }: AnswerFacts, { type, order }: ScanKey): boolean {
+  if (type.kind !== 'guid' || order === 'text' || least === null || greatest === null) return false;
+  const compare = comparator(type, 'sql');
+  return (asked.ge !== null && compare(least, asked.ge) < 0) || (asked.le !== null && compare(greatest, asked.le) > 0);
+}

@@ -1,0 +1,212 @@
+/** Servers whose limits vary, or are of another kind than what is read: an answer that ends says little of the next. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  type Behave,
+  type FakeTable,
+  guid,
+  guidTable,
+  type Outcome,
+  type Row,
+  readFake,
+  tableOf,
+} from '../../support/odata.ts';
+
+const KEYS = {
+  guid,
+  int32: (i: number) => i,
+  text: (i: number) => `k${String(i).padStart(6, '0')}`,
+  date: (i: number) => new Date((15_000 + i) * 86_400_000).toISOString().slice(0, 10),
+  timestamp: (i: number) => new Date(1_600_000_000_000 + i * 1000).toISOString().replace('.000', ''),
+} as const;
+type Kind = keyof typeof KEYS;
+const KINDS = Object.keys(KEYS) as Kind[];
+
+function tableWith(kind: Kind, size: number, name: (i: number) => string = (i) => `n${i}`): FakeTable {
+  const rows = Array.from({ length: size }, (_, i) => ({ Id: KEYS[kind](i), Name: name(i) }));
+  return tableOf(
+    'T',
+    ['Id'],
+    [
+      ['Id', kind],
+      ['Name', 'text'],
+    ],
+    rows,
+  );
+}
+
+/** Never exact, nor counted, unless every row of `truth` came, and none twice. */
+function expectTruth({ error, read, rows }: Outcome, truth: readonly Row[]): void {
+  if (error !== null || read?.verdict.consistency === 'best-effort') return;
+  const came = rows.map((row) => String(row['Id']));
+  const seen = new Set(came);
+  expect(came.length).toBe(seen.size);
+  expect(truth.filter((row) => !seen.has(String(row['Id'])))).toEqual([]);
+}
+
+const limited = (rows: readonly Row[], ...most: readonly (number | null)[]) =>
+  rows.slice(0, Math.min(...most.map((each) => each ?? Number.POSITIVE_INFINITY)));
+
+describe('answers that are cut', () => {
+  test.each(KINDS)('at a number of rows that varies with each (key %s) are never taken for whole', async (kind) => {
+    const most = fc.oneof(
+      fc.constantFrom(1, 1, 30, 30, 30, 30, 30, 10_000),
+      fc.integer({ min: 1, max: 40 }),
+      fc.integer({ min: 1, max: 400 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 900 }),
+        fc.array(most, { minLength: 40, maxLength: 60 }),
+        async (size, cuts) => {
+          const table = tableWith(kind, size);
+          const behave: Behave = ({ matching, top, n }) => ({ rows: limited(matching, cuts[n % cuts.length]!, top) });
+          expectTruth(await readFake([table], behave), table.rows);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  test.each(KINDS)('in a busy time alone (key %s) are gone on from, though later ones are longer', async (kind) => {
+    const table = tableWith(kind, 3000);
+    for (const quiet of [8, 12, 14, 20, 24, 31]) {
+      const outcome = await readFake([table], ({ matching, top, n }) => ({
+        rows: limited(matching, n < quiet ? 100 : 800, top),
+      }));
+      expectTruth(outcome, table.rows);
+      expect(outcome.rows).toHaveLength(3000);
+    }
+  });
+
+  test.each(KINDS)(
+    'by the bytes of rows, whatever is selected (key %s), never end at a row that is larger',
+    async (kind) => {
+      const large = (i: number) => (i === 500 ? 'x'.repeat(120_000) : `n${i}`);
+      const table = tableWith(kind, 1200, large);
+      const outcome = await readFake([table], ({ matching, top }) => {
+        let bytes = 0;
+        const cut = matching.findIndex((row, n) => {
+          bytes += String(row['Name']).length + 60;
+          return n > 0 && bytes > 20_000;
+        });
+        return { rows: limited(cut < 0 ? matching : matching.slice(0, cut), top) };
+      });
+      expectTruth(outcome, table.rows);
+    },
+  );
+});
+
+describe('a table that grows at its end with each request', () => {
+  const cases = KINDS.flatMap((kind) =>
+    [1, 3, 50].flatMap((growth) => [0, 2, 700].map((size) => ({ kind, growth, size }))),
+  );
+  test.each(cases)(
+    'is read to an end, with every row of the start: $kind, $growth rows, $size at first',
+    async ({ kind, growth, size }) => {
+      const table = tableWith(kind, size);
+      const start = table.rows;
+      const outcome = await readFake([table], () => {
+        const from = table.rows.length;
+        const rows = [...table.rows];
+        for (let i = from; i < from + growth; i++) rows.push({ Id: KEYS[kind](i), Name: `n${i}` });
+        table.rows = rows;
+        return undefined;
+      });
+      expect(outcome.error).toBeNull();
+      expectTruth(outcome, start);
+    },
+  );
+});
+
+describe('a table with a key of two columns that grows with each request', () => {
+  test.each([
+    ['in its first column', (i: number) => ({ Id: i, Line: 1 })],
+    ['in its second column', (i: number) => ({ Id: 1, Line: i })],
+    ['in both', (i: number) => ({ Id: Math.floor(i / 7), Line: i % 7 })],
+  ])('%s is read to an end, or given up', async (_, row) => {
+    for (const growth of [1, 3, 50]) {
+      const rows = Array.from({ length: 100 }, (_, i) => row(i));
+      const table = tableOf(
+        'T',
+        ['Id', 'Line'],
+        [
+          ['Id', 'int32'],
+          ['Line', 'int32'],
+        ],
+        rows,
+      );
+      const outcome = await readFake([table], () => {
+        const from = table.rows.length;
+        table.rows = [...table.rows, ...Array.from({ length: growth }, (_, i) => row(from + i))];
+        return undefined;
+      });
+      if (outcome.error === null) expect(outcome.rows.length).toBeGreaterThanOrEqual(100);
+      else expect(outcome.error.code).toBe('END_UNPROVEN');
+    }
+  });
+});
+
+describe('a count that says more than what came', () => {
+  const counts: readonly (readonly [string, (counted: number, top: number | null) => number])[] = [
+    ['capped where $top is sent', (counted, top) => (top === null ? counted : Math.min(counted, 1000))],
+    ['capped where $top is not sent', (counted, top) => (top === null ? Math.min(counted, 1000) : counted)],
+  ];
+  test.each(counts)('is not settled by one that is %s', async (_, countOf) => {
+    const view = tableOf('V', [], [['Name', 'text']], guidTable(5000).rows);
+    for (const table of [guidTable(5000), view]) {
+      const outcome = await readFake([table], ({ matching, top, count }) => {
+        const shown = matching.filter((row) => table.rows.indexOf(row) < 4000);
+        return { rows: limited(shown, top), ...(count ? { count: countOf(matching.length, top) } : {}) };
+      });
+      const known = outcome.error === null ? outcome.rows.length : null;
+      expect(known).toBeNull();
+    }
+  });
+});
+
+describe('a key of several columns', () => {
+  test.each([300, 10_000])(
+    'led by text that is compared without case is read exactly, in answers of %s',
+    async (most) => {
+      const rows = Array.from({ length: 1000 }, (_, i) => ({
+        Id: `${i % 2 === 0 ? 'a' : 'A'}${String(Math.floor(i / 2)).padStart(4, '0')}`,
+        Line: i % 2,
+      }));
+      const table = tableOf(
+        'T',
+        ['Id', 'Line'],
+        [
+          ['Id', 'text'],
+          ['Line', 'int32'],
+        ],
+        rows,
+      );
+      const bound = (filter: string, op: string) => new RegExp(`Id ${op} '([^']*)'`).exec(filter)?.[1]?.toLowerCase();
+      const outcome = await readFake([table], ({ filter, top }) => {
+        const [ge, le] = [bound(filter, 'ge') ?? '', bound(filter, 'le') ?? '~'];
+        return {
+          rows: limited(
+            rows.filter(({ Id }) => Id.toLowerCase() >= ge && Id.toLowerCase() <= le),
+            most,
+            top,
+          ),
+        };
+      });
+      expect(outcome.read?.verdict.consistency).toBe('exact');
+      expect(outcome.rows).toHaveLength(1000);
+    },
+  );
+});
+
+describe('a queue, whose oldest rows are deleted with each request', () => {
+  test.each(KINDS)('is read exactly, with every row that stays (key %s)', async (kind) => {
+    const table = tableWith(kind, 400);
+    const outcome = await readFake([table], () => {
+      table.rows = table.rows.slice(2);
+      return {};
+    });
+    expect(outcome.read?.verdict.consistency).toBe('exact');
+    expectTruth(outcome, table.rows);
+  });
+});
