@@ -109,7 +109,7 @@ function readRows(
   const query = queryOf(plan, range);
   const key = scanKeyOf(plan.table, plan.columns);
   return readAnswer(
-    { query, range, exclude, key, goesOn: plan.key !== null, purpose, signal, counts, onBytes },
+    { query, range, exclude, key, goesOn: plan.key?.leads === true, purpose, signal, counts, onBytes },
     instance,
     sink,
   );

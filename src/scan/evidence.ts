@@ -37,6 +37,8 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
   // In order of text, GUIDs need not lie where their own order has them.
   if (held.outside !== null && !held.ordersOfEach.includes('text'))
     return { do: 'disproved', why: `a row came outside the range that was asked for (${describe(held.outside)})` };
+  const greatest = greatestOf(held);
+  if (greatest === null) return stepWhenEmpty(facts, key);
   const [order] = held.orders;
   if (order === undefined) return strayed(facts) ?? unordered(facts);
   if (key.order !== null && key.order !== order && isBounded(range)) {
@@ -46,8 +48,6 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
   if (held.jumped !== null)
     return { do: 'refuse', why: `a read from ${held.jumped} on brought later rows, but not the row with that key` };
   const last = held.last!;
-  const greatest = greatestOf(held);
-  if (greatest === null) return stepWhenEmpty(facts, key);
   const onward: KeyRange = { ge: greatest, le: range.le ?? endOf(facts) };
   const readOn: Step = { do: 'read', range: onward, exclude: greatest };
   if (last.more) return readOn;

@@ -77,7 +77,8 @@ const MOST_NEIGHBOURS = 8;
 
 /** Before the first answer. */
 export function nothingHeld(key: ScanKey | null): Held {
-  const known = key === null ? [] : ordersOf(key.type);
+  // Rows in order of a key need not be in order of another of its columns, though they may seem to be for a while.
+  const known = key?.leads ? ordersOf(key.type) : [];
   const orders =
     key === null || key.order === null ? known : [key.order, ...known.filter((order) => order !== key.order)];
   return {

@@ -7,6 +7,8 @@ export interface ScanKey {
   readonly type: ColumnType;
   /** Are there further key columns, so that rows may share its values? */
   readonly composite: boolean;
+  /** Is it the first of the key's columns, so that rows in order of the key are in its order? */
+  readonly leads: boolean;
   /** The order that ranges were cut in; null where any order will do. */
   readonly order: KeyOrder | null;
 }
@@ -19,7 +21,9 @@ export function scanKeyOf({ key }: Pick<TableSchema, 'key'>, columns: readonly C
   const found = key
     .map((part) => columns.find(({ name }) => name === part))
     .find((column) => column !== undefined && ordersOf(column.type).length > 0);
-  return found === undefined ? null : { column: found.name, type: found.type, composite: key.length > 1, order: null };
+  if (found === undefined) return null;
+  const { name: column, type } = found;
+  return { column, type, composite: key.length > 1, leads: column === key[0], order: null };
 }
 
 /** Can the table be cut into ranges by this key? Not where rows share keys, nor by text, which servers order in ways of their own. */

@@ -104,6 +104,7 @@ function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): 
     column: 'Id',
     type: { kind: 'guid' },
     composite: false,
+    leads: true,
     order: range.ge === null && range.le === null ? null : 'sql',
   } as const;
   let held = nothingHeld(key);

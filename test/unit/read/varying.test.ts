@@ -199,6 +199,36 @@ describe('a key of several columns', () => {
   );
 });
 
+describe('a key whose first column has no order', () => {
+  // Rows in order of the key are in order of its second column, until the first one changes.
+  const rows = [false, true].flatMap((lead) =>
+    Array.from({ length: 80 }, (_, i) => ({ Id: `${lead}${i}`, Lead: lead, Line: i })),
+  );
+  const table = tableOf(
+    'T',
+    ['Lead', 'Line'],
+    [
+      ['Lead', 'boolean'],
+      ['Line', 'int32'],
+      ['Id', 'text'],
+    ],
+    rows,
+  );
+  test.each([10, 50, 79, 80, 81, 100, 159])('is never exact with rows missing, in answers of %s', async (most) => {
+    const cut = await readFake([table], ({ matching, top }) => ({ rows: limited(matching, most, top) }));
+    expectTruth(cut, rows);
+    const linked = await readFake([table], ({ matching, top, skip, url }) => {
+      url.searchParams.set('$skiptoken', String(Number(url.searchParams.get('$skiptoken') ?? 0) + most));
+      const at = Number(url.searchParams.get('$skiptoken')) - most + skip;
+      const more = top === null && at + most < matching.length;
+      return { rows: limited(matching.slice(at), most, top), ...(more ? { link: `T${url.search}` } : {}) };
+    });
+    expectTruth(linked, rows);
+    expect(linked.error).toBeNull();
+    expect(linked.rows).toHaveLength(160);
+  });
+});
+
 describe('a queue, whose oldest rows are deleted with each request', () => {
   test.each(KINDS)('is read exactly, with every row that stays (key %s)', async (kind) => {
     const table = tableWith(kind, 400);

@@ -6,7 +6,7 @@ import type { ScanKey } from '../../../src/scan/key.ts';
 import { ALL_KEYS, type KeyRange } from '../../../src/scan/ranges.ts';
 
 const key = (n: number) => `00000000-0000-0000-0000-${String(n).padStart(12, '0')}`;
-const KEY: ScanKey = { column: 'Id', type: { kind: 'guid' }, composite: false, order: null };
+const KEY: ScanKey = { column: 'Id', type: { kind: 'guid' }, composite: false, leads: true, order: null };
 const from = (n: number): KeyRange => ({ ge: key(n), le: null });
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 

@@ -77,7 +77,7 @@ describe('requests', () => {
     reason: '',
     ...more,
   });
-  const key: TablePlan['key'] = { column: 'Id', type: { kind: 'guid' }, composite: false, order: null };
+  const key: TablePlan['key'] = { column: 'Id', type: { kind: 'guid' }, composite: false, leads: true, order: null };
 
   it('of a keyed table are one for each range, one that closes, and one more where the instance gives no count', () => {
     const ranges = plan({ key, strategy: 'ranges', ranges: [ALL_KEYS, ALL_KEYS, ALL_KEYS] });
