@@ -127,7 +127,7 @@ export function keysAfter(type: ColumnType, key: Key, order: KeyOrder): readonly
 /** The key twice as far after `to` as that is after `from`; of text, some key in that direction. Undefined where there is none. */
 export function keyFurther(type: ColumnType, order: KeyOrder, from: Key, to: Key): Key | undefined {
   if (comparator(type, order)(from, to) >= 0) return undefined;
-  if (type.kind === 'text') return furtherText(from, to);
+  if (type.kind === 'text') return furtherText(from, to, order === 'text');
   return moved(type, to, order, (place, line) => place + (place - line.of(from)) * 2n);
 }
 
@@ -139,18 +139,38 @@ function laterText(text: Key, place: number): Key | undefined {
   return text.slice(0, place) + String.fromCharCode(code + 1);
 }
 
-/** Texts that are numbered grow by their number; others by the first letter in which they differ. */
-function furtherText(from: Key, to: Key): Key | undefined {
+/** Texts grow by a number that they hold, or by the letter in which they differ first, as a number of base 26 does. */
+function furtherText(from: Key, to: Key, byCase: boolean): Key | undefined {
+  const letter = (text: Key, at: number) => (byCase ? (text[at] ?? '') : (text[at] ?? '').toUpperCase());
   let place = 0;
-  while (place < to.length - 1 && from[place] === to[place]) place++;
+  while (place < to.length - 1 && letter(from, place) === letter(to, place)) place++;
+  return (
+    laterNumber(from, to, place) ??
+    laterLetter(to, place, letter(to, place).charCodeAt(0) - letter(from, place).charCodeAt(0))
+  );
+}
+
+/** With the number at this place grown twice as far; undefined where both have none, or it would need more digits. */
+function laterNumber(from: Key, to: Key, place: number): Key | undefined {
   const before = /\d*$/.exec(to.slice(0, place))![0];
   const digits = before + /^\d*/.exec(to.slice(place))![0];
   const start = place - before.length;
   const earlier = from.slice(start, start + digits.length);
-  if (!/\d/.test(to[place] ?? '') || !/^\d+$/.test(earlier)) return laterText(to, place);
-  const number = BigInt(digits) + (BigInt(digits) - BigInt(earlier)) * 2n;
-  const written = String(number).padStart(digits.length, '0');
-  return written.length > digits.length ? laterText(to, start) : to.slice(0, start) + written;
+  if (!/\d/.test(to[place] ?? '') || !/^\d+$/.test(earlier)) return undefined;
+  const written = String(BigInt(digits) + (BigInt(digits) - BigInt(earlier)) * 2n).padStart(digits.length, '0');
+  return written.length > digits.length ? undefined : to.slice(0, start) + written;
+}
+
+/** With the letter or digit at this place, or at one before it, so much greater, but still one. */
+function laterLetter(text: Key, place: number, distance: number): Key | undefined {
+  let by = distance > 0 && distance < 10 ? distance * 2 : 1;
+  for (let at = place; at >= 0; at--) {
+    const last = ['9', 'Z', 'z'].find((each) => each >= text[at]! && /[0-9A-Za-z]/.test(text[at]!));
+    const code = text.charCodeAt(at) + by;
+    if (last !== undefined && code <= last.charCodeAt(0)) return text.slice(0, at) + String.fromCharCode(code);
+    by = 1;
+  }
+  return laterText(text, place);
 }
 
 function scaleOf(key: Key): number {

@@ -18,6 +18,8 @@ import { valueText } from './values.ts';
 export interface KeyWatch {
   /** A response begins. Rows with the key `exclude` (of a composite key: in its leading column) that came before are left out of it. */
   begin(exclude: Key | null): void;
+  /** Rows that are left out of the response where they come. */
+  readonly known: number;
   /** Did this row come before? */
   isKnown(row: number): boolean;
   /** Takes in the key of a row that is kept. */
@@ -47,6 +49,10 @@ class GuidWatch implements KeyWatch {
   begin(exclude: Key | null): void {
     this.order.reset();
     this.exclude = exclude === null ? undefined : guidWords(exclude);
+  }
+
+  get known(): number {
+    return this.exclude === undefined ? 0 : 1;
   }
 
   isKnown(row: number): boolean {
@@ -154,6 +160,10 @@ class SingleKeyWatch implements KeyWatch {
     this.exclude = exclude;
   }
 
+  get known(): number {
+    return this.exclude === null ? 0 : 1;
+  }
+
   isKnown(row: number): boolean {
     return this.exclude !== null && valueText(this.column, row) === this.exclude;
   }
@@ -186,7 +196,7 @@ class LeadingKeyWatch implements KeyWatch {
   private readonly rest: readonly ColumnBuffer[];
   private readonly order: TextOrder;
   private group: Group | undefined;
-  private known: ReadonlySet<string> | undefined;
+  private before: ReadonlySet<string> = new Set();
 
   constructor(lead: ColumnBuffer, rest: readonly ColumnBuffer[]) {
     this.lead = lead;
@@ -197,11 +207,15 @@ class LeadingKeyWatch implements KeyWatch {
   begin(exclude: Key | null): void {
     this.order.reset();
     const { group } = this;
-    this.known = group !== undefined && group.lead === exclude ? new Set(group.rows) : undefined;
+    this.before = new Set(group !== undefined && group.lead === exclude ? group.rows : []);
+  }
+
+  get known(): number {
+    return this.before.size;
   }
 
   isKnown(row: number): boolean {
-    return this.known?.has(this.keyOf(row)) === true;
+    return this.before.has(this.keyOf(row));
   }
 
   see(row: number): void {

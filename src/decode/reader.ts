@@ -26,6 +26,8 @@ export interface PageFacts {
   readonly rows: number;
   /** Rows left out because they came before. */
   readonly excluded: number;
+  /** Rows that are left out where they come, since they came before. */
+  readonly known: number;
   readonly nextLink: string | null;
   /** What the instance counts, where it was asked and answers. */
   readonly count: number | null;
@@ -129,6 +131,7 @@ export class RowReader {
     return {
       rows: this.rows + this.excluded,
       excluded: this.excluded,
+      known: this.watch?.known ?? 0,
       nextLink,
       count,
       keys: this.watch?.seen() ?? null,

@@ -53,6 +53,15 @@ export interface HttpAnswer {
   readonly text: string;
 }
 
+/** An answer of a cache is as old as it says; of the instance itself, no more than clocks and queues make it. In seconds. */
+export const OLDEST_S = 60;
+
+/** Seconds for which caches have kept an answer. @see RFC 9111 section 5.1 */
+export function ageOf(headers: HttpAnswer['headers']): number {
+  const age = headers['age']?.trim() ?? '';
+  return /^\d+$/.test(age) ? Number(age) : 0;
+}
+
 export function judge(answer: HttpAnswer, place: RequestPlace, now: number): Verdict {
   const { status, headers, text } = answer;
   const body = parseErrorBody(text);
@@ -100,6 +109,18 @@ export function judge(answer: HttpAnswer, place: RequestPlace, now: number): Ver
       },
     );
     return { kind: 'final', error };
+  }
+  if (status === 200 && ageOf(headers) > OLDEST_S) {
+    const error = new TablevaultError(
+      'INSTANCE_ANSWER',
+      `a cache answers ${place.purpose} in place of the instance: what it sends is ${ageOf(headers)} s old`,
+      {
+        at,
+        retryable: true,
+        hint: 'Old rows are not used. Let no proxy between here and the instance keep answers of the Table API.',
+      },
+    );
+    return { kind: 'again', afterMs, tries: 3, error };
   }
   // 501 is how OData says that it does not do what was asked (OData Protocol 4.01, section 9.3.1); the server is well.
   if (status === 408 || status === 425 || (status > 500 && status !== 501)) {

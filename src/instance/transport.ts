@@ -104,7 +104,7 @@ interface Failed {
 }
 
 /** What is read here is OData 4.0, which a server of a later version must then speak. `OData-Version` is for requests with a body. */
-const TABLE_API_HEADERS = { 'odata-maxversion': '4.0' };
+const TABLE_API_HEADERS = { 'odata-maxversion': '4.0', 'cache-control': 'no-cache' };
 const MAX_BYTES = 64 * 1024 * 1024;
 const BODY_TRIES = 4;
 /** For a body that is read whole into memory, where the request names no other time: it is not large. */

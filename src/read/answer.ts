@@ -106,6 +106,7 @@ interface Sized {
 const NO_PAGE: PageFacts & Sized = {
   rows: 0,
   excluded: 0,
+  known: 0,
   nextLink: null,
   count: null,
   keys: null,

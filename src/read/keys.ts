@@ -22,6 +22,8 @@ export interface KeyScan {
   /** Rows with the wanted key, and those that are the same to a server that compares text without case. */
   readonly wanted: number;
   readonly alike: number;
+  /** Rows up to the first with the wanted key, in the order they came; null without one. */
+  readonly upTo: number | null;
   /** Of the keys, where the whole key was asked for: by `addSums`. */
   readonly sum: number;
   readonly requests: number;
@@ -63,7 +65,8 @@ async function scanOnce(
   const at = columns.findIndex(({ name }) => name === key.column);
   if (at < 0) throw new TablevaultError('BUG', `${table.name} has no column ${key.column}`);
   const sampler = new KeySampler(SAMPLE_KEYS);
-  let [found, alike] = [0, 0];
+  let [found, alike, came] = [0, 0, 0];
+  let upTo: number | null = null;
   const isText = key.type.kind === 'text';
   const wantedUpper = wanted?.toUpperCase();
   const take = async ({ columns: buffers, rows }: Batch) => {
@@ -73,9 +76,13 @@ async function scanOnce(
       if (!isSampled && wanted === undefined) continue;
       const text = valueText(keys!, row) ?? '';
       if (isSampled) sampler.add(text);
-      if (text === wanted) found++;
+      if (text === wanted) {
+        found++;
+        upTo ??= came + row + 1;
+      }
       if (text === wanted || (isText && text.toUpperCase() === wantedUpper)) alike++;
     }
+    came += rows;
   };
   const sink = new BatchSink({
     spec: {
@@ -95,5 +102,5 @@ async function scanOnce(
     source,
     sink,
   );
-  return { rows, sample: sampler.sample(), orders, sum, wanted: found, alike, requests };
+  return { rows, sample: sampler.sample(), orders, sum, wanted: found, alike, upTo, requests };
 }

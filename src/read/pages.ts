@@ -18,7 +18,7 @@ export interface PageChain {
   readonly keyed: boolean;
 }
 
-export type Page = Pick<PageFacts, 'rows' | 'nextLink' | 'ends'> & { readonly excluded?: number };
+export type Page = Pick<PageFacts, 'rows' | 'nextLink' | 'ends'> & Partial<Pick<PageFacts, 'excluded' | 'known'>>;
 
 /**
  * The pages of a read, each read when the one before was taken. Leaving the loop ends the read.
@@ -36,6 +36,7 @@ export async function* pagesOf<P extends Page>(
   let empty = 0;
   let same = 0;
   let before = '';
+  let excluded = 0;
   for (;;) {
     followed.add(url);
     const page = await readPage(url);
@@ -45,6 +46,9 @@ export async function* pagesOf<P extends Page>(
     const mark = `${page.rows} ${page.ends}`;
     same = mark === before ? same + 1 : 0;
     before = mark;
+    excluded += page.excluded ?? 0;
+    // Known rows may come twice, where others were added and moved them to the next page, but not again and again.
+    if (excluded > (page.known ?? 0) * 2 + MAX_SAME_PAGES) throw endless(table, url, 'known rows came again and again');
     // A page of rows that are known has nothing of its own to be known by.
     const cameBefore = page.rows > (page.excluded ?? 0) && (keyed ? pages.has(mark) : same >= MAX_SAME_PAGES);
     if (keyed) pages.add(mark);

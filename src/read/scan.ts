@@ -94,7 +94,10 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
         requests += told.requests;
         checks = told.checks;
         if (step.do === 'further')
-          nothingFrom = checks.further?.rows === 0 ? { key: step.from, times: (nothingFrom?.times ?? 0) + 1 } : null;
+          nothingFrom =
+            checks.further?.rows === 0
+              ? { key: step.from, times: nothingFrom?.key === step.from ? nothingFrom.times + 1 : 1 }
+              : null;
       }
     }
   }

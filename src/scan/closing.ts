@@ -31,6 +31,9 @@ export const ORDER_WORDS: Readonly<Record<KeyOrder, string>> = {
 /** Known rows that come again should be more than this, so that an answer cut by a share shows, and fewer than rights cut at. */
 const AGAIN = { least: 8, most: 1_900 };
 
+/** Keys between two neighbours, themselves among them, that may have been added since they came. */
+const MOST_ADDED = 5;
+
 /** Is there a second witness that nothing follows? */
 export function stepAfterClosing(closing: Closing): Step {
   const { facts } = closing;
@@ -131,8 +134,9 @@ function lookAtNeighbours({ facts, key }: Closing): Step | undefined {
   if (key.composite) return undefined;
   const pairs = facts.held.neighbours;
   const asked = facts.checks.neighbours ?? [];
-  // Fewer than the two were deleted meanwhile.
-  const apart = asked.findIndex((rows) => rows > 2);
+  // Fewer than the two were deleted meanwhile, and a few may have been added.
+  const isMost = asked.filter((rows) => rows > 2).length * 2 > pairs.length;
+  const apart = asked.findIndex((rows) => rows > (isMost ? 2 : MOST_ADDED));
   if (apart >= 0)
     return {
       do: 'refuse',
@@ -164,29 +168,39 @@ function lookAtSpan(closing: Closing, beyond: Following): Step | undefined {
   const { facts, key } = closing;
   const { held, checks, range } = facts;
   const { first } = held;
-  const span = key.composite && held.withRows !== 1 ? null : (first?.last ?? null);
-  if (isBounded(range) || span === null || first === null || first.rows <= 1 || checks.split === null) return undefined;
+  const last = key.composite && held.withRows !== 1 ? null : (first?.last ?? null);
+  if (isBounded(range) || last === null || first === null || first.rows <= 1 || checks.split === null) return undefined;
+  const span = checks.span ?? last;
   if (checks.split === undefined) return { do: 'split', range: { ge: null, le: span }, why: 'nothing counts its rows' };
-  const wrong = spanHolds(first, checks.split);
+  const wrong = spanHolds(first, span, checks.split, checks.asAsked);
   if (wrong !== undefined) return wrong;
   return key.composite && couldBeCut(closing, beyond) ? provenUnlessCounted(facts, 'split') : undefined;
 }
 
 /**
- * Are there keys up to the last one of an answer, read alone and in halves, that did not come with its rows? Undefined where there are none.
- * Fewer keys say nothing: rows may have been deleted, or what cuts answers cuts keys as well.
+ * Are there keys up to one of an answer, read alone and in halves, that did not come with its rows? Undefined where there are none. Fewer keys
+ * say nothing: rows may have been deleted, or what cuts answers cuts keys as well. More may have been added since: then they come as well
+ * when they are asked for as the rows were.
  */
-function spanHolds(answer: AnswerFacts, { whole, sum, halves }: NonNullable<Checks['split']>): Step | undefined {
-  const { rows, last } = answer;
-  if (whole === rows && halves === rows && sum !== answer.sum)
+function spanHolds(
+  { asked, rows, sum, last }: AnswerFacts,
+  span: Key,
+  { whole, sum: sumOfKeys, halves }: NonNullable<Checks['split']>,
+  asAsked: number | null | undefined,
+): Step | undefined {
+  const known = span === last ? rows : null;
+  if (whole === known && halves === known && sum !== sumOfKeys)
     return {
       do: 'refuse',
-      why: `the keys up to ${last}, read alone, are as many as the rows up to there, but not the same`,
+      why: `the keys up to ${span}, read alone, are as many as the rows up to there, but not the same`,
     };
-  if (whole <= rows && halves <= rows) return undefined;
+  const most = Math.max(whole, halves);
+  if (known !== null && most <= known) return undefined;
+  if (asAsked === undefined) return { do: 'as-asked', range: asked, last: span };
+  if (asAsked !== null && asAsked >= most) return undefined;
   return {
     do: 'refuse',
-    why: `${plural(rows, 'row')} came up to ${last}, but the keys up to there, read alone, are ${number(Math.max(whole, halves))}`,
+    why: `${plural(known ?? asAsked ?? 0, 'row')} came up to ${span}, but the keys up to there, read alone, are ${number(most)}`,
   };
 }
 

@@ -136,13 +136,13 @@ function furtherOn(
   greatest: Key,
 ): Step | undefined {
   if (range.le !== null || checks.further !== undefined) return undefined;
-  if (nothingFrom !== null) {
-    const isAfter = comparator(key.type, order)(nothingFrom.key, greatest) > 0;
-    return isAfter && nothingFrom.times < NOTHING_TIMES ? { do: 'further', from: nothingFrom.key } : undefined;
-  }
+  const compare = comparator(key.type, order);
   const from = held.recent[0]?.last;
   const further = from == null || !asksFurther(held.answers) ? undefined : keyFurther(key.type, order, from, greatest);
-  return further === undefined ? undefined : { do: 'further', from: further };
+  const isNearer = nothingFrom === null || (further !== undefined && compare(further, nothingFrom.key) < 0);
+  if (further !== undefined && isNearer) return { do: 'further', from: further };
+  const isOpen = nothingFrom !== null && nothingFrom.times < NOTHING_TIMES && compare(nothingFrom.key, greatest) > 0;
+  return isOpen ? { do: 'further', from: nothingFrom.key } : undefined;
 }
 
 /**

@@ -31,7 +31,11 @@ export interface Checks {
   /** The count of the range after the read. */
   readonly recount?: number | null;
   /** Keys of the whole table with their sum, and those of its halves taken together; null where they tell nothing. */
-  readonly split?: { readonly whole: number; readonly sum: number; readonly halves: number } | null;
+  readonly split?: { readonly whole: number; readonly sum: number; readonly halves: number } | null | undefined;
+  /** The key up to which `split` was asked, where it is not the last of the first answer. */
+  readonly span?: Key;
+  /** Keys that come up to that key when they are asked for as the rows were; null where it did not come. */
+  readonly asAsked?: number | null;
 }
 
 export interface ScanFacts {
@@ -75,6 +79,8 @@ export type Step =
   | { readonly do: 'again'; readonly range: KeyRange; readonly holds: Key }
   /** Ask for the keys from `from` on: is anything there by now? */
   | { readonly do: 'further'; readonly from: Key }
+  /** Ask for the keys of `range`, as its rows were asked for: how many come up to `last`? */
+  | { readonly do: 'as-asked'; readonly range: KeyRange; readonly last: Key }
   /** Ask the instance to count the range once more. */
   | { readonly do: 'recount' }
   | { readonly do: 'proven'; readonly by: Proof; readonly why: string | null }

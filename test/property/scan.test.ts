@@ -142,6 +142,11 @@ function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): 
         checks = { ...checks, split: { whole: whole.length, sum: sumOf(whole), halves } };
         break;
       }
+      case 'as-asked': {
+        const place = ask(next.range).indexOf(next.last as Guid);
+        checks = { ...checks, asAsked: place < 0 ? null : place + 1 };
+        break;
+      }
       case 'last': {
         const came = ask(next.range);
         checks = { ...checks, last: { rows: came.length, next: came.find((each) => each !== next.last) ?? null } };
@@ -159,7 +164,8 @@ function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): 
       case 'further': {
         const further = ask({ ge: next.from, le: null }).length;
         checks = { ...checks, further: { from: next.from, rows: further } };
-        nothingFrom = further === 0 ? { key: next.from, times: (nothingFrom?.times ?? 0) + 1 } : null;
+        nothingFrom =
+          further === 0 ? { key: next.from, times: nothingFrom?.key === next.from ? nothingFrom.times + 1 : 1 } : null;
         break;
       }
       case 'beyond': {

@@ -71,7 +71,7 @@ describe('a request', () => {
       'accept-encoding': 'gzip, br',
       'accept-language': 'en',
     });
-    expect(seen?.headers).toMatchObject({ 'odata-maxversion': '4.0' });
+    expect(seen?.headers).toMatchObject({ 'odata-maxversion': '4.0', 'cache-control': 'no-cache' });
     expect(seen?.headers).not.toHaveProperty('odata-version');
     expect(seen?.headers['user-agent']).toMatch(/^tablevault\/\d+\.\d+\.\d+/);
     expect(seen?.headers).not.toHaveProperty('x-api-key');
@@ -230,6 +230,18 @@ describe('retrying', () => {
   it('does not use an answer that may be a part', async () => {
     const { transport, url } = await setUp((_, response) => json(response, 206, rows));
     await expect(transport.get(url, asked)).rejects.toMatchObject({ code: 'INSTANCE_ANSWER' });
+  });
+
+  it('does not use what a cache kept, and asks again', async () => {
+    const { transport, url } = await setUp((_, response) => json(response, 200, rows, { age: '3600' }));
+    await expect(transport.get(url, asked)).rejects.toMatchObject({
+      code: 'INSTANCE_ANSWER',
+      message: expect.stringContaining('3600 s old'),
+    });
+    const { transport: well, url: there } = await setUp((_, response, count) =>
+      json(response, 200, rows, { age: count === 0 ? '3600' : '2' }),
+    );
+    expect((await well.get(there, asked)).status).toBe(200);
   });
 
   it('ends with the deadline of the run', async () => {

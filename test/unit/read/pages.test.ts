@@ -29,6 +29,17 @@ describe('pages', () => {
     await expect(read((_, n) => ({ nextLink: `T?$skiptoken=${n}`, rows: 0 }))).rejects.toMatchObject(bad);
   });
 
+  test('of known rows alone are given up as well, but not before all of them came', async () => {
+    const known = (n: number, pages: number) => ({
+      nextLink: n < pages ? `T?$skiptoken=${n}` : null,
+      ends: '',
+      rows: 10,
+      excluded: 10,
+    });
+    await expect(read((_, n) => ({ ...known(n, 10_000), known: 1 }))).rejects.toMatchObject({ code: 'PAGING_LOOP' });
+    expect(await read((_, n) => ({ ...known(n, 50), known: 500 }))).toHaveLength(50);
+  });
+
   test('without a key may be alike a few times', async () => {
     expect(await read((_, n) => ({ nextLink: n < 10 ? `T?$skiptoken=${n}` : null, ends: 'same' }), false)).toHaveLength(
       10,

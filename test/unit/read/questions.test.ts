@@ -65,6 +65,7 @@ describe('the first rows', () => {
       end: async () => ({
         rows: 10,
         excluded: 0,
+        known: 0,
         nextLink: link ? `T?$skiptoken=${pages}` : null,
         count: null,
         keys: null,

@@ -119,6 +119,55 @@ describe('a table that grows at its end with each request', () => {
   );
 });
 
+test('a table whose text keys grow by letters is read to an end', async () => {
+  const letters = (i: number) =>
+    Array.from({ length: 5 }, (_, place) => String.fromCharCode(97 + (Math.floor(i / 26 ** (4 - place)) % 26))).join(
+      '',
+    );
+  for (const growth of [1, 3, 30, 150]) {
+    const start = Array.from({ length: 380 }, (_, i) => ({ Id: letters(i), Name: 'n' }));
+    const table: FakeTable = { ...tableWith('text', 0), rows: start };
+    const outcome = await readFake([table], () => {
+      const from = table.rows.length;
+      const added = Array.from({ length: growth }, (_, i) => ({ Id: letters(from + i), Name: 'n' }));
+      table.rows = [...table.rows, ...added];
+      return undefined;
+    });
+    expect(outcome.error).toBeNull();
+    expectTruth(outcome, start);
+  }
+});
+
+describe('a table into which rows are inserted with each request, anywhere', () => {
+  const cases = KINDS.flatMap((kind) =>
+    [true, false].flatMap((counts) => [10_000, 300].map((most) => ({ kind, counts, most }))),
+  );
+  test.each(cases)(
+    'is read exactly, with every row of the start: $kind, counts $counts, answers of $most',
+    async ({ kind, counts, most }) => {
+      for (const growth of [1, 7, 60]) {
+        // Every tenth key is there at first.
+        const start = Array.from({ length: 800 }, (_, i) => ({ Id: KEYS[kind](i * 10), Name: `n${i}` }));
+        const table = { ...tableWith(kind, 0), rows: start as readonly Row[] };
+        const present = new Set(start.map(({ Id }) => Id));
+        const outcome = await readFake([table], ({ matching, top, count, n }) => {
+          const added: Row[] = [];
+          for (let i = 0; i < growth; i++) {
+            const Id = KEYS[kind](((n * 7919 + i * 104_729) % 799) * 10 + 1 + ((n + i) % 9));
+            if (!present.has(Id)) added.push({ Id, Name: 'new' });
+            present.add(Id);
+          }
+          // After this answer.
+          table.rows = [...table.rows, ...added].sort((a, b) => (a['Id']! < b['Id']! ? -1 : 1));
+          return { rows: limited(matching, most, top), ...(counts && count ? { count: matching.length } : {}) };
+        });
+        expect(outcome.read?.verdict.consistency).toBe('exact');
+        expectTruth(outcome, start);
+      }
+    },
+  );
+});
+
 describe('a table with a key of two columns that grows with each request', () => {
   test.each([
     ['in its first column', (i: number) => ({ Id: i, Line: 1 })],

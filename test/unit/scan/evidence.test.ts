@@ -73,7 +73,12 @@ describe('the end of a scan by key', () => {
     const again = { found: true };
     expect(next(answers, { beyond, split, again })).toMatchObject({ do: 'proven', by: 'closing-read' });
     // A key that lies before the last one did not come with the rows.
-    expect(next(answers, { beyond, split: { ...split, halves: 21 } })).toMatchObject({ do: 'refuse' });
+    const more = { beyond, split: { ...split, halves: 21 }, again };
+    expect(next(answers, more)).toMatchObject({ do: 'as-asked', range: ALL_KEYS, last: key(20) });
+    expect(next(answers, { ...more, asAsked: 20 })).toMatchObject({ do: 'refuse' });
+    expect(next(answers, { ...more, asAsked: null })).toMatchObject({ do: 'refuse' });
+    // It was added since: now it comes with the rows, too.
+    expect(next(answers, { ...more, asAsked: 21 })).toMatchObject({ do: 'proven', by: 'closing-read' });
     expect(next(answers, { beyond, split: { ...split, sum: 211 } })).toMatchObject({ do: 'refuse' });
   });
 
