@@ -33,7 +33,7 @@ export interface HiddenRows {
   readonly namesKey: boolean;
   readonly warnings: readonly string[];
   /** Values of which a row came with a question. */
-  readonly found: readonly OpenQuestion[];
+  readonly found: readonly HidingValue[];
   /** What could not be asked. */
   readonly open: readonly OpenQuestion[];
   readonly requests: number;
@@ -44,10 +44,16 @@ export interface FilterGroup {
   readonly values: readonly (boolean | null)[];
 }
 
-/** Are rows hidden that have this value? Rows that come with it answer the question. */
-export interface OpenQuestion {
+/** A value of a column that may hide rows. */
+export interface HidingValue {
   readonly column: string;
   readonly value: boolean | null;
+}
+
+/** Are rows hidden that have this value? */
+export interface OpenQuestion extends HidingValue {
+  /** Do rows that come with it answer the question? Not where a read of the table has a filter and another has none. */
+  readonly rowsTell: boolean;
 }
 
 export interface HiddenRowsDeps {
@@ -68,7 +74,7 @@ export function everyKey(key: ScanKey | null): Filter | undefined {
 }
 
 /** In words, for warnings. */
-export function openQuestionText({ column, value }: OpenQuestion): string {
+export function openQuestionText({ column, value }: HidingValue): string {
   return `it could not be asked whether the instance hides rows with ${column} ${value}`;
 }
 
@@ -96,9 +102,9 @@ export async function findHiddenRows(
       ? NOTHING_HIDDEN
       : key === null
         ? await lookByCounts(table, candidates, capabilities.count === true, ask)
-        : await lookByKey(table, candidates, ask);
+        : await lookByKey(table, candidates, ask, filter !== undefined || everyKey(key) !== undefined);
   const namesKey = filter === undefined && found.namesKey;
-  const unnamed = namesKey && everyKey(key) === undefined ? candidates : [];
+  const isAlike = filter !== undefined || namesKey || key === null || found.groups.length > 0;
   return {
     groups: found.groups,
     namesKey,
@@ -107,7 +113,7 @@ export async function findHiddenRows(
         `reads that do not name ${column} may leave out rows with ${column} ${HIDDEN_VALUE[column]}, so every read asks for them by name`,
     ),
     found: found.found,
-    open: [...found.open, ...unnamed.map(({ name }) => ({ column: name, value: HIDDEN_VALUE[name]! }))],
+    open: found.open.map((each) => ({ ...each, rowsTell: isAlike })),
     requests,
   };
 }
@@ -118,8 +124,8 @@ interface Found {
   /** What every read must name; empty where nothing needs to be named. */
   readonly groups: readonly FilterGroup[];
   readonly namesKey: boolean;
-  readonly found: readonly OpenQuestion[];
-  readonly open: readonly OpenQuestion[];
+  readonly found: readonly HidingValue[];
+  readonly open: readonly HidingValue[];
 }
 
 const NOTHING_HIDDEN: Found = { groups: [], namesKey: false, found: [], open: [] };
@@ -135,9 +141,11 @@ function groupsOf(columns: readonly Column[], nulls: boolean): readonly FilterGr
 /**
  * Rows that default filters would hide are asked for by their keys: do they come without these columns being named? The question after one
  * column names the others, since a row may be hidden by both.
+ *
+ * @param canFilter can every read of the table have a filter on the key?
  */
-async function lookByKey(table: TableSchema, columns: readonly Column[], ask: Ask): Promise<Found> {
-  const open: OpenQuestion[] = [];
+async function lookByKey(table: TableSchema, columns: readonly Column[], ask: Ask, canFilter: boolean): Promise<Found> {
+  const open: HidingValue[] = [];
   const rows: ByKey[] = [];
   let hides = false;
   /** Does just this row come? Another one shows that the filter was taken, and not applied: no answer. */
@@ -178,7 +186,9 @@ async function lookByKey(table: TableSchema, columns: readonly Column[], ask: As
     }
   }
   const found = rows.map(({ column, value }) => ({ column, value }));
-  if (!hides) return { groups: [], namesKey: rows.length > 0, found, open };
+  // They come where a filter names the key; a read without one might hide them, and what is open too.
+  if (!hides && (canFilter || rows.length === 0))
+    return { groups: [], namesKey: canFilter && rows.length + open.length > 0, found, open };
   // A server that applies a part of the filter alone brings the hidden rows and leaves out the others.
   for (const column of columns) {
     const value = !HIDDEN_VALUE[column.name]!;
@@ -203,16 +213,17 @@ async function lookByKey(table: TableSchema, columns: readonly Column[], ask: As
     const came = await Promise.all(rows.map((row) => brings(row, groups)));
     if (came.every((each) => each === true)) return { groups, namesKey: false, found, open };
   }
+  if (!hides) return { groups: [], namesKey: false, found, open: [...open, ...found] };
   throw cannotAsk(table, rows[0]?.column ?? '');
 }
 
 /** A row that came with a question, and how it is asked for again. */
-interface ByKey extends OpenQuestion {
+interface ByKey extends HidingValue {
   readonly key: SmallRow;
   readonly filter: Filter;
 }
 
-function rowByKey(table: TableSchema, row: SmallRow, question: OpenQuestion): ByKey | undefined {
+function rowByKey(table: TableSchema, row: SmallRow, question: HidingValue): ByKey | undefined {
   const filter = rowFilter(table, row);
   return filter && { ...question, key: row, filter };
 }
@@ -239,7 +250,7 @@ async function lookByCounts(table: TableSchema, columns: readonly Column[], coun
   if (first === undefined) return NOTHING_HIDDEN;
   const counted = async (filter: Filter | undefined) =>
     counts ? ((await ask([first.name], filter, true))?.count ?? null) : null;
-  const suspects: OpenQuestion[] = [];
+  const suspects: HidingValue[] = [];
   for (const { name, nullable } of columns) {
     for (const value of nullable ? [HIDDEN_VALUE[name]!, null] : [HIDDEN_VALUE[name]!]) {
       const others = groupFilter(

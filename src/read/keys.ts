@@ -96,7 +96,11 @@ async function scanOnce(
     eager: false,
     take,
   });
-  const query = { table, select: names, filter: allOf(filter, rangeFilter(key.column, range)) };
+  const query = {
+    table,
+    select: names,
+    filter: allOf(filter, rangeFilter(key.column, range)),
+  };
   const { rows, orders, sum, requests } = await readAnswer(
     { query, range, exclude: null, key: key.composite ? null : key, goesOn: false, purpose: 'keys', signal },
     source,

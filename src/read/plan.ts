@@ -21,6 +21,7 @@ import {
   findHiddenRows,
   groupFilter,
   type HiddenRows,
+  type HidingValue,
   type OpenQuestion,
 } from './hidden-rows.ts';
 import { scanKeys } from './keys.ts';
@@ -104,7 +105,7 @@ export interface PlannedTable extends ChosenTable {
   /** What planning found that the manifest should say. */
   readonly warnings: readonly string[];
   /** Values of which a question brought a row: the read has to bring such rows too. */
-  readonly found: readonly OpenQuestion[];
+  readonly found: readonly HidingValue[];
   /** Questions without an answer that could show that rows are hidden. */
   readonly open: readonly OpenQuestion[];
   /** Why the table cannot be read whole, whatever the plan. */
@@ -153,7 +154,7 @@ async function planOne(chosen: ChosenTable, deps: PlanDeps): Promise<PlannedTabl
 }
 
 /** Rows that questions brought of a table. */
-function seenOf({ table, filter }: ChosenTable, { seen }: ProbeResult, found: readonly OpenQuestion[]): number {
+function seenOf({ table, filter }: ChosenTable, { seen }: ProbeResult, found: readonly HidingValue[]): number {
   const probed = filter === undefined ? (seen.get(table.name) ?? 0) : 0;
   return Math.max(probed, found.length > 0 ? 1 : 0);
 }
@@ -275,7 +276,7 @@ export interface StoredTablePlan {
   readonly namesKey?: boolean;
   readonly warnings?: readonly string[];
   readonly open?: readonly OpenQuestion[];
-  readonly found?: readonly OpenQuestion[];
+  readonly found?: readonly HidingValue[];
 }
 
 export function storePlan({ plan, groups, namesKey, warnings, open, found, refusal }: PlannedTable): StoredTablePlan {

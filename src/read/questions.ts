@@ -1,16 +1,17 @@
 /** Questions that a scan asks besides the rows of its table: reads of keys alone, and counts. */
 import type { Clock } from '../core/clock.ts';
 import { TablevaultError } from '../core/errors.ts';
-import { comparator, type Key, ordersOf } from '../core/key-order.ts';
+import { comparator, ordersOf } from '../core/key-order.ts';
+import { allOf } from '../odata/filters.ts';
 import { compileQuery, type Query } from '../odata/query.ts';
 import type { Checks, Question } from '../scan/facts.ts';
 import type { ScanKey } from '../scan/key.ts';
 import type { TablePlan } from '../scan/plan.ts';
-import type { KeyRange } from '../scan/ranges.ts';
+import { type KeyRange, rangeFilter } from '../scan/ranges.ts';
 import { readAnswer, type Source } from './answer.ts';
 import { BatchSink } from './batch-sink.ts';
 import { CountKnowledge } from './counts.ts';
-import { type KeyScan, scanKeys } from './keys.ts';
+import { type KeyRequest, type KeyScan, scanKeys } from './keys.ts';
 import { askSmall, isUnanswered } from './small.ts';
 
 export interface QuestionContext {
@@ -67,10 +68,7 @@ export async function askQuestion(step: Question, asking: Asking, context: Quest
         return { again: { found: wanted > 0 } };
       }
       case 'further':
-        // Where it is not answered, something may be there.
-        return {
-          further: { from: step.from, rows: (await reader.keysIfAnswered({ ge: step.from, le: null }))?.rows ?? 1 },
-        };
+        return { further: { from: step.from, rows: await reader.countFew({ ge: step.from, le: null }) } };
       case 'as-asked': {
         const { upTo, sample } = await reader.keys(step.range, { wanted: step.last });
         // Cut at the length of the answer before, keys that were added since leave no room for the last: an earlier one is taken, once.
@@ -87,6 +85,8 @@ export async function askQuestion(step: Question, asking: Asking, context: Quest
   return { checks: { ...checks, ...(await answer()) }, requests: reader.requests };
 }
 
+type HowKeys = Pick<KeyRequest, 'wanted' | 'whole'>;
+
 /** Reads keys, and counts the requests. */
 class KeyReader {
   requests = 0;
@@ -98,7 +98,7 @@ class KeyReader {
     this.context = context;
   }
 
-  async keys(range: KeyRange, how: { readonly wanted?: Key; readonly whole?: boolean } = {}): Promise<KeyScan> {
+  async keys(range: KeyRange, how: HowKeys = {}): Promise<KeyScan> {
     const { plan, key } = this.asking;
     if (key === null) throw new TablevaultError('BUG', `${plan.table.name} is asked by a key that it does not have`);
     const { table, filter } = plan;
@@ -109,14 +109,26 @@ class KeyReader {
   }
 
   /** Null where the server does not take the question, such as one with an instant in microseconds: then it stays open. */
-  async keysIfAnswered(range: KeyRange, wanted?: Key): Promise<KeyScan | null> {
+  async keysIfAnswered(range: KeyRange, how: HowKeys): Promise<KeyScan | null> {
     try {
-      return await this.keys(range, wanted === undefined ? {} : { wanted });
+      return await this.keys(range, how);
     } catch (thrown) {
       if (!isUnanswered(thrown)) throw thrown;
       this.requests++;
       return null;
     }
+  }
+
+  /** Of the first page alone, since more may be added than is read. Where it is not answered, something may be there. */
+  async countFew(range: KeyRange): Promise<number> {
+    const { plan, key } = this.asking;
+    if (key === null) return 1;
+    const { table } = plan;
+    const filter = allOf(plan.filter, rangeFilter(key.column, range));
+    const query = compileQuery({ table, select: [key.column], filter, top: 1 });
+    this.requests++;
+    const { signal, instance } = this.context;
+    return (await askSmall(instance, query, { purpose: 'keys', table: table.name, signal }))?.rows.length ?? 1;
   }
 
   get key(): ScanKey | null {
@@ -125,7 +137,7 @@ class KeyReader {
 }
 
 async function beyond(reader: KeyReader, { range, order, greatest }: Extract<Question, { do: 'beyond' }>) {
-  const scan = await reader.keysIfAnswered(range, greatest);
+  const scan = await reader.keysIfAnswered(range, { wanted: greatest });
   if (scan === null || reader.key === null) return null;
   const compare = comparator(reader.key.type, order);
   return {

@@ -1,11 +1,12 @@
 /** From a table's plan to its rows and a verdict: tasks side by side, another way where the instance does not bear the plan. */
 import { hasCode, TablevaultError } from '../core/errors.ts';
 import { count as number, plural } from '../core/words.ts';
+import { allOf } from '../odata/filters.ts';
 import type { ColumnStats } from '../parquet/task.ts';
 import type { TablePlan } from '../scan/plan.ts';
 import { ALL_KEYS, type KeyRange } from '../scan/ranges.ts';
 import { type Verdict, verdictOf } from '../scan/verdict.ts';
-import { type OpenQuestion, openQuestionText } from './hidden-rows.ts';
+import { groupFilter, type HidingValue, openQuestionText } from './hidden-rows.ts';
 import { scanKeys } from './keys.ts';
 import type { PlannedTable } from './plan.ts';
 import { allHabits, type ReadContext, type TaskResult } from './task.ts';
@@ -59,7 +60,7 @@ export async function readTable<T extends TaskOutcome>(
       if (fallback === undefined) throw thrown;
       warnings.push(`read another way than planned: ${fallback.reason}`);
       // What came by the plan before is there: another way may not bring less.
-      plan = { ...fallback, seen: Math.max(plan.seen ?? 0, rowsOf(brought)) };
+      plan = { ...fallback, seen: Math.max(plan.seen ?? 0, rowsOf(brought)), ...withoutKey(planned, thrown) };
     }
   }
   checkNulls(plan, tasks);
@@ -77,6 +78,11 @@ export async function readTable<T extends TaskOutcome>(
   return { plan, tasks, verdict, warnings, requests };
 }
 
+/** Where filters on the key are refused, no read can name it; then all are without. */
+function withoutKey({ filter, groups, namesKey }: PlannedTable, thrown: unknown): Partial<TablePlan> {
+  return namesKey && hasCode(thrown, 'REQUEST_REFUSED') ? { filter: allOf(filter, groupFilter(groups)) } : {};
+}
+
 /** Booleans in the statistics of parts: DuckDB's, and those of values. */
 const BOOLEANS: Readonly<Record<string, boolean>> = { '0': false, '1': true, false: false, true: true };
 
@@ -86,17 +92,17 @@ const BOOLEANS: Readonly<Record<string, boolean>> = { '0': false, '1': true, fal
  */
 function stillOpen({ open, found }: PlannedTable, tasks: readonly TaskOutcome[]): readonly string[] {
   const parts = tasks.flatMap((task) => task.parts).filter(({ rows }) => rows > 0);
-  const came = ({ column, value }: OpenQuestion) =>
+  const came = ({ column, value }: HidingValue) =>
     parts.some(({ columns: { [column]: stats } }) =>
       value === null
         ? (stats?.nulls ?? 0) > 0
         : [stats?.min, stats?.max].some((bound) => bound !== undefined && BOOLEANS[bound] === value),
     );
   // Rows that went to a stream have no statistics, and a column that is not read has none.
-  const told = ({ column }: OpenQuestion) => parts.some(({ columns }) => Object.hasOwn(columns, column));
+  const told = ({ column }: HidingValue) => parts.some(({ columns }) => Object.hasOwn(columns, column));
   const lost = found.filter((each) => told(each) && !came(each));
   return [
-    ...open.filter((each) => !came(each)).map(openQuestionText),
+    ...open.filter((each) => !each.rowsTell || !came(each)).map(openQuestionText),
     ...lost.map(({ column, value }) => `a question brought a row with ${column} ${value}, but the read brought none`),
   ];
 }

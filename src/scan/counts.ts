@@ -53,6 +53,10 @@ export function stepByCount(facts: ScanFacts): Step {
   if (before === rows && most <= rows && !skipped)
     return { do: 'proven', by: 'count', why: `the instance counts ${number(before)}` };
   if (checks.recount === undefined && facts.countsTables && facts.countAsked) return { do: 'recount' };
+  const told = held.first?.count;
+  // Far below what came, but the same before and after: then it is the rows that came too often.
+  if (facts.countsTables && told != null && told < rows && told === checks.recount)
+    return judgeCounts(rows, told, told, skipped);
   const after = facts.countsTables ? (believable(checks.recount, rows) ?? null) : null;
   const known = most > (before ?? 0) ? most : before;
   if (known !== null || after !== null) return judgeCounts(rows, known, after, skipped);

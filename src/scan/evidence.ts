@@ -50,10 +50,9 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
   const last = held.last!;
   const onward: KeyRange = { ge: greatest, le: range.le ?? endOf(facts) };
   const readOn: Step = { do: 'read', range: onward, exclude: greatest };
-  if (last.more) return readOn;
-  if (!key.composite && greatest === onward.le) return provenUnlessCounted(facts, 'boundary');
-  if (last.rows > 0) {
-    if (facts.countsTables && isCountedWhole(facts)) return provenUnlessCounted(facts, 'closing-read');
+  if (!last.more && !key.composite && greatest === onward.le) return provenUnlessCounted(facts, 'boundary');
+  if (last.more || last.rows > 0) {
+    if (!last.more && facts.countsTables && isCountedWhole(facts)) return provenUnlessCounted(facts, 'closing-read');
     if (outruns(facts)) return { do: 'refuse', why: 'it grows faster than it can be read' };
     return furtherOn(facts, key, order, greatest) ?? readOn;
   }
@@ -152,7 +151,7 @@ function furtherOn(
 function outruns(facts: ScanFacts): boolean {
   const { held } = facts;
   if (held.answers < OUTRUN_READS) return false;
-  if (held.recent.every(({ last }) => last === held.last?.last)) return true;
+  if (held.recent.every(({ last, more }) => !more && last === held.last?.last)) return true;
   const counted = facts.countsTables ? countOf(facts) : null;
   return counted !== null && counted > longestOf(held).rows && rowsAsked(held) > counted * 2;
 }

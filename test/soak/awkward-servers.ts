@@ -38,7 +38,7 @@ export interface AwkwardServer {
   readonly allowed: Partial<Readonly<Record<TableSet, Allowed>>>;
   /** Most requests that may be refused with 429. */
   readonly maxRefused?: number;
-  /** May not be paired: what it does can be told by counts alone, it is a fault of a single table, or it outruns a reader whose answers are cut. */
+  /** May not be paired: what it does can be told by counts alone, or it is a fault of a single table. */
   readonly alone?: true;
 }
 
@@ -337,13 +337,11 @@ function growing(): AwkwardServer[] {
       name: `every table grows at its end by ${rows} rows with each request`,
       demo: { personality: { grows: { '*': rows, Key_No_Row: 0, Key_One_Row: 1 } } },
       allowed: { ...KEYED, coarse: COARSE },
-      alone: true,
     },
     {
       name: `every table grows at its end by ${rows} rows with each request, no counts, no links`,
       demo: { personality: { grows: { '*': rows }, ...NO_COUNTS, nextLink: 'none' } },
       allowed: { ...KEYED, coarse: COARSE },
-      alone: true,
     },
   ]);
 }

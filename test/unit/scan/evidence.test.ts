@@ -192,6 +192,7 @@ describe('without a key, an answer', () => {
     expect(byCount(20, 21, { recount: 20 })).toMatchObject({ do: 'proven', by: 'count' });
     expect(byCount(20, 21, { recount: 22 })).toMatchObject({ do: 'refuse' });
     expect(byCount(20, 19, { recount: 19 })).toMatchObject({ do: 'refuse' });
+    expect(byCount(20, 10, { recount: 10 })).toMatchObject({ do: 'refuse', why: expect.stringContaining('twice') });
   });
 
   test('that was followed by $skip is not, whatever is counted', () => {
