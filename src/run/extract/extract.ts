@@ -15,8 +15,9 @@ import type { LocalPart, SinkHooks, TaskSpec } from '../../parquet/task.ts';
 import { BatchSink } from '../../read/batch-sink.ts';
 import { CountKnowledge } from '../../read/counts.ts';
 import { type PlannedTable, planTables } from '../../read/plan.ts';
-import { probeInstance } from '../../read/probe.ts';
+import { probeInstance, readTableRows } from '../../read/probe.ts';
 import type { ReadContext } from '../../read/task.ts';
+import { fewerThanTold } from '../../read/told-rows.ts';
 import type { Consistency } from '../../scan/verdict.ts';
 import { chooseExtract, type ExtractChoice } from './choice.ts';
 import type { ExtractFormat, FormatOptions, RowFormat } from './format.ts';
@@ -92,7 +93,7 @@ export async function extractTable(
       });
     const run: ExtractRun = { pipeline, options, deps: { clock, signal, emit }, instance, tempDir, choice };
     emit({ type: 'doing', what: 'asking the instance what it can do' });
-    const { planned, context } = await prepare(run);
+    const { planned, context, told } = await prepare(run);
     const rowsExpected = limit ?? planned.plan.estimate?.rows ?? null;
     emit({ type: 'planned', tables: 1, rowsExpected });
     emit({ type: 'tableStarted', table: name, rowsExpected });
@@ -104,6 +105,8 @@ export async function extractTable(
         table: name,
         message: `properties that $metadata does not name were left out: ${read.unknownProperties.join(', ')}`,
       });
+    const fewer = limit === undefined ? await fewerRows(run, told, read.rows) : undefined;
+    if (fewer !== undefined) emit({ type: 'warning', table: name, message: fewer });
     await output.commit();
     const durationMs = clock.now() - begun;
     emit({ type: 'tableDone', table: name, rows: read.rows, bytes: output.bytes, ms: durationMs });
@@ -127,6 +130,17 @@ export async function extractTable(
   }
 }
 
+/** What to say where `Dmv_Table_Info` tells of more rows, before the read and after it. */
+async function fewerRows(
+  { choice, instance, deps }: ExtractRun,
+  before: number | undefined,
+  rows: number,
+): Promise<string | undefined> {
+  if (choice.filter !== undefined || before === undefined || rows >= before) return undefined;
+  const after = (await readTableRows(instance, deps.signal)).rows?.get(choice.table.name);
+  return fewerThanTold(rows, { before, after });
+}
+
 interface ExtractRun {
   readonly pipeline: Pipeline;
   readonly options: ExtractOptions;
@@ -140,6 +154,8 @@ interface ExtractRun {
 async function prepare({ pipeline, options, deps, instance, tempDir, choice }: ExtractRun): Promise<{
   readonly planned: PlannedTable;
   readonly context: Omit<ReadContext, 'pool'>;
+  /** Rows by `Dmv_Table_Info`. */
+  readonly told: number | undefined;
 }> {
   const { clock, emit, signal } = deps;
   const probe = await probeInstance(instance, [choice], signal);
@@ -158,6 +174,7 @@ async function prepare({ pipeline, options, deps, instance, tempDir, choice }: E
   const groupBytes = groupBytesOf(pipeline.limits.memoryMb, pipeline.limits.concurrency);
   return {
     planned,
+    told: probe.tableRows?.get(choice.table.name),
     context: { instance, parquet, groupBytes, capabilities, counts, clock, emit, signal, tempDir, maxRowBytes },
   };
 }

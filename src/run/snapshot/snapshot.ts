@@ -190,7 +190,7 @@ async function readBegun(
   if (results.failed.length > 0 && options.allowPartial !== true) throw results.error(false);
 
   emit({ type: 'doing', what: 'counting rows again and committing' });
-  const draft = await signedDraft(await draftOf(run, opened, begun.run), pipeline, vault, signal);
+  const draft = await signedDraft(await draftOf(run, opened, begun.run, probe), pipeline, vault, signal);
   checkExpectations(pipeline.expect, draft.tables, previous);
   await lease.assertHeld();
   // All is read: a commit is not worth breaking off.
@@ -309,14 +309,15 @@ async function draftOf(
   { pipeline, clock, startedMs, state: { results } }: SnapshotRun,
   { instance, previous, emit, signal }: Opened,
   run: string,
+  probe: ProbeResult,
 ): Promise<ManifestDraft> {
-  const { rows: rowsAfter } = await readTableRows(instance, signal);
+  const told = { before: probe.tableRows, after: (await readTableRows(instance, signal)).rows };
   return draftManifest({
     run,
     instance,
     pipeline,
     tables: results.update((entry) => {
-      const finished = finishEntry(entry, previous, rowsAfter);
+      const finished = finishEntry(entry, previous, told);
       const late = finished.warnings.slice(entry.warnings.length);
       for (const message of late) emit({ type: 'warning', table: entry.name, message });
       return finished;
