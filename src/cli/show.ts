@@ -53,7 +53,11 @@ const TABLE_COLUMNS: readonly Column[] = [
   { title: 'consistency', style: (consistency) => (consistency === 'exact' ? undefined : 'warning') },
 ];
 
-function detailsText({ manifest, key, sha256, reusedParts }: SnapshotDetails, view: View): string[] {
+function lastRun({ startedAt, durationMs }: SnapshotDetails['manifest']): string {
+  return `it continues a run that had ended before; the last run began at ${startedAt} and took ${duration(durationMs)}`;
+}
+
+function detailsText({ manifest, key, sha256, reusedParts, read }: SnapshotDetails, view: View): string[] {
   const { totals, instance } = manifest;
   const facts: readonly (readonly [string, string])[] = [
     [
@@ -63,14 +67,15 @@ function detailsText({ manifest, key, sha256, reusedParts }: SnapshotDetails, vi
     ['pipeline', manifest.pipeline.name],
     ['instance', `${instance.url}${instance.version === null ? '' : `, version ${instance.version}`}`],
     ['identity', `${manifest.identity.kind}: ${manifest.identity.describe}`],
-    ['read', `${manifest.startedAt} to ${manifest.finishedAt}, ${duration(manifest.durationMs)}`],
+    ['read', `${read.from} to ${read.to}, ${duration(read.ms)}`],
+    ...(read.continued ? [['continued', lastRun(manifest)] as const] : []),
     [
       'holds',
       `${plural(totals.tables, 'table')}, ${plural(totals.rows, 'row')}, ${plural(totals.parts, 'part')}, ${bytes(totals.bytes)}`,
     ],
     [
       'cost',
-      `${plural(manifest.requests, 'request')}, ${bytes(manifest.bytesReceived)} received, ${plural(reusedParts, 'part')} used again`,
+      `${plural(manifest.requests, 'request')}, ${bytes(manifest.bytesReceived)} received${read.continued ? ' by the last run' : ''}, ${plural(reusedParts, 'part')} used again`,
     ],
     ['manifest', key],
     ['sha256', sha256],

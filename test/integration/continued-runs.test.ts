@@ -30,12 +30,12 @@ async function ran(file: string, env: Record<string, string>, ...args: string[])
 
 /** A run that leaves two of three tables read. */
 async function unfinished(auth: 'token' | 'service' = 'token') {
-  const { file, env } = await job.pipeline({ auth });
+  const { file, env, vault } = await job.pipeline({ auth });
   refused(400);
   const first = await ran(file, env);
   healthy();
   expect(first.code, first.stderr).toBe(5);
-  return { file, env };
+  return { file, env, vault };
 }
 
 describe('an unfinished run', () => {
@@ -49,6 +49,22 @@ describe('an unfinished run', () => {
       expect(again.stderr).toMatch(/continued run \S+: 2 tables, /);
     },
   );
+
+  test('is in `show` and `ls` from its first read on, and called continued', async () => {
+    const { file, env, vault } = await unfinished();
+    const between = new Date().toISOString();
+    expect((await ran(file, env)).report).toMatchObject({ resumed: true });
+    const { stdout: shown } = await tablevault(['show', vault]);
+    const [, from = ''] = /^read +(\S+) to \S+, /m.exec(shown) ?? [];
+    expect(from < between, shown).toBe(true);
+    expect(shown).toMatch(/^continued +it continues a run .*the last run began at \S+ and took /m);
+    expect(shown).toMatch(/^cost .* received by the last run/m);
+    const { stdout: listed } = await tablevault(['ls', vault]);
+    expect(listed).toMatch(/ continued$/m);
+    const { snapshots } = JSON.parse((await tablevault(['ls', vault, '--json'])).stdout);
+    expect(snapshots).toMatchObject([{ continued: true, readFrom: from, notExact: 0 }]);
+    expect(snapshots[0].readMs).toBeGreaterThan(snapshots[0].durationMs);
+  });
 
   test('of another reference token is not continued', async () => {
     const { file, env } = await unfinished();

@@ -4,6 +4,7 @@ import type { Manifest } from '../../vault/chain/manifest.ts';
 import { snapshotKey } from '../../vault/layout.ts';
 import type { Vault } from '../../vault/vault.ts';
 import { readSnapshot } from '../../vault/vault.ts';
+import { type ReadSpan, readSpan } from './span.ts';
 
 /** What `show` tells of one snapshot. */
 export interface SnapshotDetails {
@@ -13,6 +14,8 @@ export interface SnapshotDetails {
   readonly sha256: string;
   /** Bytes of the manifest itself. */
   readonly bytes: number;
+  /** From the first read to the commit. */
+  readonly read: ReadSpan;
   /** How many of its parts were written by earlier runs. */
   readonly reusedParts: number;
 }
@@ -29,6 +32,7 @@ export async function showSnapshot(vault: Vault, wanted: string, call: CallOptio
     key: snapshotKey(manifest.sequence),
     sha256,
     bytes,
+    read: readSpan(manifest),
     reusedParts: parts.filter((part) => part.run !== manifest.run).length,
   };
 }
