@@ -1,6 +1,7 @@
 /** How a command's failure looks: a paragraph for people, an object for machines. */
 
 import { asTablevaultError, type TablevaultError } from '../core/errors.ts';
+import { sentence } from '../core/words.ts';
 import { plainText } from './text.ts';
 
 /** One paragraph: what happened, where, what to do next, and the code to look up in docs/errors.md. */
@@ -44,9 +45,4 @@ export function causeOf(thrown: unknown, signal: AbortSignal): TablevaultError {
   const error = asTablevaultError(thrown);
   if (!signal.aborted || error.code === 'COMMIT_UNKNOWN') return error;
   return asTablevaultError(signal.reason);
-}
-
-function sentence(text: string): string {
-  const trimmed = text.trim();
-  return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
 }

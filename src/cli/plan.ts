@@ -7,6 +7,7 @@ import { type Column, table } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { bytes } from './format.ts';
 import { HOW_TABLES_ARE_READ, jsonOption, withHelp } from './help.ts';
+import { tableLines as tableNotes } from './notes.ts';
 import { globList, wholeNumber } from './options.ts';
 import { plainText } from './text.ts';
 import type { View } from './view.ts';
@@ -119,11 +120,13 @@ function tableLines(tables: readonly PlanLine[], view: View): string[] {
   return table(COLUMNS, rows, view);
 }
 
-function notes({ tables }: PlanReport): string[] {
-  return tables.flatMap((line) => [
-    ...(line.refusal === null ? [] : [`${line.name} will fail: ${line.refusal}`]),
-    ...line.warnings.map((warning) => `warning: ${line.name}: ${warning}`),
-  ]);
+function notes({ tables }: PlanReport): readonly string[] {
+  return tableNotes(
+    tables.flatMap(({ name: table, refusal, warnings }) => [
+      ...(refusal === null ? [] : [{ label: WILL_FAIL, table, text: refusal }]),
+      ...warnings.map((text) => ({ label: 'warning', table, text })),
+    ]),
+  );
 }
 
 function totalLines({ totals, rates, destination }: PlanReport): string[] {

@@ -44,7 +44,7 @@ export function progressModeOf(
 
 export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Clock, 'now'>): Progress {
   let state = initialProgress(clock.now());
-  const noteOf = createNotes(clock);
+  const notes = createNotes(clock);
   let toldAt = Number.NEGATIVE_INFINITY;
   const draw = () => {
     const now = clock.now();
@@ -59,12 +59,13 @@ export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Cl
   return {
     show: (event) => {
       state = advance(state, event, clock.now());
-      const note = noteOf(event);
+      const note = notes.of(event);
       if (note !== undefined) screen.line(note);
     },
     end: () => {
       clearInterval(timer);
       screen.clear();
+      for (const line of notes.rest()) screen.line(line);
     },
   };
 }

@@ -7,6 +7,7 @@ import { type Column, pairs, table } from './columns.ts';
 import type { CliContext } from './context.ts';
 import { bytes } from './format.ts';
 import { HOW_TABLES_ARE_READ, jsonOption, withHelp } from './help.ts';
+import { tableLines } from './notes.ts';
 import { plainText } from './text.ts';
 import { SNAPSHOT_OPTION, snapshotOf, VAULT_ARGUMENT, withVault } from './vault.ts';
 import type { View } from './view.ts';
@@ -88,16 +89,27 @@ function detailsText({ manifest, key, sha256, reusedParts, read }: SnapshotDetai
     strategy,
     consistency,
   ]);
-  const notes = manifest.tables.flatMap(({ name, columnsLeftOut, warnings }) => [
-    ...columnsLeftOut.map((column) => `left out: ${name}.${column.name} (${column.reason})`),
-    ...warnings.map((warning) => `warning: ${name}: ${warning}`),
-  ]);
-  const failed = manifest.failed.map(({ name, error }) => `failed: ${name}: ${error.message} [${error.code}]`);
+  const leftOut = manifest.tables.flatMap(({ name, columnsLeftOut }) =>
+    columnsLeftOut.map((column) => `left out: ${name}.${column.name} (${column.reason})`),
+  );
+  const warnings = tableLines(
+    manifest.tables.flatMap(({ name: table, warnings: texts }) =>
+      texts.map((text) => ({ label: 'warning', table, text })),
+    ),
+  );
+  const failed = tableLines(
+    manifest.failed.map(({ name: table, error }) => ({
+      label: 'failed',
+      table,
+      text: `${error.message} [${error.code}]`,
+    })),
+  );
   return [
     ...pairs(facts, view),
     '',
     ...table(TABLE_COLUMNS, tables, view),
-    ...notes.map(plainText),
-    ...failed.map((line) => view.paint('error', plainText(line))),
+    ...leftOut.map(plainText),
+    ...warnings,
+    ...failed.map((line) => view.paint('error', line)),
   ];
 }

@@ -1,6 +1,7 @@
 /** Why a row that is complete and valid JSON is not a row of its table, and the error that says so. */
 import { TablevaultError } from '../core/errors.ts';
 import type { Column } from '../core/schema.ts';
+import { yamlKey } from '../core/yaml-key.ts';
 import { skipSpace, skipString, skipValue } from './skip.ts';
 
 export interface RowFault {
@@ -81,10 +82,6 @@ export function rowFaultError({ kind, property }: RowFault, place: FaultPlace): 
 /** The line of a pipeline that stores a column as the text that comes. */
 function keptBy(table: string, column: string): string {
   return `this line of a pipeline keeps it as text: tables: { overrides: { ${yamlKey(table)}: { types: { ${yamlKey(column)}: text } } } }`;
-}
-
-function yamlKey(name: string): string {
-  return /^[A-Za-z_]\w*$/.test(name) && !/^(true|false|null)$/i.test(name) ? name : JSON.stringify(name);
 }
 
 /** Longer values are left out: they are no keys. */

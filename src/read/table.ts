@@ -5,6 +5,7 @@ import type { ColumnStats } from '../parquet/task.ts';
 import type { TablePlan } from '../scan/plan.ts';
 import { ALL_KEYS, type KeyRange } from '../scan/ranges.ts';
 import { type Verdict, verdictOf } from '../scan/verdict.ts';
+import { unprovableError } from './accept.ts';
 import { type OpenQuestion, openQuestionText } from './hidden-rows.ts';
 import { scanKeys } from './keys.ts';
 import type { PlannedTable } from './plan.ts';
@@ -66,12 +67,7 @@ export async function readTable<T extends TaskOutcome>(
   const keyRequests = await holdAgainstKeys(plan, tasks, context);
   const verdict = verdictOf({ keyed: planned.table.key.length > 0, tasks, open: stillOpen(planned, tasks) });
   const why = verdict.reasons.join('; ');
-  if (mustBeRefused(planned, tasks)) {
-    throw new TablevaultError('END_UNPROVEN', `${planned.table.name} can be neither proven nor counted: ${why}`, {
-      at: { table: planned.table.name },
-      hint: `If that will do, say so in the pipeline: tables: { overrides: { ${planned.table.name}: { accept: best-effort } } }.`,
-    });
-  }
+  if (mustBeRefused(planned, tasks)) throw unprovableError(planned.table.name, why);
   if (verdict.consistency !== 'exact') warnings.push(`${verdict.consistency}, not exact: ${why}`);
   const requests = tasks.reduce((sum, task) => sum + task.requests, keyRequests);
   return { plan, tasks, verdict, warnings, requests };

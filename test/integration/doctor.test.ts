@@ -81,6 +81,7 @@ describe('a sound instance', () => {
       'probes ok',
       'limits ok',
       'rights ok',
+      'proof ok',
       'first-row ok',
       'destination ok',
     ]);
@@ -244,7 +245,44 @@ describe('the first failing class gives the exit code, each failure its fix', ()
     expect(report.exitCode).toBe(0);
     expect(step(report, 'rights')).toMatchObject({
       status: 'warning',
-      details: expect.arrayContaining([expect.stringMatching(/rows came, but the instance counts/)]),
+      details: expect.arrayContaining([
+        expect.stringMatching(/rows came, but Dmv_Table_Info counts [\d,]+, and \$count /),
+      ]),
+      fix: expect.stringMatching(/^The identity may not see every row/),
+    });
+  });
+
+  test('answers that are cut are a warning of another kind', async () => {
+    demo.configure({ personality: { cut: { lastRow: 20 } } });
+    const report = await examine(pipeline());
+    expect(step(report, 'rights')).toMatchObject({
+      status: 'warning',
+      fix: expect.stringMatching(/^The instance cuts its answers.*fails the tables/),
+    });
+  });
+
+  test('5: tables that a snapshot would refuse for want of a proof are named, with the line that accepts them', async () => {
+    demo.configure({ personality: { count: false, keyFilter: false } });
+    const report = await examine(pipeline());
+    expect(report.exitCode).toBe(5);
+    expect(step(report, 'proof')).toMatchObject({
+      status: 'failed',
+      code: 'END_UNPROVEN',
+      found: expect.stringMatching(/^\d\d of 38 tables can be neither proven nor counted/),
+      fix: expect.stringMatching(/overrides: \{ Cash_\w+: \{ accept: best-effort \}, /),
+    });
+    expect(step(report, 'rights').found).toContain('held against Dmv_Table_Info');
+    const { found } = step(report, 'proof');
+    const run = await tablevault(['snapshot', join(folder, 'examined.yaml')], { env });
+    expect(run.stderr).toContain(`${found.slice(0, 'nn of 38 tables'.length)} failed`);
+  });
+
+  test('tables that can only be counted are named', async () => {
+    demo.configure({ personality: { keyFilter: false } });
+    const report = await examine(pipeline());
+    expect(step(report, 'proof')).toMatchObject({
+      status: 'ok',
+      details: [expect.stringMatching(/^counted, not exact: Cash_/)],
     });
   });
 

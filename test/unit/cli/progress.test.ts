@@ -68,6 +68,13 @@ describe('progress', () => {
     const done = advance(state, { type: 'tableDone', table: 'T', rows: 5, bytes: 1, ms: 1 }, 10_000);
     expect(progressLine(done, 10_000)).toContain('committing');
     expect(progressBlock(done, 10_000, 80).at(-1)).toBe('committing');
+    const short = stateAfter([
+      [0, { type: 'planned', tables: 1, rowsExpected: 500 }],
+      [5_000, { type: 'progress', table: 'T', rows: 50, bytes: 1 }],
+    ]);
+    expect(progressLine(short, 5_000)).toContain('left');
+    const failed = advance(short, { type: 'tableFailed', table: 'T', message: 'no' }, 5_000);
+    expect(progressLine(failed, 5_000)).not.toContain('left');
   });
 
   it('of a run that is continued counts the rows that are there already, and takes no rate of them', () => {

@@ -20,8 +20,6 @@ describe('tests that run the command line', () => {
     write('dist/cli.js', 200);
     expect(() => requireFreshBuild(root)).not.toThrow();
     write('src/read/plan.ts', 300);
-    expect(() => requireFreshBuild(root)).toThrow(
-      /^dist\/ is older than src.read.plan\.ts.*run `npm run build` first/,
-    );
+    expect(() => requireFreshBuild(root)).toThrow(/^dist\/ is older than src.read.plan\.ts.*run `npm run build` first/);
   });
 });
