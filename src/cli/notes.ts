@@ -91,7 +91,7 @@ function tableLine(label: string, tables: readonly string[], text: string): stri
 }
 
 /** How much an unfinished run had read. */
-export function continuedText({ tables, rows, tasks }: Continued): string {
+function continuedText({ tables, rows, tasks }: Continued): string {
   if (tasks === 0) return 'nothing of it is read yet';
   return `${plural(tables, 'table')}, ${plural(rows, 'row')} and ${plural(tasks, 'task')} are read already`;
 }

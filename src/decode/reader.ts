@@ -91,7 +91,9 @@ export class RowReader {
           spec.key.every((name) => row[name] !== undefined)
             ? spec.key.map((name) => `${name}=${String(row[name])}`).join(',')
             : '',
-        lastKey: () => this.keyText(this.batch.rows - 1) ?? (this.last === '' ? undefined : this.last),
+        key: spec.key,
+        lastKey: () =>
+          this.keyText(this.batch.rows - 1) ?? (spec.key.length === 0 || this.last === '' ? undefined : this.last),
       },
     );
   }

@@ -11,7 +11,7 @@ import { withRetries } from '../core/retry.ts';
 import { attempt, type Outcome } from './attempt.ts';
 import { readAll } from './body.ts';
 import { createDispatcher } from './dispatcher.ts';
-import { placeOf, type RequestPlace } from './errors.ts';
+import { askedFor, placeOf, type RequestPlace } from './errors.ts';
 import { createGovernor, type Slot } from './governor.ts';
 import type { Verdict } from './refusal.ts';
 import { NO_HISTORY, nextStep, type RequestHistory, type Step } from './retry.ts';
@@ -325,7 +325,7 @@ function checkOrigin(place: RequestPlace, origins: ReadonlySet<string>): string 
   if (origins.has(origin)) return origin;
   throw new TablevaultError(
     'FOREIGN_ORIGIN',
-    `${place.purpose} would go to another origin, ${origin}; nothing was sent there`,
+    `${askedFor(place)} would go to another origin, ${origin}; nothing was sent there`,
     {
       at: placeOf(place),
       hint: `If ${origin} serves this instance, name it in the pipeline: endpoints: { tableApi: ${origin}${pathname.replace(/odata\/.*$/, 'odata/')} }.`,

@@ -195,7 +195,7 @@ describe('a value that does not fit', () => {
       const told = (text: string) => {
         expect(text).toContain(`Odd.${column}`);
         expect(text).toContain(guid(1));
-        expect(text).toContain(`tables: { overrides: { Odd: { types: { ${column}: text } } } }`);
+        expect(text).toContain(`overrides: { Odd: { types: { ${column}: text } } }`);
       };
       const snapshot = await tablevault(['snapshot', file], { env });
       expect(snapshot.code).toBe(5);

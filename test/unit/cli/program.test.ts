@@ -110,6 +110,13 @@ describe('an error', () => {
     );
   });
 
+  it('names places in words, and leaves out what a request was for', () => {
+    const at = { purpose: 'closing read', offset: 6146, lastKey: '17' };
+    expect(errorParagraph(new TablevaultError('BODY_INVALID', 'it broke', { at }))).toBe(
+      'error: it broke (at byte 6146, after the row with the key 17). [BODY_INVALID, exit 5]',
+    );
+  });
+
   it('stays one paragraph, and harmless, whatever a server said', () => {
     const error = new TablevaultError('REQUEST_REFUSED', 'it said:\r\n\u001b]0;owned\u0007bye');
     expect(errorParagraph(error)).not.toMatch(/\p{Cc}/u);
