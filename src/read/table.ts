@@ -1,5 +1,6 @@
 /** From a table's plan to its rows and a verdict: tasks side by side, another way where the instance does not bear the plan. */
 import { hasCode, TablevaultError } from '../core/errors.ts';
+import { anySignal } from '../core/signals.ts';
 import { count as number, plural } from '../core/words.ts';
 import type { ColumnStats } from '../parquet/task.ts';
 import type { TablePlan } from '../scan/plan.ts';
@@ -112,7 +113,7 @@ async function readTasks<T>(
   run: RunTask<T>,
 ): Promise<readonly T[]> {
   const enough = new AbortController();
-  const signal = plan.ranges.length === 1 ? outer : AbortSignal.any([outer, enough.signal]);
+  const signal = plan.ranges.length === 1 ? outer : anySignal([outer, enough.signal]);
   let first: { readonly thrown: unknown } | undefined;
   const results = await Promise.allSettled(
     plan.ranges.map((range) =>

@@ -66,6 +66,18 @@ describe('an unfinished run', () => {
     expect(snapshots[0].readMs).toBeGreaterThan(snapshots[0].durationMs);
   });
 
+  test('of many tables is continued without a word of Node', async () => {
+    const many = await startJob({ rows: 0.01 });
+    const { file, env } = await many.pipeline();
+    many.demo.configure({ faults: [{ on: { path: rowsOf('Gen_Parties') }, do: { status: 400 } }] });
+    const { stderr: first } = await ran(file, env);
+    many.demo.configure({ faults: [] });
+    const { report, stderr } = await ran(file, env);
+    await many.close();
+    expect(report).toMatchObject({ resumed: true, complete: true });
+    expect(first + stderr).not.toMatch(/Warning:/);
+  });
+
   test('of another reference token is not continued', async () => {
     const { file, env } = await unfinished();
     const TOKEN = job.demo.issueReferenceToken({ kind: 'PAT', application: 'my.app/backup', by: 'user' }).token;

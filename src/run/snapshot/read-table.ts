@@ -71,7 +71,7 @@ async function readOrContinue(planned: PlannedTable, context: TableContext): Pro
   );
   if (!read.tasks.some(({ kept }) => kept)) return read;
   const rows = read.tasks.reduce((sum, task) => sum + task.rows, 0);
-  const counted = await countNow(planned, read.plan, context);
+  const counted = await context.limit(() => countNow(planned, read.plan, context));
   if (counted === null || counted <= rows) return read;
   context.emit({
     type: 'warning',

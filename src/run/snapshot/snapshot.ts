@@ -9,6 +9,7 @@ import { type Deadline, startDeadline } from '../../core/deadline.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Continued, Emit } from '../../core/events.ts';
 import { maxRowBytesOf, type Pipeline } from '../../core/pipeline.ts';
+import { anySignal } from '../../core/signals.ts';
 import { plural } from '../../core/words.ts';
 import { type Instance, type InstanceDeps, openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
@@ -73,7 +74,7 @@ export async function runSnapshot(
 ): Promise<SnapshotOutcome> {
   const startedMs = clock.now();
   const deadline = startDeadline(pipeline.limits.deadlineMs, clock);
-  const signal = outer === undefined ? deadline.signal : AbortSignal.any([outer, deadline.signal]);
+  const signal = outer === undefined ? deadline.signal : anySignal([outer, deadline.signal]);
   const closers = createClosers();
   const state: RunState = { results: new TableResults(), continued: null, instance: undefined, begun: false };
   let error: unknown = null;
@@ -224,7 +225,7 @@ async function open(run: SnapshotRun): Promise<Opened> {
   const lease = await acquireLease(store, pipeline.name, { clock, signal: outer });
   closers.add(() => lease.release());
   const abort = new AbortController();
-  const signal = AbortSignal.any([outer, lease.signal, abort.signal]);
+  const signal = anySignal([outer, lease.signal, abort.signal]);
   await finishCommits(vault, { clock, emit, signal });
   const previous = (await latestSnapshot(vault, { complete: true, signal }))?.manifest;
   return { instance, vault, lease, previous, emit, signal, abort };
