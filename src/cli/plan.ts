@@ -32,7 +32,7 @@ export function addPlan(program: Command, context: CliContext): void {
     .command('plan')
     .summary('show what a snapshot would do')
     .description(
-      `Shows how each table would be read, and in how many tasks and requests. If the destination holds a snapshot with measurements, it also estimates bytes and time. Seat-minutes include the twenty minutes after which the instance closes an idle session. Reads little and writes nothing. The number of tasks is an estimate, because the keys of large tables are not read. ${HOW_TABLES_ARE_READ}`,
+      `Shows how each table would be read, and in how many tasks and requests. If the destination holds a snapshot with measurements, it also estimates bytes and time. Seat-minutes include the twenty minutes after which the instance closes an idle session. Reads little and writes nothing. The number of tasks is an estimate, because the keys of large tables are not read. The note is what the manifest would say of a table that is not exact, or that the table will fail as things are. ${HOW_TABLES_ARE_READ}`,
     )
     .argument('<pipeline>', 'pipeline file (YAML)')
     .option('--tables <globs>', 'plan only these tables of the pipeline; names or globs, separated by commas', globList)

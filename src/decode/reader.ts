@@ -187,7 +187,13 @@ export class RowReader {
     return this.keyText(row) ?? JSON.stringify(this.batch.columns.map((column) => valueText(column, row)));
   }
 
-  private keyText(row: number): string | undefined {
+  /** Is the order of its keys watched? */
+  get watchesKeys(): boolean {
+    return this.watch !== undefined;
+  }
+
+  /** The key of a row of the batch as text; undefined for rows without a key. */
+  keyText(row: number): string | undefined {
     if (row < 0 || this.keyColumns.length === 0) return undefined;
     return this.keyColumns.map((column) => String(valueText(column, row))).join(',');
   }

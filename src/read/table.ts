@@ -3,6 +3,7 @@ import { hasCode, TablevaultError } from '../core/errors.ts';
 import { anySignal } from '../core/signals.ts';
 import { count as number, plural } from '../core/words.ts';
 import type { ColumnStats } from '../parquet/task.ts';
+import { scanKeyOf } from '../scan/key.ts';
 import type { TablePlan } from '../scan/plan.ts';
 import { ALL_KEYS, type KeyRange } from '../scan/ranges.ts';
 import { type Verdict, verdictOf } from '../scan/verdict.ts';
@@ -58,15 +59,20 @@ export async function readTable<T extends TaskOutcome>(
       break;
     } catch (thrown) {
       const fallback = fallbackPlan(plan, thrown, context.counts.countsTables);
-      if (fallback === undefined) throw thrown;
-      warnings.push(`read another way than planned: ${fallback.reason}`);
+      if (fallback === undefined || context.mayRepeat?.() === false) throw thrown;
+      const { name: table } = plan.table;
+      const why = fallback.reason.replace(`${table}: `, '');
+      context.emit({ type: 'warning', table, message: `${why}; reading it another way` });
+      warnings.push(`read another way than planned: ${why}`);
       // What came by the plan before is there: another way may not bring less.
       plan = { ...fallback, seen: Math.max(plan.seen ?? 0, rowsOf(brought)) };
     }
   }
   checkNulls(plan, tasks);
   const keyRequests = await holdAgainstKeys(plan, tasks, context);
-  const verdict = verdictOf({ keyed: planned.table.key.length > 0, tasks, open: stillOpen(planned, tasks) });
+  const keyed = planned.table.key.length > 0;
+  const keyProblem = keyProblemOf(planned, plan, tasks);
+  const verdict = verdictOf({ keyed, keyProblem, tasks, open: stillOpen(planned, tasks) });
   const why = verdict.reasons.join('; ');
   if (mustBeRefused(planned, tasks)) throw unprovableError(planned.table.name, why);
   if (verdict.consistency !== 'exact') warnings.push(`${verdict.consistency}, not exact: ${why}`);
@@ -96,6 +102,17 @@ function stillOpen({ open, found }: PlannedTable, tasks: readonly TaskOutcome[])
     ...open.filter((each) => !came(each)).map(openQuestionText),
     ...lost.map(({ column, value }) => `a question brought a row with ${column} ${value}, but the read brought none`),
   ];
+}
+
+/** Why only counts can tell of the table; null where its key is asked by. */
+function keyProblemOf({ table, columns }: PlannedTable, plan: TablePlan, tasks: readonly TaskOutcome[]): string | null {
+  if (table.key.length === 0) return 'it has no key';
+  if (scanKeyOf(table, columns) === null) {
+    const isText = columns.some(({ name, type }) => table.key.includes(name) && type.kind === 'json');
+    return isText ? 'its key is kept as text' : 'its key is of a type that cannot be asked for';
+  }
+  const byCount = tasks.some(({ proof }) => proof === 'count');
+  return plan.key === null || byCount ? 'the instance takes no filters on its key' : null;
 }
 
 function rowsOf(tasks: readonly TaskOutcome[]): number {
@@ -197,7 +214,7 @@ async function holdAgainstKeys(
   if (rows >= again.rows && again.rows >= rows * FEWER && rows >= estimate.rows * FEWER) return again.requests;
   throw new TablevaultError(
     'END_UNPROVEN',
-    `the read of ${table.name} may be short: ${plural(rows, 'row')} came, but its keys were ${number(estimate.rows)} before and ${number(again.rows)} after the read`,
+    `the read of ${table.name} cannot be trusted: ${plural(rows, 'row')} came, but its keys were ${number(estimate.rows)} before and ${number(again.rows)} after the read`,
     {
       at: { table: table.name },
       hint: 'Rows may have changed meanwhile: run again, at a quieter time.',

@@ -133,6 +133,18 @@ describe('a sound instance', () => {
     },
   );
 
+  test('whose default filters cannot be asked for is told so, not called free of them', async () => {
+    demo.configure({ personality: { defaultFilters: true, defaultFilterQuestions: 500, keyFilter: false } });
+    const report = await examine(pipeline());
+    expect(report.probes?.defaultFilters).toMatchObject({
+      hiding: [],
+      unknown: expect.arrayContaining(['Gen_Documents']),
+    });
+    expect(step(report, 'probes').details).toContainEqual(
+      expect.stringMatching(/^default filters: it could not be asked whether rows of .*Gen_Documents.* are hidden/),
+    );
+  });
+
   test('works with a reference token too, and says when another process uses it', async () => {
     const reference = pipeline().replace(/auth: .*/, 'auth: { kind: reference-token, token: "${env:TOKEN}" }');
     const report = await examine(reference);

@@ -3,10 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
-import { TablevaultError } from '../../core/errors.ts';
+import { EXIT, TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { makeFolder } from '../../core/folders.ts';
 import { maxRowBytesOf, type Pipeline } from '../../core/pipeline.ts';
+import { sentence } from '../../core/words.ts';
 import { type Instance, openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { groupBytesOf } from '../../parquet/group-bytes.ts';
@@ -195,15 +196,11 @@ async function toBatches(
     toFile: output.isFile && !output.name.endsWith('.arrows'),
   };
   const format = await formatOf(form);
-  let lastFault = '';
-  const emit: Emit = (event) => {
-    if (event.type === 'warning') lastFault = event.message;
-    context.emit(event);
-  };
   const writer = createRowWriter({
     output,
     createFormat: () => format(settings),
-    cannotTakeBack: () => cannotTakeBack(table.name, lastFault),
+    cannotTakeBack: () =>
+      new TablevaultError('BUG', `the read of ${table.name} began again after its rows were written`),
     signal: deps.signal,
   });
   const open = async (spec: TaskSpec, hooks: SinkHooks = {}) => {
@@ -211,16 +208,21 @@ async function toBatches(
     const maxRows = limit === undefined ? {} : { maxRows: limit };
     return new BatchSink({ spec, hooks, eager: writer.eager, take: (batch) => writer.write(batch), ...maxRows });
   };
-  const reading: ReadContext = { ...context, emit, pool: { open } };
-  const read =
-    limit === undefined
-      ? await readAll(inOnePiece(planned), reading, 1)
-      : await readLimited(choice, planned.plan, limit, reading, async () => {
-          const sink = await open(limitedSpec(choice, reading, limit));
-          return { sink, full: () => sink.full, handOver: () => sink.handOver() };
-        });
-  await writer.end();
-  return read;
+  const mayRepeat = () => output.isFile || output.bytes === 0;
+  const reading: ReadContext = { ...context, mayRepeat, pool: { open } };
+  try {
+    const read =
+      limit === undefined
+        ? await readAll(inOnePiece(planned), reading, 1)
+        : await readLimited(choice, planned.plan, limit, reading, async () => {
+            const sink = await open(limitedSpec(choice, reading, limit));
+            return { sink, full: () => sink.full, handOver: () => sink.handOver() };
+          });
+    await writer.end();
+    return read;
+  } catch (thrown) {
+    throw mayRepeat() ? thrown : afterRows(table.name, thrown);
+  }
 }
 
 /** Arrow's library is large: it is loaded when it is wanted. */
@@ -280,13 +282,18 @@ async function oneFile(
   return to;
 }
 
-function cannotTakeBack(table: string, why: string): TablevaultError {
+/** What fails once rows are out leaves a part of the table there. */
+function afterRows(table: string, thrown: unknown): unknown {
+  if (!(thrown instanceof TablevaultError)) return thrown;
+  if (thrown.exitCode !== EXIT.tables && thrown.exitCode !== EXIT.instance) return thrown;
+  const { code, message, at, hint } = thrown;
   return new TablevaultError(
-    'BODY_TRUNCATED',
-    `the read of ${table} failed after rows were written, which cannot be taken back: ${why}`,
+    code,
+    `the read of ${table} failed after rows were written, which cannot be taken back: ${message}`,
     {
-      at: { table },
-      hint: 'The output does not hold the whole table: discard it. With -o FILE, the read begins again by itself.',
+      at,
+      cause: thrown,
+      hint: `${hint === undefined ? '' : `${sentence(hint)} `}The output does not hold the whole table: discard it. With -o FILE, a read that fails is tried again, and a file appears only when one succeeds.`,
     },
   );
 }

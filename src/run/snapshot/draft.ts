@@ -25,8 +25,16 @@ export interface ToldTables {
   readonly after: ReadonlyMap<string, number> | null;
 }
 
+export interface KnownAtEnd {
+  /** The last complete snapshot. */
+  readonly previous: Manifest | undefined;
+  readonly told: ToldTables;
+  /** A table of which rows came after an answer that looked whole. */
+  readonly cut: string | undefined;
+}
+
 /** Adds to an entry what is only known at the end: counts after the read, changes since the last complete snapshot. */
-export function finishEntry(entry: TableEntry, previous: Manifest | undefined, told: ToldTables): TableEntry {
+export function finishEntry(entry: TableEntry, { previous, told, cut }: KnownAtEnd): TableEntry {
   const { name, rows } = entry;
   const drifted = previous?.tables.find((each) => each.name === name);
   const drift = driftOf(entry, drifted);
@@ -39,6 +47,9 @@ export function finishEntry(entry: TableEntry, previous: Manifest | undefined, t
     ...entry.warnings,
     ...changeWarnings(entry, drifted, drift),
     ...(fewer === undefined ? [] : [fewer]),
+    ...(entry.consistency === 'best-effort' && cut !== undefined
+      ? [`answers of this instance can end early (more rows of ${cut} came after one), so rows may be missing`]
+      : []),
   ];
   return { ...entry, counts: countsWith(entry.counts, after), warnings, drift };
 }

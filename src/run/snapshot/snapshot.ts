@@ -76,7 +76,13 @@ export async function runSnapshot(
   const deadline = startDeadline(pipeline.limits.deadlineMs, clock);
   const signal = outer === undefined ? deadline.signal : anySignal([outer, deadline.signal]);
   const closers = createClosers();
-  const state: RunState = { results: new TableResults(), continued: null, instance: undefined, begun: false };
+  const state: RunState = {
+    results: new TableResults(),
+    cut: undefined,
+    continued: null,
+    instance: undefined,
+    begun: false,
+  };
   let error: unknown = null;
   let manifest: Manifest | null = null;
   try {
@@ -113,6 +119,8 @@ export async function runSnapshot(
 /** How far a run has come: what its report tells when it fails. */
 interface RunState {
   readonly results: TableResults;
+  /** A table of which rows came after an answer that looked whole, where there is one. */
+  cut: string | undefined;
   /** What the run that is continued had read. */
   continued: Continued | null;
   instance: Instance | undefined;
@@ -233,7 +241,7 @@ async function open(run: SnapshotRun): Promise<Opened> {
 
 /** Writers, a folder for parts until they are stored, and all else that reading takes. */
 async function openReading(
-  { pipeline, clock, closers }: SnapshotRun,
+  { pipeline, clock, closers, state }: SnapshotRun,
   { instance, vault, emit, signal }: Opened,
   { run, finished, nextNumber }: BegunRun,
   { probe: { capabilities }, counts }: { readonly probe: ProbeResult; readonly counts: CountKnowledge },
@@ -259,6 +267,9 @@ async function openReading(
     signal,
     tempDir,
     maxRowBytes,
+    onCut: (table: string) => {
+      state.cut ??= table;
+    },
   };
   return { ...reading, vault, run, finished, nextNumber, limit };
 }
@@ -307,7 +318,7 @@ function keepsChanging(changed: readonly ChosenTable[]): TablevaultError {
 
 /** The manifest, with what is only known at the end: rows counted after the read, changes since the last snapshot. */
 async function draftOf(
-  { pipeline, clock, startedMs, state: { results } }: SnapshotRun,
+  { pipeline, clock, startedMs, state: { results, cut } }: SnapshotRun,
   { instance, previous, emit, signal }: Opened,
   run: string,
   probe: ProbeResult,
@@ -318,7 +329,7 @@ async function draftOf(
     instance,
     pipeline,
     tables: results.update((entry) => {
-      const finished = finishEntry(entry, previous, told);
+      const finished = finishEntry(entry, { previous, told, cut });
       const late = finished.warnings.slice(entry.warnings.length);
       for (const message of late) emit({ type: 'warning', table: entry.name, message });
       return finished;
