@@ -56,6 +56,7 @@ export function logEvent(log: Log, event: RunEvent): void {
       log.error({ table: event.table }, event.message);
       return;
     case 'continued':
+    case 'notContinued':
     case 'planned':
     case 'tableStarted':
     case 'tableDone':

@@ -42,6 +42,8 @@ export function createNotes(clock: Pick<Clock, 'now'>): Notes {
           return ofTable({ label: 'failed', table: event.table, text: event.message });
         case 'continued':
           return plainText(`continuing run ${event.run}: ${continuedText(event)}`);
+        case 'notContinued':
+          return plainText(`beginning anew: the unfinished run ${event.run} is not continued, because ${event.why}`);
         case 'wait': {
           const now = clock.now();
           if (event.ms < NOTABLE_MS || now - (told.get(event.reason) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS)

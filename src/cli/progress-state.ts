@@ -94,6 +94,7 @@ export function advance(state: ProgressState, event: RunEvent, now: number): Pro
       return { ...state, wait: { reason: event.reason, until: now + event.ms } };
     case 'log':
     case 'warning':
+    case 'notContinued':
       return state;
   }
 }

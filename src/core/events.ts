@@ -9,6 +9,8 @@ export type RunEvent =
   | { readonly type: 'inFlight'; readonly requests: number; readonly limit: number }
   /** An unfinished run is continued: what it has read already. */
   | ({ readonly type: 'continued' } & Continued)
+  /** A run begins anew although an unfinished one is there: why that is not continued, as the end of "because …". */
+  | { readonly type: 'notContinued'; readonly run: string; readonly why: string }
   | { readonly type: 'planned'; readonly tables: number; readonly rowsExpected: number | null }
   | { readonly type: 'tableStarted'; readonly table: string; readonly rowsExpected: number | null }
   /** Rows and decompressed bytes since the last event of this table. */
