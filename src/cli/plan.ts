@@ -93,12 +93,12 @@ function sorted(tables: readonly PlanLine[], by: Sort): readonly PlanLine[] {
 const COLUMNS: readonly Column[] = [
   { title: 'table', cut: 'middle', cutAfter: 'columns' },
   { title: 'how', drop: 1 },
-  { title: 'tasks', align: 'right', drop: 3 },
-  { title: 'requests', align: 'right', drop: 2 },
+  { title: 'tasks', align: 'right', drop: 5 },
+  { title: 'requests', align: 'right', drop: 4 },
   { title: 'rows', align: 'right' },
-  { title: 'in database', align: 'right', drop: 4 },
-  { title: 'as Parquet', align: 'right' },
-  { title: 'time', align: 'right' },
+  { title: 'in database', align: 'right', drop: 6 },
+  { title: 'as Parquet', align: 'right', drop: 3 },
+  { title: 'time', align: 'right', drop: 2 },
   { title: 'note', style: (note) => (note === WILL_FAIL ? 'error' : 'warning') },
 ];
 

@@ -58,7 +58,7 @@ function lastRun({ startedAt, durationMs }: SnapshotDetails['manifest']): string
   return `it continues a run that had ended before; the last run began at ${startedAt} and took ${duration(durationMs)}`;
 }
 
-function detailsText({ manifest, key, sha256, reusedParts, read }: SnapshotDetails, view: View): string[] {
+function detailsText({ manifest, key, sha256, reusedParts, read, keptAsText }: SnapshotDetails, view: View): string[] {
   const { totals, instance } = manifest;
   const facts: readonly (readonly [string, string])[] = [
     [
@@ -109,6 +109,7 @@ function detailsText({ manifest, key, sha256, reusedParts, read }: SnapshotDetai
     '',
     ...table(TABLE_COLUMNS, tables, view),
     ...leftOut.map(plainText),
+    ...keptAsText.map(({ table: name, column, edmType }) => plainText(`kept as text: ${name}.${column} (${edmType})`)),
     ...warnings,
     ...failed.map((line) => view.paint('error', line)),
   ];

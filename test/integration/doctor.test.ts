@@ -90,6 +90,14 @@ describe('a sound instance', () => {
     expect(ended.stdout + ended.stderr).not.toContain(env['SECRET']);
   });
 
+  test('says how a run uses limits.concurrency where fewer requests at once were sent', async () => {
+    const more = 'tables: { include: ["*"], exclude: ["Dmv_*"] }\nlimits: { concurrency: 10 }\n';
+    const { found } = step(await examine(pipeline({ more })), 'limits');
+    expect(found).toMatch(
+      /were answered; a run sends up to limits\.concurrency \(10\) at once while answers come as fast$/,
+    );
+  });
+
   test('is told of line by line to people', async () => {
     const ended = await tablevault(['doctor', file], { env });
     expect(ended.code).toBe(0);

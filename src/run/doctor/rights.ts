@@ -37,7 +37,11 @@ export async function tryLimits(options: RightsOptions): Promise<StepFinding> {
   const refused = (byStatus['429'] ?? 0) - before;
   if (refused === 0)
     return {
-      found: `${plural(maxInFlight, 'request')} at once ${maxInFlight === 1 ? 'was' : 'were'} answered (limits.concurrency ${concurrency})`,
+      found: `${plural(maxInFlight, 'request')} at once ${maxInFlight === 1 ? 'was' : 'were'} answered${
+        maxInFlight < concurrency
+          ? `; a run sends up to limits.concurrency (${concurrency}) at once while answers come as fast`
+          : ` (limits.concurrency ${concurrency})`
+      }`,
       value: undefined,
     };
   return {
