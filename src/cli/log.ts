@@ -63,6 +63,7 @@ export function logEvent(log: Log, event: RunEvent): void {
       log.info({ ...event }, event.type);
       return;
     case 'inFlight':
+    case 'retry':
     case 'progress':
       log.trace({ ...event }, event.type);
       return;

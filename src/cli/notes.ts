@@ -1,12 +1,15 @@
 /** What a person must be told while a command works, whatever else it shows: warnings, tables that failed, and why it waits. */
 import type { Clock } from '../core/clock.ts';
+import { duration } from '../core/duration.ts';
 import type { Continued, RunEvent } from '../core/events.ts';
 import { plural } from '../core/words.ts';
 import { plainText } from './text.ts';
 
 /** A shorter pause is not worth a line, ms. */
 const NOTABLE_MS = 2_000;
-/** A wait that goes on is told again after this time, ms. */
+/** A request that is sent again is worth a line from this failure on: one or two happen on every network. */
+const NOTABLE_TRIES = 3;
+/** A wait or a failure that goes on is told again after this time, ms. */
 const AGAIN_MS = 60_000;
 
 export interface Notes {
@@ -22,6 +25,12 @@ export interface Notes {
 export function createNotes(clock: Pick<Clock, 'now'>): Notes {
   const told = new Map<string, number>();
   const tables = new Map<string, TableNote & { readonly others: Set<string> }>();
+  const isNews = (reason: string): boolean => {
+    const now = clock.now();
+    if (now - (told.get(reason) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) return false;
+    told.set(reason, now);
+    return true;
+  };
   const ofTable = (note: TableNote): string | undefined => {
     const text = ownWords(note);
     const known = tables.get(`${note.label} ${text}`);
@@ -44,13 +53,13 @@ export function createNotes(clock: Pick<Clock, 'now'>): Notes {
           return plainText(`continuing run ${event.run}: ${continuedText(event)}`);
         case 'notContinued':
           return plainText(`beginning anew: the unfinished run ${event.run} is not continued, because ${event.why}`);
-        case 'wait': {
-          const now = clock.now();
-          if (event.ms < NOTABLE_MS || now - (told.get(event.reason) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS)
-            return undefined;
-          told.set(event.reason, now);
-          return plainText(`waiting: ${event.reason}`);
-        }
+        case 'wait':
+          return event.ms >= NOTABLE_MS && isNews(event.reason) ? plainText(`waiting: ${event.reason}`) : undefined;
+        case 'retry':
+          if (event.tries < NOTABLE_TRIES || !isNews(event.reason)) return undefined;
+          return plainText(
+            `trying again: ${event.reason} (${event.tries} tries so far; a request is given up after ${duration(event.givenUpAfterMs)})`,
+          );
         default:
           return undefined;
       }

@@ -95,6 +95,7 @@ export function advance(state: ProgressState, event: RunEvent, now: number): Pro
     case 'log':
     case 'warning':
     case 'notContinued':
+    case 'retry':
       return state;
   }
 }

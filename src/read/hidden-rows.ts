@@ -69,7 +69,7 @@ export function everyKey(key: ScanKey | null): Filter | undefined {
 
 /** In words, for warnings. */
 export function openQuestionText({ column, value }: OpenQuestion): string {
-  return `it could not be asked whether the instance hides rows with ${column} ${value} (a filter: of the pipeline that names ${column} may bring them)`;
+  return `it could not be asked whether the instance hides rows with ${column} ${value}`;
 }
 
 /**

@@ -141,7 +141,7 @@ function disproved(plan: TablePlan, why: string): TablevaultError {
 }
 
 function unprovenError(plan: TablePlan, { why, twice }: Extract<Step, { do: 'refuse' }>): TablevaultError {
-  return new TablevaultError('END_UNPROVEN', `the read of ${plan.table.name} cannot be trusted: ${why}`, {
+  return new TablevaultError('END_UNPROVEN', `${plan.table.name}: its read cannot be trusted: ${why}`, {
     at: { table: plan.table.name },
     retryable: true,
     hint:

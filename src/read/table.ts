@@ -72,10 +72,12 @@ export async function readTable<T extends TaskOutcome>(
   const keyRequests = await holdAgainstKeys(plan, tasks, context);
   const keyed = planned.table.key.length > 0;
   const keyProblem = keyProblemOf(planned, plan, tasks);
-  const verdict = verdictOf({ keyed, keyProblem, tasks, open: stillOpen(planned, tasks) });
+  const open = stillOpen(planned, tasks);
+  const verdict = verdictOf({ keyed, keyProblem, tasks, open });
   const why = verdict.reasons.join('; ');
   if (mustBeRefused(planned, tasks)) throw unprovableError(planned.table.name, why);
-  if (verdict.consistency !== 'exact') warnings.push(`${verdict.consistency}, not exact: ${why}`);
+  const advice = open.length > 0 ? '; only a look into the ERP tells whether such rows are missing' : '';
+  if (verdict.consistency !== 'exact') warnings.push(`${verdict.consistency}, not exact: ${why}${advice}`);
   const requests = tasks.reduce((sum, task) => sum + task.requests, keyRequests);
   return { plan, tasks, verdict, warnings, requests };
 }
@@ -214,7 +216,7 @@ async function holdAgainstKeys(
   if (rows >= again.rows && again.rows >= rows * FEWER && rows >= estimate.rows * FEWER) return again.requests;
   throw new TablevaultError(
     'END_UNPROVEN',
-    `the read of ${table.name} cannot be trusted: ${plural(rows, 'row')} came, but its keys were ${number(estimate.rows)} before and ${number(again.rows)} after the read`,
+    `${table.name}: its read cannot be trusted: ${plural(rows, 'row')} came, but its keys were ${number(estimate.rows)} before and ${number(again.rows)} after the read`,
     {
       at: { table: table.name },
       hint: 'Rows may have changed meanwhile: run again, at a quieter time.',

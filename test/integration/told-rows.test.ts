@@ -29,6 +29,15 @@ describe('rows that Dmv_Table_Info counts and that did not come', () => {
     );
   });
 
+  test('are told of where it cannot be asked whether the instance hides some, with what is left to do', async () => {
+    const personality = { defaultFilters: true, defaultFilterQuestions: 500, keyFilter: false, count: true } as const;
+    job.demo.configure({ rights: { hiddenRows: {} }, personality });
+    const { stderr } = await job.snapshot({ include: [TABLE] });
+    job.demo.configure({ personality: { defaultFilters: false, defaultFilterQuestions: 'taken', keyFilter: true } });
+    expect(stderr).toMatch(/hides rows with Void true; only a look into the ERP tells whether such rows are missing/);
+    expect(stderr).toMatch(FEWER);
+  });
+
   test('are a warning of an extract', async () => {
     job.demo.configure({ rights: { hiddenRows: { [TABLE]: 0.1 } }, personality: { count: true } });
     const { file, env } = await job.pipeline({ include: [TABLE] });

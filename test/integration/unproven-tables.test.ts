@@ -73,7 +73,7 @@ describe('answers that end early', () => {
       'another way',
       ...tries,
     ]);
-    expect(stderr).toContain('the read of Gen_Parties cannot be trusted: 20 rows came, but the instance counts 800');
+    expect(stderr).toContain('Gen_Parties: its read cannot be trusted: 20 rows came, but the instance counts 800');
   });
 
   test('are refused by their own code on standard output, where nothing is read again', async () => {
@@ -82,7 +82,7 @@ describe('answers that end early', () => {
     const { stderr, code } = await tablevault(['extract', file, 'Gen_Parties'], { env });
     expect(code).toBe(5);
     expect(stderr).toMatch(
-      /failed after rows were written, .*: the read of Gen_Parties cannot be trusted: .*discard it.*\[END_UNPROVEN, exit 5\]/,
+      /failed after rows were written, .*: Gen_Parties: its read cannot be trusted: .*discard it.*\[END_UNPROVEN, exit 5\]/,
     );
     expect(stderr).not.toContain('reading it again');
   });
