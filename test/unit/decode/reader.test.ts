@@ -136,9 +136,14 @@ describe('a response that does not end', () => {
 
 test('an error after rows without a key shows none of them', () => {
   const broken = (key: readonly string[]) => {
-    const { read } = readerOf(INT, key);
-    const failed = { error: { message: 'it broke' } };
-    return failureOf(() => read([{ Id: 4711 }], null, failed)).at;
+    const reader = new RowReader({ table: 'T', columns: INT, key, absentIsNull: false, maxRowBytes: 1e6 }, () => {});
+    reader.begin(null);
+    reader.push(Buffer.from('{"value":[{"Id":4711}'));
+    reader.step(2048);
+    reader.clear();
+    reader.push(Buffer.from('],"error":{"message":"it broke"}}'));
+    reader.finish();
+    return failureOf(() => reader.step(2048)).at;
   };
   expect(broken(['Id'])).toMatchObject({ lastKey: '4711' });
   expect(JSON.stringify(broken([]))).not.toContain('4711');
