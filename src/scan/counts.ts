@@ -74,9 +74,11 @@ function fewerThan(seen: number, have: number): Step {
 }
 
 function whyUncounted({ held, countAsked }: ScanFacts): string {
-  return !countAsked || held.first?.count == null
-    ? 'nothing shows whether all rows came, since the instance offers no count'
-    : 'nothing shows whether all rows came: the instance counts as many, but may count no further than its answer goes';
+  const { first, rows } = held;
+  if (!countAsked || first?.count == null)
+    return 'nothing shows whether all rows came, since the instance offers no count';
+  const counts = first.count === rows ? 'as many' : `${number(first.count)} where ${plural(rows, 'row')} came`;
+  return `nothing shows whether all rows came: the instance counts ${counts}, but was not seen to count all rows of a table`;
 }
 
 function judgeCounts(rows: number, before: number | null, after: number | null, skipped: boolean): Step {
