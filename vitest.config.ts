@@ -31,7 +31,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          globalSetup: ['test/support/s3-global.ts', WITNESS.global],
+          globalSetup: ['test/support/fresh-build.ts', 'test/support/s3-global.ts', WITNESS.global],
           setupFiles: WITNESS.setupFiles,
           testTimeout: 180_000,
           hookTimeout: 120_000,

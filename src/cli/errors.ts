@@ -1,13 +1,22 @@
 /** How a command's failure looks: a paragraph for people, an object for machines. */
 
 import { asTablevaultError, type TablevaultError } from '../core/errors.ts';
+import { sentence } from '../core/words.ts';
 import { plainText } from './text.ts';
+
+/** Words for places whose names are the code's own; null for one that only logs tell. */
+const PLACE_WORDS: Readonly<Record<string, string | null>> = {
+  offset: 'at byte',
+  lastKey: 'after the row with the key',
+  wireBytes: 'bytes received',
+  purpose: null,
+};
 
 /** One paragraph: what happened, where, what to do next, and the code to look up in docs/errors.md. */
 export function errorParagraph(error: TablevaultError): string {
   const places = Object.entries(error.at)
-    .filter(([, value]) => !error.message.includes(String(value)))
-    .map(([name, value]) => `${name} ${value}`);
+    .filter(([name, value]) => PLACE_WORDS[name] !== null && !error.message.includes(String(value)))
+    .map(([name, value]) => `${PLACE_WORDS[name] ?? name} ${value}`);
   const where = places.length === 0 ? '' : ` (${places.join(', ')})`;
   const what = sentence(`${error.message}${where}`);
   const next = error.hint === undefined ? '' : ` ${sentence(error.hint)}`;
@@ -44,9 +53,4 @@ export function causeOf(thrown: unknown, signal: AbortSignal): TablevaultError {
   const error = asTablevaultError(thrown);
   if (!signal.aborted || error.code === 'COMMIT_UNKNOWN') return error;
   return asTablevaultError(signal.reason);
-}
-
-function sentence(text: string): string {
-  const trimmed = text.trim();
-  return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
 }

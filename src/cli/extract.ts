@@ -26,7 +26,7 @@ export function addExtract(program: Command, context: CliContext): void {
     .command('extract')
     .summary('read one table into a file or a pipe')
     .description(
-      'Reads one table with the credential of a pipeline and writes it to a file or to standard output. A file appears only when it is whole and the end of the read is proven; on standard output, rows appear as they come. Without --select, the columns are those of a snapshot, so sensitive columns are left out. Values are exact. CSV writes decimals and 64-bit numbers as they are, null as an empty field, and empty text as "". NDJSON writes decimals and 64-bit numbers as strings, because most readers turn numbers into floats. Both write bytes in base64. Arrow uses the IPC file format in files, and the stream format on standard output and in *.arrows files.',
+      'Reads one table with the credential of a pipeline and writes it to a file or to standard output. A file appears only when the read succeeds; on standard output, rows appear as they come. Where the table is not exact (counted or best-effort, as in a snapshot), a warning says why. Without --select, the columns are those of a snapshot, so sensitive columns are left out. Values are exact. CSV writes decimals and 64-bit numbers as they are, null as an empty field, and empty text as "". NDJSON writes decimals and 64-bit numbers as strings, because most readers turn numbers into floats. Both write bytes in base64. Arrow uses the IPC file format in files, and the stream format on standard output and in *.arrows files.',
     )
     .argument('<pipeline>', 'pipeline file (YAML)')
     .argument('<table>', 'any table of the instance, also one that the pipeline does not select')

@@ -57,7 +57,7 @@ function exampleLines(example: string, width: number): string[] {
 
 /** The words of `plan`, `show` and `snapshot --json` for how a table is read, and what its rows are worth. */
 export const HOW_TABLES_ARE_READ =
-  'How a table is read: "ranges" in several tasks, one for each range of its key; "chain" page after page along its key; "stream" in one response. Consistency: "exact" means that the end of the read is proven and no row can have come twice; "best-effort" means that no key can prove it (views, tables without a usable key), and a warning says why.';
+  'How a table is read: "ranges" in several tasks, one for each range of its key; "chain" page after page along its key; "stream" in one response. Consistency: "exact" means that the key proves the end of the read, that no row came twice, and that nothing contradicts it; "counted" means that as many rows came as the instance counts, without a proof by key (views, tables without a usable key); "best-effort" means that answers were complete, but nothing shows whether they held all rows. The last two always have a warning that says why.';
 
 /** The same on every command that reports. */
 export function jsonOption(): Option {

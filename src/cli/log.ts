@@ -56,12 +56,14 @@ export function logEvent(log: Log, event: RunEvent): void {
       log.error({ table: event.table }, event.message);
       return;
     case 'continued':
+    case 'notContinued':
     case 'planned':
     case 'tableStarted':
     case 'tableDone':
       log.info({ ...event }, event.type);
       return;
     case 'inFlight':
+    case 'retry':
     case 'progress':
       log.trace({ ...event }, event.type);
       return;

@@ -20,7 +20,9 @@ export function addLs(program: Command, context: CliContext): void {
   const command = program
     .command('ls')
     .summary('list the snapshots of a vault')
-    .description('Lists the snapshots of a vault, oldest first.')
+    .description(
+      'Lists the snapshots of a vault, oldest first. "took" is the time from the first read to the commit; of a snapshot whose run was continued, the first read may be that of the run before. A note names what is not as usual: a continued run, and tables that are counted or best-effort, not exact (`tablevault show` says why).',
+    )
     .argument('<vault>', VAULT_ARGUMENT)
     .option('--max-age <age>', 'exit with 6 if the newest complete snapshot is older, e.g. 26h', durationMs)
     .addOption(jsonOption())
@@ -54,7 +56,8 @@ const COLUMNS: readonly Column[] = [
   { title: 'tables', align: 'right', drop: 3 },
   { title: 'rows', align: 'right', drop: 2 },
   { title: 'size', align: 'right', drop: 4 },
-  { title: 'took', align: 'right', drop: 5 },
+  { title: 'took', align: 'right', drop: 6 },
+  { title: 'note', drop: 5, style: () => 'warning' },
 ];
 
 function listText(list: SnapshotList, view: View): string[] {
@@ -67,7 +70,8 @@ function listText(list: SnapshotList, view: View): string[] {
     count(each.tables),
     count(each.rows),
     bytes(each.bytes),
-    duration(each.durationMs),
+    duration(each.readMs),
+    noteOf(each),
   ]);
   return table(COLUMNS, rows, view);
 }
@@ -75,6 +79,14 @@ function listText(list: SnapshotList, view: View): string[] {
 /** `2026-11-27 23:26Z`: the id beside it begins with the second in which the run began. */
 function toTheMinute(iso: string): string {
   return iso.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):.*Z$/, '$1 $2Z');
+}
+
+function noteOf({ continued, notExact }: SnapshotSummary): string {
+  const notes = [
+    ...(continued ? ['continued'] : []),
+    ...(notExact === 0 ? [] : [`${plural(notExact, 'table')} not exact`]),
+  ];
+  return notes.join(', ');
 }
 
 function stateOf({ complete, failedTables, missingParts }: SnapshotSummary): string {

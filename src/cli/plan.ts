@@ -7,6 +7,7 @@ import { type Column, table } from './columns.ts';
 import { type CliContext, loadPipeline } from './context.ts';
 import { bytes } from './format.ts';
 import { HOW_TABLES_ARE_READ, jsonOption, withHelp } from './help.ts';
+import { tableLines as tableNotes } from './notes.ts';
 import { globList, wholeNumber } from './options.ts';
 import { plainText } from './text.ts';
 import type { View } from './view.ts';
@@ -31,7 +32,7 @@ export function addPlan(program: Command, context: CliContext): void {
     .command('plan')
     .summary('show what a snapshot would do')
     .description(
-      `Shows how each table would be read, and in how many tasks and requests. If the destination holds a snapshot with measurements, it also estimates bytes and time. Seat-minutes include the twenty minutes after which the instance closes an idle session. Reads little and writes nothing. The number of tasks is an estimate, because the keys of large tables are not read. ${HOW_TABLES_ARE_READ}`,
+      `Shows how each table would be read, and in how many tasks and requests. If the destination holds a snapshot with measurements, it also estimates bytes and time. Seat-minutes include the twenty minutes after which the instance closes an idle session. Reads little and writes nothing. The number of tasks is an estimate, because the keys of large tables are not read. The note is what the manifest would say of a table that is not exact, or that the table will fail as things are. ${HOW_TABLES_ARE_READ}`,
     )
     .argument('<pipeline>', 'pipeline file (YAML)')
     .option('--tables <globs>', 'plan only these tables of the pipeline; names or globs, separated by commas', globList)
@@ -92,12 +93,12 @@ function sorted(tables: readonly PlanLine[], by: Sort): readonly PlanLine[] {
 const COLUMNS: readonly Column[] = [
   { title: 'table', cut: 'middle', cutAfter: 'columns' },
   { title: 'how', drop: 1 },
-  { title: 'tasks', align: 'right', drop: 3 },
-  { title: 'requests', align: 'right', drop: 2 },
+  { title: 'tasks', align: 'right', drop: 5 },
+  { title: 'requests', align: 'right', drop: 4 },
   { title: 'rows', align: 'right' },
-  { title: 'in database', align: 'right', drop: 4 },
-  { title: 'as Parquet', align: 'right' },
-  { title: 'time', align: 'right' },
+  { title: 'in database', align: 'right', drop: 6 },
+  { title: 'as Parquet', align: 'right', drop: 3 },
+  { title: 'time', align: 'right', drop: 2 },
   { title: 'note', style: (note) => (note === WILL_FAIL ? 'error' : 'warning') },
 ];
 
@@ -119,11 +120,13 @@ function tableLines(tables: readonly PlanLine[], view: View): string[] {
   return table(COLUMNS, rows, view);
 }
 
-function notes({ tables }: PlanReport): string[] {
-  return tables.flatMap((line) => [
-    ...(line.refusal === null ? [] : [`${line.name} will fail: ${line.refusal}`]),
-    ...line.warnings.map((warning) => `warning: ${line.name}: ${warning}`),
-  ]);
+function notes({ tables }: PlanReport): readonly string[] {
+  return tableNotes(
+    tables.flatMap(({ name: table, refusal, warnings }) => [
+      ...(refusal === null ? [] : [{ label: WILL_FAIL, table, text: refusal }]),
+      ...warnings.map((text) => ({ label: 'warning', table, text })),
+    ]),
+  );
 }
 
 function totalLines({ totals, rates, destination }: PlanReport): string[] {

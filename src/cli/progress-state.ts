@@ -94,6 +94,8 @@ export function advance(state: ProgressState, event: RunEvent, now: number): Pro
       return { ...state, wait: { reason: event.reason, until: now + event.ms } };
     case 'log':
     case 'warning':
+    case 'notContinued':
+    case 'retry':
       return state;
   }
 }

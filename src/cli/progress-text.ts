@@ -91,7 +91,8 @@ function speeds(state: ProgressState, now: number): string[] {
     `${shareOf(state.inFlight, state.limit, 'request')} in flight`,
     `${duration(now - state.startedAt)} gone`,
   ];
-  if (leftMs !== null) parts.push(`about ${duration(leftMs)} left`);
+  // Once all tables are read, the rows that failed ones lack come no more.
+  if (leftMs !== null && !atEnd(state)) parts.push(`about ${duration(leftMs)} left`);
   return parts;
 }
 

@@ -19,8 +19,8 @@ export interface Progress {
 const BARS_EVERY_MS = 200;
 
 const LINE_EVERY_MS = 5_000;
-/** Before there is a plan a line says little, and a wait for a seat may last half an hour. */
-const OPENING_LINE_EVERY_MS = 30_000;
+/** Before there is a plan a line says little, and a wait for a seat may last half an hour: lines come half as far apart as the run is old. */
+const OPENING_LINE_EVERY = { share: 0.5, mostMs: 60_000 };
 
 /** @throws TablevaultError USAGE for a value that does not exist. */
 export function progressModeOf(
@@ -44,13 +44,18 @@ export function progressModeOf(
 
 export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Clock, 'now'>): Progress {
   let state = initialProgress(clock.now());
-  const noteOf = createNotes(clock);
-  let toldAt = Number.NEGATIVE_INFINITY;
+  const notes = createNotes(clock);
+  const startedAt = clock.now();
+  let told = { at: Number.NEGATIVE_INFINITY, doing: '' };
+  const isDue = (now: number) =>
+    state.tables > 0 ||
+    state.doing !== told.doing ||
+    now - told.at >= Math.min(OPENING_LINE_EVERY.mostMs, (now - startedAt) * OPENING_LINE_EVERY.share);
   const draw = () => {
     const now = clock.now();
     if (mode === 'bars') screen.live(progressBlock(state, now, screen.width() ?? 80));
-    else if (state.tables > 0 || now - toldAt >= OPENING_LINE_EVERY_MS) {
-      toldAt = now;
+    else if (isDue(now)) {
+      told = { at: now, doing: state.doing };
       screen.line(plainText(progressLine(state, now)));
     }
   };
@@ -59,12 +64,13 @@ export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Cl
   return {
     show: (event) => {
       state = advance(state, event, clock.now());
-      const note = noteOf(event);
+      const note = notes.of(event);
       if (note !== undefined) screen.line(note);
     },
     end: () => {
       clearInterval(timer);
       screen.clear();
+      for (const line of notes.rest()) screen.line(line);
     },
   };
 }

@@ -7,6 +7,7 @@ import { type Column, pairs, table } from './columns.ts';
 import type { CliContext } from './context.ts';
 import { bytes } from './format.ts';
 import { HOW_TABLES_ARE_READ, jsonOption, withHelp } from './help.ts';
+import { tableLines } from './notes.ts';
 import { plainText } from './text.ts';
 import { SNAPSHOT_OPTION, snapshotOf, VAULT_ARGUMENT, withVault } from './vault.ts';
 import type { View } from './view.ts';
@@ -53,7 +54,11 @@ const TABLE_COLUMNS: readonly Column[] = [
   { title: 'consistency', style: (consistency) => (consistency === 'exact' ? undefined : 'warning') },
 ];
 
-function detailsText({ manifest, key, sha256, reusedParts }: SnapshotDetails, view: View): string[] {
+function lastRun({ startedAt, durationMs }: SnapshotDetails['manifest']): string {
+  return `it continues a run that had ended before; the last run began at ${startedAt} and took ${duration(durationMs)}`;
+}
+
+function detailsText({ manifest, key, sha256, reusedParts, read, keptAsText }: SnapshotDetails, view: View): string[] {
   const { totals, instance } = manifest;
   const facts: readonly (readonly [string, string])[] = [
     [
@@ -63,14 +68,15 @@ function detailsText({ manifest, key, sha256, reusedParts }: SnapshotDetails, vi
     ['pipeline', manifest.pipeline.name],
     ['instance', `${instance.url}${instance.version === null ? '' : `, version ${instance.version}`}`],
     ['identity', `${manifest.identity.kind}: ${manifest.identity.describe}`],
-    ['read', `${manifest.startedAt} to ${manifest.finishedAt}, ${duration(manifest.durationMs)}`],
+    ['read', `${read.from} to ${read.to}, ${duration(read.ms)}`],
+    ...(read.continued ? [['continued', lastRun(manifest)] as const] : []),
     [
       'holds',
       `${plural(totals.tables, 'table')}, ${plural(totals.rows, 'row')}, ${plural(totals.parts, 'part')}, ${bytes(totals.bytes)}`,
     ],
     [
       'cost',
-      `${plural(manifest.requests, 'request')}, ${bytes(manifest.bytesReceived)} received, ${plural(reusedParts, 'part')} used again`,
+      `${plural(manifest.requests, 'request')}, ${bytes(manifest.bytesReceived)} received${read.continued ? ' by the last run' : ''}, ${plural(reusedParts, 'part')} used again`,
     ],
     ['manifest', key],
     ['sha256', sha256],
@@ -83,16 +89,28 @@ function detailsText({ manifest, key, sha256, reusedParts }: SnapshotDetails, vi
     strategy,
     consistency,
   ]);
-  const notes = manifest.tables.flatMap(({ name, columnsLeftOut, warnings }) => [
-    ...columnsLeftOut.map((column) => `left out: ${name}.${column.name} (${column.reason})`),
-    ...warnings.map((warning) => `warning: ${name}: ${warning}`),
-  ]);
-  const failed = manifest.failed.map(({ name, error }) => `failed: ${name}: ${error.message} [${error.code}]`);
+  const leftOut = manifest.tables.flatMap(({ name, columnsLeftOut }) =>
+    columnsLeftOut.map((column) => `left out: ${name}.${column.name} (${column.reason})`),
+  );
+  const warnings = tableLines(
+    manifest.tables.flatMap(({ name: table, warnings: texts }) =>
+      texts.map((text) => ({ label: 'warning', table, text })),
+    ),
+  );
+  const failed = tableLines(
+    manifest.failed.map(({ name: table, error }) => ({
+      label: 'failed',
+      table,
+      text: `${error.message} [${error.code}]`,
+    })),
+  );
   return [
     ...pairs(facts, view),
     '',
     ...table(TABLE_COLUMNS, tables, view),
-    ...notes.map(plainText),
-    ...failed.map((line) => view.paint('error', plainText(line))),
+    ...leftOut.map(plainText),
+    ...keptAsText.map(({ table: name, column, edmType }) => plainText(`kept as text: ${name}.${column} (${edmType})`)),
+    ...warnings,
+    ...failed.map((line) => view.paint('error', line)),
   ];
 }

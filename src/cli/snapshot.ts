@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { duration } from '../core/duration.ts';
 import type { ExitCode } from '../core/errors.ts';
+import type { Continued } from '../core/events.ts';
 import { count, plural, shareOf } from '../core/words.ts';
 import type { SnapshotOutcome, SnapshotReport } from '../run/snapshot/snapshot.ts';
 import { type Column, table } from './columns.ts';
@@ -10,7 +11,6 @@ import { errorParagraph } from './errors.ts';
 import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
-import { continuedText } from './notes.ts';
 import { globList } from './options.ts';
 import { progressModeOf, startProgress } from './progress.ts';
 import type { View } from './view.ts';
@@ -100,6 +100,11 @@ function notExact(tables: SnapshotReport['tables']): string[] {
   return [`  not exact: ${named.join(', ')}${rest}; \`tablevault show\` says why`];
 }
 
+function readBefore({ tables, rows, tasks }: Continued): string {
+  if (tasks === 0) return 'nothing of it had been read before';
+  return `${plural(tables, 'table')}, ${plural(rows, 'row')} and ${plural(tasks, 'task')} had been read before`;
+}
+
 /** What a person wants to know at the end. */
 function summary({ report, error, continued }: SnapshotOutcome, destination: string, view: View): string[] {
   const total = (pick: (table: SnapshotReport['tables'][number]) => number) =>
@@ -111,8 +116,7 @@ function summary({ report, error, continued }: SnapshotOutcome, destination: str
     'row',
   )}, ${bytes(total((table) => table.bytes))} of Parquet, ${plural(report.requests, 'request')}, ${bytes(report.bytesReceived)} received, ${duration(report.durationMs)}`;
   const lines: string[] = [];
-  if (continued !== null)
-    lines.push(`  continued run ${continued.run}: ${continuedText(continued)} had been read before`);
+  if (continued !== null) lines.push(`  continued run ${continued.run}: ${readBefore(continued)}`);
   if (report.snapshot !== null) {
     const largest = report.tables.toSorted((a, b) => b.rows - a.rows).slice(0, TABLES_SHOWN);
     const rows = largest.map((each) => [`  ${each.name}`, count(each.rows), bytes(each.bytes)]);

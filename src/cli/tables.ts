@@ -103,9 +103,10 @@ function columnLines(table: TableInfo, view: View): string[] {
   return [view.paint('heading', plainText(table.name)), ...untitled(COLUMN_COLUMNS, rows, view)];
 }
 
-function notesOf({ read, filter }: TableInfo['columns'][number]): string {
+function notesOf({ read, keptAsText, filter }: TableInfo['columns'][number]): string {
   const notes = [
     ...(read === 'yes' ? [] : [`not read: ${read}`]),
+    ...(keptAsText ? ['kept as text'] : []),
     ...(filter === 'unknown' ? [] : [`filter ${filter}`]),
   ];
   return notes.join(', ');

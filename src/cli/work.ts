@@ -36,7 +36,7 @@ export function startWork(
   first: string,
 ): Work {
   const mode = progressModeOf(env, screen);
-  const noteOf = createNotes(clock);
+  const notes = createNotes(clock);
   const startedAt = clock.now();
   let what = first;
   let heardAt = startedAt;
@@ -60,7 +60,7 @@ export function startWork(
     emit: (event) => {
       logEvent(log, event);
       if (event.type === 'doing') what = event.what;
-      const note = noteOf(event);
+      const note = notes.of(event);
       if (note === undefined) return;
       screen.line(note);
       heard();
@@ -72,6 +72,7 @@ export function startWork(
     end: () => {
       clearInterval(timer);
       screen.clear();
+      for (const line of notes.rest()) screen.line(line);
     },
   };
 }

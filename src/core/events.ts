@@ -6,9 +6,20 @@ export type RunEvent =
   | { readonly type: 'warning'; readonly message: string; readonly table?: string }
   /** A pause of the whole process, e.g. after a 429 or while no licence seat is free. */
   | { readonly type: 'wait'; readonly reason: string; readonly ms: number }
+  /** One request failed in a way that may pass, and is sent again. */
+  | {
+      readonly type: 'retry';
+      readonly reason: string;
+      /** Tries that failed. */
+      readonly tries: number;
+      /** From the first failure on, until the request is given up. */
+      readonly givenUpAfterMs: number;
+    }
   | { readonly type: 'inFlight'; readonly requests: number; readonly limit: number }
   /** An unfinished run is continued: what it has read already. */
   | ({ readonly type: 'continued' } & Continued)
+  /** A run begins anew although an unfinished one is there: why that is not continued, as the end of "because …". */
+  | { readonly type: 'notContinued'; readonly run: string; readonly why: string }
   | { readonly type: 'planned'; readonly tables: number; readonly rowsExpected: number | null }
   | { readonly type: 'tableStarted'; readonly table: string; readonly rowsExpected: number | null }
   /** Rows and decompressed bytes since the last event of this table. */

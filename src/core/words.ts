@@ -14,3 +14,9 @@ export function plural(value: number | bigint, noun: string): string {
 export function shareOf(part: number, whole: number, noun: string): string {
   return `${count(part)} of ${plural(whole, noun)}`;
 }
+
+/** The text with a full stop, where it ends with no other mark. */
+export function sentence(text: string): string {
+  const trimmed = text.trim();
+  return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
+}

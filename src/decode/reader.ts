@@ -91,7 +91,9 @@ export class RowReader {
           spec.key.every((name) => row[name] !== undefined)
             ? spec.key.map((name) => `${name}=${String(row[name])}`).join(',')
             : '',
-        lastKey: () => this.keyText(this.batch.rows - 1) ?? (this.last === '' ? undefined : this.last),
+        key: spec.key,
+        lastKey: () =>
+          this.keyText(this.batch.rows - 1) ?? (spec.key.length === 0 || this.last === '' ? undefined : this.last),
       },
     );
   }
@@ -185,7 +187,13 @@ export class RowReader {
     return this.keyText(row) ?? JSON.stringify(this.batch.columns.map((column) => valueText(column, row)));
   }
 
-  private keyText(row: number): string | undefined {
+  /** Is the order of its keys watched? */
+  get watchesKeys(): boolean {
+    return this.watch !== undefined;
+  }
+
+  /** The key of a row of the batch as text; undefined for rows without a key. */
+  keyText(row: number): string | undefined {
     if (row < 0 || this.keyColumns.length === 0) return undefined;
     return this.keyColumns.map((column) => String(valueText(column, row))).join(',');
   }

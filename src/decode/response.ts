@@ -4,7 +4,7 @@ import { TablevaultError } from '../core/errors.ts';
 import type { Batch } from './columns.ts';
 import { Control, errorMessage, isObject, meaningOf, tellsOfError } from './control.ts';
 import { PADDING, RowDecoder, type RowDecoderOptions } from './row.ts';
-import { membersAsText, rowFaultError } from './row-fault.ts';
+import { largestMember, membersAsText, rowFaultError } from './row-fault.ts';
 import { type JsonFault, skipSpace, skipString, skipValue, UNDERRUN } from './skip.ts';
 
 /** What a response said besides its rows. */
@@ -21,8 +21,10 @@ export interface ResponseDecoderOptions extends RowDecoderOptions {
   readonly maxRowBytes: number;
   /** Text of the row's key for messages, from the row as an object. */
   readonly keyOf: (row: Readonly<Record<string, unknown>>) => string;
-  /** Text of the key of the last row decoded, for messages. */
+  /** Text of the key of the last row decoded, for messages; undefined where the table has none: a row is no key. */
   readonly lastKey: () => string | undefined;
+  /** Columns of the key. */
+  readonly key: readonly string[];
 }
 
 /** What a step of decoding ended by: the batch is full, all input is used up, or the response is complete. */
@@ -49,6 +51,8 @@ export class ResponseDecoder {
   private wanted = 1;
   private ended = false;
   private hasValue = false;
+  /** Rows of the response that were decoded. */
+  private decoded = 0;
   private control = new Control();
 
   constructor(names: readonly string[], options: ResponseDecoderOptions) {
@@ -66,6 +70,7 @@ export class ResponseDecoder {
     this.wanted = 1;
     this.ended = false;
     this.hasValue = false;
+    this.decoded = 0;
     this.control = new Control();
   }
 
@@ -158,6 +163,7 @@ export class ResponseDecoder {
         return this.underrun();
       }
       this.emptyRows = false;
+      this.decoded++;
       if (keep(batch.rows)) batch.rows++;
       else rows.forget(batch);
       batch.jsonBytes += after - at;
@@ -253,7 +259,7 @@ export class ResponseDecoder {
         {
           retryable: true,
           at: this.place(rows.end),
-          hint: 'The connection or the session was cut; the read is repeated. If it keeps failing, lower limits.concurrency.',
+          hint: 'The connection or the session was cut. If it happens each time, lower limits.concurrency, and check proxies and time-outs between here and the instance.',
         },
       );
     }
@@ -280,8 +286,11 @@ export class ResponseDecoder {
     throw rowFaultError(fault, {
       table: this.options.table,
       column,
+      isKey: this.options.key.includes(fault.property),
       // A row that lacks its key has none to be named by.
       key: fault.kind === 'absent' && key.includes('undefined') ? '' : key,
+      row: this.decoded + 1,
+      value: row[fault.property],
       at: this.place(start),
     });
   }
@@ -310,16 +319,24 @@ export class ResponseDecoder {
       {
         at: this.place(this.pos),
         retryable: true,
-        hint: 'Nothing of this response is used; the read is repeated. If it keeps failing, ask whoever runs the instance about this message.',
+        hint: 'Nothing of this response is used. If it happens each time, ask whoever runs the instance about this message.',
       },
     );
   }
 
   private tooLarge(): TablevaultError {
     if (this.phase !== 'rows') return this.invalid({ offset: 0, reason: NO_ROW });
-    const megabytes = Math.floor(this.options.maxRowBytes / 1024 / 1024);
-    return new TablevaultError('ROW_TOO_LARGE', `a row of ${this.options.table} is larger than ${megabytes} MB`, {
-      at: this.place(this.pos),
+    const { table, maxRowBytes, keyOf } = this.options;
+    const { buf, end } = this.rows;
+    const megabytes = Math.floor(maxRowBytes / 1024 / 1024);
+    const start = skipSpace(buf, this.pos, end);
+    const key = keyOf(membersAsText(buf, start, end));
+    const column = largestMember(buf, start, end);
+    const which =
+      key === '' ? `row ${this.decoded + 1} of an answer for ${table}` : `the row of ${table} with the key ${key}`;
+    const most = column === undefined ? '' : `, most of it in the column ${column}`;
+    return new TablevaultError('ROW_TOO_LARGE', `${which} is larger than ${megabytes} MB${most}`, {
+      at: { ...this.place(this.pos), ...(key === '' ? {} : { key }), ...(column === undefined ? {} : { column }) },
       hint: 'Raise limits.memoryMb (a row may take a tenth of it), or leave the large column out in the pipeline.',
     });
   }

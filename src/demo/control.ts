@@ -4,10 +4,27 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as z from 'zod';
-import { asTablevaultError } from '../core/errors.ts';
+import { asTablevaultError, TablevaultError } from '../core/errors.ts';
 import type { DemoInstance } from './contract.ts';
+import { DEFAULT_LIMITS } from './options.ts';
+import { DEFAULT_PERSONALITY } from './personality.ts';
+import { DEFAULT_RIGHTS } from './rights.ts';
 
 const anyObject = z.record(z.string(), z.unknown());
+
+const schemaChange = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('add'),
+    table: z.string(),
+    column: z.object({ name: z.string(), type: z.string() }).loose(),
+  }),
+  z.object({ kind: z.literal('drop'), table: z.string(), column: z.string() }),
+  z.object({ kind: z.literal('widen'), table: z.string(), column: z.string(), type: z.string() }),
+]);
+
+const referenceOrder = z
+  .object({ kind: z.enum(['SAT', 'PAT']), application: z.string(), by: z.enum(['administrator', 'user']) })
+  .loose();
 
 type Handler = (instance: DemoInstance, body: Record<string, unknown>) => unknown;
 
@@ -18,16 +35,19 @@ const CONTROLS: Readonly<Record<string, string>> = {
   'GET /rows/<Table>': 'the true rows of a table, one JSON object a line',
   'GET /credentials': 'its service identity and its reference token',
   'GET /changes': 'what was written to its tables',
+  'GET /switches': 'every switch of POST /configure, with its value at the start',
   'POST /configure':
-    'switches, such as {"limits": {"latencyMs": 1500, "seats": 200}} or {"faults": [...]}; src/demo/options.ts names all',
+    'switches, such as {"limits": {"latencyMs": 1500, "seats": 200}}, {"personality": {"count": false}}, {"rights": {"maxRows": 2000}} or {"faults": [{"on": {"path": "Gen_Parties", "nth": 1}, "do": "reset"}]}; what a fault may do stands in src/demo/options.ts',
   'POST /write': 'changes rows: {"inserts": 1, "updates": 2, "deletes": 1, "tables": ["Gen_Documents"]}',
   'POST /start-writer': 'changes rows again and again: {"order": {"updates": 5}, "everyMs": 100}',
   'POST /stop-writer': 'ends that',
-  'POST /change-schema': 'adds, drops or changes columns and tables',
+  'POST /change-schema':
+    'drops, adds or widens a column: {"kind": "drop", "table": "Gen_Parties", "column": "Notes"}, {"kind": "add", "table": "Gen_Parties", "column": {"name": "Age", "type": "int", "nullable": true}} or {"kind": "widen", "table": "Gen_Parties", "column": "Age", "type": "bigint"}',
   'POST /revoke': 'revokes a token, or all: {"token": ...}',
   'POST /rotate-keys': 'signs tokens with a new key',
   'POST /advance-clock': 'moves its clock on: {"ms": 1200000}; sessions and tokens grow older',
-  'POST /issue-token': 'issues a reference token',
+  'POST /issue-token':
+    'issues a reference token: {"kind": "SAT", "application": "my.app/backup", "by": "administrator"}, or a PAT of a user',
 };
 
 // The bodies are those of the methods of the same name; this port serves tests, which are typed where they are written.
@@ -37,13 +57,27 @@ const POSTS: Readonly<Record<string, Handler>> = {
   '/start-writer': (instance, body) =>
     instance.startWriter((body['order'] ?? {}) as object, Number(body['everyMs'] ?? 100)),
   '/stop-writer': (instance) => instance.stopWriter(),
-  '/change-schema': (instance, body) => instance.changeSchema(body as Parameters<DemoInstance['changeSchema']>[0]),
+  '/change-schema': (instance, body) =>
+    instance.changeSchema(fitting('/change-schema', schemaChange, body) as Parameters<DemoInstance['changeSchema']>[0]),
   '/revoke': (instance, body) => instance.revokeTokens(body['token'] === undefined ? undefined : String(body['token'])),
   '/rotate-keys': (instance) => instance.rotateKeys(),
   '/advance-clock': (instance, body) => instance.advanceClock(Number(body['ms'])),
   '/issue-token': (instance, body) =>
-    instance.issueReferenceToken(body as unknown as Parameters<DemoInstance['issueReferenceToken']>[0]),
+    instance.issueReferenceToken(
+      fitting('/issue-token', referenceOrder, body) as Parameters<DemoInstance['issueReferenceToken']>[0],
+    ),
 };
+
+/** The body, once it has the members that the control needs. @throws USAGE with the control's description */
+function fitting(path: string, schema: z.ZodType, body: Record<string, unknown>): unknown {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const wrong = parsed.error.issues.map(({ path: at }) => at.join('.')).filter((at) => at !== '');
+  throw new TablevaultError(
+    'USAGE',
+    `POST ${path} cannot use this body${wrong.length === 0 ? '' : ` (${wrong.join(', ')})`}; it ${CONTROLS[`POST ${path}`]}`,
+  );
+}
 
 export async function answerControl(
   instance: DemoInstance,
@@ -84,6 +118,8 @@ function get(instance: DemoInstance, path: string): unknown {
       return instance.credentials;
     case '/changes':
       return instance.changes();
+    case '/switches':
+      return { personality: DEFAULT_PERSONALITY, limits: DEFAULT_LIMITS, rights: DEFAULT_RIGHTS };
     default:
       return NOT_FOUND;
   }

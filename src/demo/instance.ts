@@ -7,6 +7,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { TablevaultError } from '../core/errors.ts';
+import { nearestName } from '../core/near-names.ts';
 import { builtInApplications, demoSecret } from './applications.ts';
 import { createBlockCache } from './blocks.ts';
 import { createCallers } from './callers.ts';
@@ -134,6 +135,7 @@ export async function startDemo(options: DemoOptions = {}): Promise<DemoInstance
     witness: () =>
       witness.read({ ...slots.stats(), tokens: tokens.stats(), sessions: sessions.stats(), faults: faults.fired() }),
     configure(changes) {
+      checkKinds(changes);
       checkSettings(changes);
       personality = { ...personality, ...changes.personality };
       limits = { ...limits, ...changes.limits };
@@ -194,11 +196,23 @@ function describe(table: TableData, personality: Personality): DemoTable {
 }
 
 /** A switch that does not exist must not pass for one that is off. Throws USAGE. */
+const CHANGES: readonly string[] = ['personality', 'limits', 'rights', 'faults'] satisfies (keyof DemoChanges)[];
+
+function checkKinds(changes: DemoChanges): void {
+  const unknown = Object.keys(changes).find((name) => !CHANGES.includes(name));
+  if (unknown === undefined) return;
+  throw new TablevaultError('USAGE', `the demo instance has no switches ${unknown}; it has ${CHANGES.join(', ')}`);
+}
+
 function checkSettings(changes: DemoChanges): void {
   const known = { personality: DEFAULT_PERSONALITY, limits: DEFAULT_LIMITS, rights: DEFAULT_RIGHTS };
   for (const [name, defaults] of Object.entries(known)) {
     for (const key of Object.keys(changes[name as keyof typeof known] ?? {})) {
-      if (!(key in defaults)) throw new TablevaultError('USAGE', `the demo instance has no ${name} switch ${key}`);
+      if (!(key in defaults))
+        throw new TablevaultError(
+          'USAGE',
+          `the demo instance has no ${name} switch ${key}; near names: ${nearestName(key, Object.keys(defaults))}`,
+        );
     }
   }
 }

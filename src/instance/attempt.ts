@@ -110,7 +110,7 @@ function slowBeginning(place: RequestPlace, ms: number): TablevaultError {
     {
       at: placeOf(place),
       retryable: true,
-      hint: 'tablevault tries again by itself; if that does not help, the instance or a proxy before it hangs: try later.',
+      hint: 'If it stays so, the instance or a proxy before it hangs: try later.',
     },
   );
 }

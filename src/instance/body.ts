@@ -4,7 +4,7 @@
 import { pipeline, type Readable } from 'node:stream';
 import { constants, createBrotliDecompress, createGunzip } from 'node:zlib';
 import { TablevaultError } from '../core/errors.ts';
-import { bodyError, placeOf, type RequestPlace } from './errors.ts';
+import { askedFor, bodyError, placeOf, type RequestPlace } from './errors.ts';
 
 export interface BodyOptions {
   readonly place: RequestPlace;
@@ -79,14 +79,14 @@ export function openBody(raw: Readable, options: BodyOptions): Body {
       drained = true;
     } catch (thrown) {
       if (options.signal.aborted) throw options.signal.reason;
-      if (cancelled) throw new TablevaultError('INTERRUPTED', `the reading of ${place.purpose} was given up`);
+      if (cancelled) throw new TablevaultError('INTERRUPTED', `the reading of ${askedFor(place)} was given up`);
       throw bodyError(thrown, place, wire);
     } finally {
       // A drained connection is kept for the next request.
       if (!drained) raw.destroy();
       end();
     }
-    if (cancelled) throw new TablevaultError('INTERRUPTED', `the reading of ${place.purpose} was given up`);
+    if (cancelled) throw new TablevaultError('INTERRUPTED', `the reading of ${askedFor(place)} was given up`);
   }
 
   const generator = read();
@@ -115,7 +115,7 @@ export function timerOf(ms: number, onTime: () => void): NodeJS.Timeout | undefi
 function tooSlow(place: RequestPlace, ms: number, wire: number): TablevaultError {
   return new TablevaultError(
     'INSTANCE_ANSWER',
-    `the answer to ${place.purpose} is not complete after ${Math.round(ms / 1000)} s (${wire} bytes came)`,
+    `the answer to ${askedFor(place)} is not complete after ${Math.round(ms / 1000)} s (${wire} bytes came)`,
     {
       at: placeOf(place),
       hint: 'The instance or a proxy before it hands it out far too slowly: check network and load of the instance, then run again.',
@@ -147,7 +147,7 @@ function decoderFor(encoding: string | undefined, place: RequestPlace) {
     default:
       throw new TablevaultError(
         'INSTANCE_ANSWER',
-        `the instance compresses ${place.purpose} in a way that was not asked for`,
+        `the instance compresses ${askedFor(place)} in a way that was not asked for`,
         {
           at: { ...placeOf(place), encoding: (encoding ?? '').slice(0, 40) },
           hint: 'Only gzip and br are asked for: a proxy between here and the instance may be at fault.',
@@ -159,7 +159,7 @@ function decoderFor(encoding: string | undefined, place: RequestPlace) {
 function bomb(place: RequestPlace, out: number, wire: number): TablevaultError {
   return new TablevaultError(
     'BODY_INVALID',
-    `the answer to ${place.purpose} grows ${Math.round(out / wire)} times when decompressed`,
+    `the answer to ${askedFor(place)} grows ${Math.round(out / wire)} times when decompressed`,
     {
       at: { ...placeOf(place), wireBytes: wire, bytes: out },
       hint: 'No table compresses that well: this is a broken or hostile answer.',
@@ -178,7 +178,7 @@ export async function readAll(
   for await (const chunk of chunks) {
     bytes += chunk.length;
     if (bytes > maxBytes) {
-      throw new TablevaultError('BODY_INVALID', `the answer to ${place.purpose} is larger than ${maxBytes} bytes`, {
+      throw new TablevaultError('BODY_INVALID', `the answer to ${askedFor(place)} is larger than ${maxBytes} bytes`, {
         at: placeOf(place),
         hint: 'Check the address in the pipeline: this does not look like the Table API.',
       });

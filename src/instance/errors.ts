@@ -8,6 +8,21 @@ export interface RequestPlace {
   readonly table?: string | undefined;
 }
 
+/** What was asked for, in a person's words: "a read of Gen_Documents", "$metadata". */
+export function askedFor({ purpose, table }: RequestPlace): string {
+  if (table === undefined) return purpose;
+  switch (purpose) {
+    case 'rows':
+    case 'closing read':
+    case 'known rows':
+      return `a read of ${table}`;
+    case 'keys':
+      return `a read of the keys of ${table}`;
+    default:
+      return `a question about ${table}`;
+  }
+}
+
 interface Explanation {
   readonly code: ErrorCode;
   readonly what: string;
@@ -17,8 +32,7 @@ interface Explanation {
 
 const TLS_TRUST =
   'NODE_EXTRA_CA_CERTS=/path/to/ca.pem names the certificate authority of your network, if it has one of its own.';
-const IF_IT_STAYS =
-  'tablevault tries again by itself; if that does not help, check network, VPN, firewall and proxy (HTTPS_PROXY, NO_PROXY).';
+const IF_IT_STAYS = 'If it stays so, check network, VPN, firewall and proxy (HTTPS_PROXY, NO_PROXY).';
 
 const tls = (what: string, hint: string): Explanation => ({ code: 'INSTANCE_TLS', what, hint, retryable: false });
 const unreachable = (what: string, hint = IF_IT_STAYS, retryable = true): Explanation => ({
@@ -106,8 +120,8 @@ export function bodyError(thrown: unknown, place: RequestPlace, bytes: number): 
       : code?.startsWith('Z_') === true
         ? 'breaks off or is damaged'
         : 'broke off';
-  return new TablevaultError('BODY_TRUNCATED', `the answer to ${place.purpose} ${what} after ${bytes} bytes`, {
-    hint: 'The part is read again; if it happens each time, a proxy or a time limit between here and the instance cuts long answers.',
+  return new TablevaultError('BODY_TRUNCATED', `the answer to ${askedFor(place)} ${what} after ${bytes} bytes`, {
+    hint: 'If it happens each time, a proxy or a time limit between here and the instance cuts long answers.',
     retryable: true,
     at: placeOf(place, new URL(place.url).pathname),
     cause: thrown,

@@ -6,7 +6,7 @@
  * the request. `info` may hold a stack trace and is never shown.
  */
 import { TablevaultError } from '../core/errors.ts';
-import { placeOf, type RequestPlace } from './errors.ts';
+import { askedFor, placeOf, type RequestPlace } from './errors.ts';
 
 export interface ErrorBody {
   readonly message: string | undefined;
@@ -92,17 +92,21 @@ export function judge(answer: HttpAnswer, place: RequestPlace, now: number): Ver
     return { kind: 'renew', error };
   }
   if (status === 403) {
-    const error = new TablevaultError('AUTH_FORBIDDEN', `the identity may not do this: ${place.purpose} (403)${said}`, {
-      at,
-      hint: "Check the rights of the Trusted Application's System User on this table, and that scope `read` is among the application's scopes.",
-    });
+    const error = new TablevaultError(
+      'AUTH_FORBIDDEN',
+      `the identity may not do this: ${askedFor(place)} (403)${said}`,
+      {
+        at,
+        hint: "Check the rights of the Trusted Application's System User on this table, and that scope `read` is among the application's scopes.",
+      },
+    );
     return { kind: 'final', error };
   }
   if (status >= 300 && status < 400) return { kind: 'final', error: redirected(answer, place) };
   if (status > 200 && status < 300) {
     const error = new TablevaultError(
       'INSTANCE_ANSWER',
-      `the instance answers ${status} instead of 200 to ${place.purpose}`,
+      `the instance answers ${status} instead of 200 to ${askedFor(place)}`,
       {
         at,
         hint: 'Such an answer may hold a part of the data only, so it is not used; a proxy between here and the instance may be at fault.',
@@ -124,19 +128,23 @@ export function judge(answer: HttpAnswer, place: RequestPlace, now: number): Ver
   }
   // 501 is how OData says that it does not do what was asked (OData Protocol 4.01, section 9.3.1); the server is well.
   if (status === 408 || status === 425 || (status > 500 && status !== 501)) {
-    const error = new TablevaultError('INSTANCE_ANSWER', `the instance answers ${status} to ${place.purpose}${said}`, {
-      at,
-      retryable: true,
-      hint: 'tablevault tries again by itself; if that does not help, the instance or a proxy before it is down: try later.',
-    });
+    const error = new TablevaultError(
+      'INSTANCE_ANSWER',
+      `the instance answers ${status} to ${askedFor(place)}${said}`,
+      {
+        at,
+        retryable: true,
+        hint: 'If it stays so, the instance or a proxy before it is down: try later.',
+      },
+    );
     return { kind: 'again', afterMs, tries: status === 505 ? 1 : null, error };
   }
   const blamed =
     body !== undefined && REQUEST_FAULT.test(`${body.type ?? ''} ${body.code ?? ''} ${body.message ?? ''}`);
-  const error = new TablevaultError('REQUEST_REFUSED', `the instance refuses ${place.purpose} (${status})${said}`, {
+  const error = new TablevaultError('REQUEST_REFUSED', `the instance refuses ${askedFor(place)} (${status})${said}`, {
     at,
     retryable: (status === 500 || status < 300) && !blamed,
-    hint: 'Check filter and columns of this table in the pipeline; `tablevault tables` shows what it takes.',
+    hint: 'Check filter and columns of this table in the pipeline; `tablevault tables <pipeline> --columns <table>` shows which columns take filters.',
   });
   if (status !== 500 && status >= 300) return { kind: 'final', error };
   return { kind: 'again', afterMs, tries: blamed ? 2 : 4, error };
@@ -198,7 +206,7 @@ function redirected({ status, headers }: HttpAnswer, place: RequestPlace): Table
   if (target !== undefined && target.origin !== here.origin) {
     return new TablevaultError(
       'FOREIGN_ORIGIN',
-      `the instance redirects ${place.purpose} to another origin, ${target.origin}; it was not followed`,
+      `the instance redirects ${askedFor(place)} to another origin, ${target.origin}; it was not followed`,
       {
         at,
         hint: `If ${target.origin} really serves this instance, write it into the pipeline: as instance:, or below endpoints: (tableApi:, identity:).`,
@@ -207,7 +215,7 @@ function redirected({ status, headers }: HttpAnswer, place: RequestPlace): Table
   }
   return new TablevaultError(
     'INSTANCE_ANSWER',
-    `the instance redirects ${place.purpose} (${status}); redirects are not followed`,
+    `the instance redirects ${askedFor(place)} (${status}); redirects are not followed`,
     {
       at: target === undefined ? at : { ...at, location: target.pathname.slice(0, 200) },
       hint: 'A redirect to a sign-in page means that the address is not the Table API: check instance and endpoints in the pipeline.',

@@ -186,7 +186,7 @@ function explain(thrown: unknown, { authority, auth }: TokenClientOptions): Tabl
     return new TablevaultError('INSTANCE_UNREACHABLE', `the authority ${authority} does not answer in time`, {
       at,
       retryable: true,
-      hint: 'tablevault tries again by itself; if that does not help, check network, VPN, firewall and proxy (HTTPS_PROXY, NO_PROXY).',
+      hint: 'If it stays so, check network, VPN, firewall and proxy (HTTPS_PROXY, NO_PROXY).',
     });
   }
   const why = thrown instanceof ClientError && thrown.code !== undefined ? ` (${thrown.message}; ${thrown.code})` : '';

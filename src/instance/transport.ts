@@ -11,7 +11,7 @@ import { withRetries } from '../core/retry.ts';
 import { attempt, type Outcome } from './attempt.ts';
 import { readAll } from './body.ts';
 import { createDispatcher } from './dispatcher.ts';
-import { placeOf, type RequestPlace } from './errors.ts';
+import { askedFor, placeOf, type RequestPlace } from './errors.ts';
 import { createGovernor, type Slot } from './governor.ts';
 import type { Verdict } from './refusal.ts';
 import { NO_HISTORY, nextStep, type RequestHistory, type Step } from './retry.ts';
@@ -143,7 +143,7 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
       for (let tried = 0; ; tried += 1) {
         const result = await tryOnce({ place, origin, request, lifetime, history, tried });
         if ('reply' in result) return result.reply;
-        history = await follow(result.step, result.sent, lifetime.signal);
+        history = await follow(result.step, result.sent, request, lifetime.signal);
       }
     } catch (thrown) {
       lifetime.unlink();
@@ -235,15 +235,15 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
     return credential.headers();
   }
 
+  function faultBudgetOf({ patience }: TransportRequest): number {
+    return Math.min(tuning.retry.faultBudgetMs, patience?.faultBudgetMs ?? Number.POSITIVE_INFINITY);
+  }
+
   function stepAfter(verdict: Verdict, { history, origin, request }: Ask): Step {
-    const faultBudgetMs = Math.min(
-      tuning.retry.faultBudgetMs,
-      request.patience?.faultBudgetMs ?? Number.POSITIVE_INFINITY,
-    );
     return nextStep({
       verdict,
       history,
-      policy: { ...tuning.retry, faultBudgetMs },
+      policy: { ...tuning.retry, faultBudgetMs: faultBudgetOf(request) },
       now: clock.now(),
       deadlineAt,
       contacted: contacted.has(origin),
@@ -262,6 +262,7 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
   async function follow(
     step: Step,
     sent: Readonly<Record<string, string>>,
+    request: TransportRequest,
     signal: AbortSignal,
   ): Promise<RequestHistory> {
     switch (step.do) {
@@ -278,6 +279,14 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
           message: `again in ${Math.round(step.ms)} ms: ${step.error.message}`,
           at: step.error.at,
         });
+        // A refusal is asked for a few times within seconds; what the network does may go on for minutes.
+        if (step.error.code !== 'REQUEST_REFUSED')
+          emit({
+            type: 'retry',
+            reason: step.error.message,
+            tries: step.history.faults,
+            givenUpAfterMs: faultBudgetOf(request),
+          });
         await clock.sleep(step.ms, signal);
         return step.history;
       case 'pause':
@@ -325,7 +334,7 @@ function checkOrigin(place: RequestPlace, origins: ReadonlySet<string>): string 
   if (origins.has(origin)) return origin;
   throw new TablevaultError(
     'FOREIGN_ORIGIN',
-    `${place.purpose} would go to another origin, ${origin}; nothing was sent there`,
+    `${askedFor(place)} would go to another origin, ${origin}; nothing was sent there`,
     {
       at: placeOf(place),
       hint: `If ${origin} serves this instance, name it in the pipeline: endpoints: { tableApi: ${origin}${pathname.replace(/odata\/.*$/, 'odata/')} }.`,

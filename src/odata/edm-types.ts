@@ -42,6 +42,11 @@ export function columnTypeOf(edmType: string, facets: Facets): ColumnType {
   return Object.hasOwn(PRIMITIVES, edmType) ? (PRIMITIVES[edmType] ?? { kind: 'json' }) : { kind: 'json' };
 }
 
+/** Is a column of this type text only because a pipeline keeps it as text? */
+export function isKeptAsText(edmType: string, { kind }: ColumnType): boolean {
+  return kind === 'json' && (edmType === 'Edm.Decimal' || Object.hasOwn(PRIMITIVES, edmType));
+}
+
 function digits(text: string | undefined): number | undefined {
   return text !== undefined && /^[0-9]{1,4}$/.test(text) ? Number(text) : undefined;
 }

@@ -157,15 +157,19 @@ export function typeRead(schema: TableSchema, override: TableOverride | undefine
   return { ...column, type: { kind: 'json' }, nullable: !schema.key.includes(column.name) };
 }
 
+/** So many names that a message can hold them. */
+const NAMES_SHOWN = 20;
+
 function unknownColumn(table: string, what: string, wanted: string, names: readonly string[]): TablevaultError {
   const near = nearNames(wanted, names);
-  const message = `tables.overrides.${table}.${what} "${printableName(wanted)}"`;
+  const [title, shown] = near.length > 0 ? ['near names', near] : ['its columns', names.slice(0, NAMES_SHOWN)];
+  const rest = near.length === 0 && names.length > shown.length ? ', …' : '';
   return new TablevaultError(
     'CONFIG_INVALID',
-    near.length === 0 ? message : `${message}; near names: ${near.join(', ')}`,
+    `tables.overrides.${table}.${what} "${printableName(wanted)}"; ${title}: ${shown.map(printableName).join(', ')}${rest}`,
     {
       at: { table },
-      hint: '`tablevault tables` lists the columns of every table.',
+      hint: `Correct the name. Without that entry, \`tablevault tables <pipeline> --columns ${table}\` lists all columns.`,
     },
   );
 }

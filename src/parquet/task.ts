@@ -29,6 +29,8 @@ export interface LocalPart {
   readonly lastKey: Key | null;
   /** Did the keys come in SQL Server's order, or that of their values, each once? */
   readonly ascending: boolean;
+  /** Of rows that are in no file: were their keys remembered, and did none come twice? */
+  readonly keysDiffer?: boolean;
   readonly columns: Readonly<Record<string, ColumnStats>>;
   /** Of the task, up to the end of this part. */
   readonly nulls: NullHabits;

@@ -19,7 +19,7 @@ export interface YamlProblem {
 const MEANING: Readonly<Record<string, string>> = {
   BAD_INDENT: 'the indentation does not fit the lines around it',
   TAB_AS_INDENT: 'a tab is used as indentation; YAML takes spaces only',
-  DUPLICATE_KEY: 'this key appears twice in the same block',
+  DUPLICATE_KEY: 'this key appears twice in the same block; put what stands below both into one',
   BLOCK_AS_IMPLICIT_KEY: 'a block stands where a key must be on one line; a value with ": " in it needs quotes',
   MULTILINE_IMPLICIT_KEY: 'a key runs over several lines; a ":" is missing',
   IMPOSSIBLE: 'a value with ": " or " #" in it needs quotes',

@@ -15,6 +15,9 @@ export interface BatchSinkOptions {
   readonly maxRows?: number;
 }
 
+/** Keys that are remembered at most: some hundred megabytes. */
+const MOST_KEYS = 1_000_000;
+
 /**
  * Where a task's responses go when its rows are wanted here and now, not as Parquet parts: decodes in this thread, hands batches on. A
  * response that proves broken has already handed on what came before: whoever takes the batches must be able to take them back, or fail.
@@ -23,10 +26,13 @@ export class BatchSink implements TaskSink {
   rows = 0;
   private readonly options: BatchSinkOptions;
   private readonly reader: RowReader;
+  /** Keys of rows that were handed on, where their order cannot be watched; undefined where one came twice, or they are too many. */
+  private keys: Set<string> | undefined;
 
   constructor(options: BatchSinkOptions) {
     this.options = options;
     this.reader = new RowReader(options.spec, (property) => options.hooks.onUnknown?.(property));
+    if (options.spec.key.length > 0 && !this.reader.watchesKeys) this.keys = new Set();
   }
 
   begin(exclude: Key | null): void {
@@ -56,6 +62,7 @@ export class BatchSink implements TaskSink {
       firstKey: null,
       lastKey: null,
       ascending: true,
+      keysDiffer: this.keys !== undefined,
     };
     return Promise.resolve([{ ...part, columns: {}, nulls: this.reader.batch.nullHabits() }]);
   }
@@ -73,10 +80,19 @@ export class BatchSink implements TaskSink {
     const { rows } = reader.batch;
     if (rows === 0) return;
     reader.checkText();
+    this.remember(rows);
     await options.take(reader.batch);
     this.rows += rows;
     reader.clear();
     options.hooks.onRows?.(rows);
+  }
+
+  private remember(rows: number): void {
+    const { keys } = this;
+    if (keys === undefined) return;
+    const before = keys.size;
+    for (let row = 0; row < rows; row++) keys.add(this.reader.keyText(row) ?? '');
+    if (keys.size !== before + rows || keys.size > MOST_KEYS) this.keys = undefined;
   }
 
   private get wanted(): number {

@@ -36,6 +36,8 @@ export interface ScanRequest {
 export interface ScanContext extends QuestionContext {
   readonly instance: Source;
   readonly counts: CountKnowledge;
+  /** Told of a table of which rows came after an answer that looked whole. */
+  readonly onCut?: (table: string) => void;
 }
 
 /**
@@ -72,6 +74,8 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
         try {
           const answer = await readRows(request, step, held.answers === 0 ? 'rows' : 'closing read', context);
           requests += answer.requests;
+          const { last } = held;
+          if (last !== null && !last.more && last.rows > 0 && answer.rows > 0) context.onCut?.(plan.table.name);
           held = hold(held, answer);
           if (answer.rows > 0) checks = {};
           onRows(held.rows);
@@ -85,7 +89,8 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
       case 'proven':
         return { proof: step.by, evidence: step.why, facts, requests };
       case 'refuse':
-        throw unprovenError(plan, step.why);
+        if (checks.again?.found === false) context.onCut?.(plan.table.name);
+        throw unprovenError(plan, step);
       case 'disproved':
         throw disproved(plan, step.why);
       default: {
@@ -135,10 +140,13 @@ function disproved(plan: TablePlan, why: string): TablevaultError {
   });
 }
 
-function unprovenError(plan: TablePlan, why: string): TablevaultError {
-  return new TablevaultError('END_UNPROVEN', `the read of ${plan.table.name} may be short: ${why}`, {
+function unprovenError(plan: TablePlan, { why, twice }: Extract<Step, { do: 'refuse' }>): TablevaultError {
+  return new TablevaultError('END_UNPROVEN', `${plan.table.name}: its read cannot be trusted: ${why}`, {
     at: { table: plan.table.name },
     retryable: true,
-    hint: 'Rows may have changed meanwhile, or the rights of the identity cut its answers: check its "Show more than … rows" permissions.',
+    hint:
+      twice === true
+        ? 'Rows may have moved between pages while they were read: run again, at a quieter time. If it happens each time, the instance sends rows twice: report it to whoever runs it.'
+        : 'Rows may have changed meanwhile, or the rights of the identity cut its answers: check its "Show more than … rows" permissions.',
   });
 }

@@ -1,11 +1,14 @@
 /** From a table's plan to its rows and a verdict: tasks side by side, another way where the instance does not bear the plan. */
 import { hasCode, TablevaultError } from '../core/errors.ts';
+import { anySignal } from '../core/signals.ts';
 import { count as number, plural } from '../core/words.ts';
 import { allOf } from '../odata/filters.ts';
 import type { ColumnStats } from '../parquet/task.ts';
+import { scanKeyOf } from '../scan/key.ts';
 import type { TablePlan } from '../scan/plan.ts';
 import { ALL_KEYS, type KeyRange } from '../scan/ranges.ts';
 import { type Verdict, verdictOf } from '../scan/verdict.ts';
+import { UnprovableError } from './accept.ts';
 import { groupFilter, type HidingValue, openQuestionText } from './hidden-rows.ts';
 import { scanKeys } from './keys.ts';
 import type { PlannedTable } from './plan.ts';
@@ -57,23 +60,25 @@ export async function readTable<T extends TaskOutcome>(
       break;
     } catch (thrown) {
       const fallback = fallbackPlan(plan, thrown, context.counts.countsTables);
-      if (fallback === undefined) throw thrown;
-      warnings.push(`read another way than planned: ${fallback.reason}`);
+      if (fallback === undefined || context.mayRepeat?.() === false) throw thrown;
+      const { name: table } = plan.table;
+      const why = fallback.reason.replace(`${table}: `, '');
+      context.emit({ type: 'warning', table, message: `${why}; reading it another way` });
+      warnings.push(`read another way than planned: ${why}`);
       // What came by the plan before is there: another way may not bring less.
       plan = { ...fallback, seen: Math.max(plan.seen ?? 0, rowsOf(brought)), ...withoutKey(planned, thrown) };
     }
   }
   checkNulls(plan, tasks);
   const keyRequests = await holdAgainstKeys(plan, tasks, context);
-  const verdict = verdictOf({ keyed: planned.table.key.length > 0, tasks, open: stillOpen(planned, tasks) });
+  const keyed = planned.table.key.length > 0;
+  const keyProblem = keyProblemOf(planned, plan, tasks);
+  const open = stillOpen(planned, tasks);
+  const verdict = verdictOf({ keyed, keyProblem, tasks, open });
   const why = verdict.reasons.join('; ');
-  if (mustBeRefused(planned, tasks)) {
-    throw new TablevaultError('END_UNPROVEN', `${planned.table.name} can be neither proven nor counted: ${why}`, {
-      at: { table: planned.table.name },
-      hint: `If that will do, say so in the pipeline: tables: { overrides: { ${planned.table.name}: { accept: best-effort } } }.`,
-    });
-  }
-  if (verdict.consistency !== 'exact') warnings.push(`${verdict.consistency}, not exact: ${why}`);
+  if (mustBeRefused(planned, tasks)) throw new UnprovableError(planned.table.name, why);
+  const advice = open.length > 0 ? '; only a look into the ERP tells whether such rows are missing' : '';
+  if (verdict.consistency !== 'exact') warnings.push(`${verdict.consistency}, not exact: ${why}${advice}`);
   const requests = tasks.reduce((sum, task) => sum + task.requests, keyRequests);
   return { plan, tasks, verdict, warnings, requests };
 }
@@ -107,6 +112,17 @@ function stillOpen({ open, found }: PlannedTable, tasks: readonly TaskOutcome[])
   ];
 }
 
+/** Why only counts can tell of the table; null where its key is asked by. */
+function keyProblemOf({ table, columns }: PlannedTable, plan: TablePlan, tasks: readonly TaskOutcome[]): string | null {
+  if (table.key.length === 0) return 'it has no key';
+  if (scanKeyOf(table, columns) === null) {
+    const isText = columns.some(({ name, type }) => table.key.includes(name) && type.kind === 'json');
+    return isText ? 'its key is kept as text' : 'its key is of a type that cannot be asked for';
+  }
+  const byCount = tasks.some(({ proof }) => proof === 'count');
+  return plan.key === null || byCount ? 'the instance takes no filters on its key' : null;
+}
+
 function rowsOf(tasks: readonly TaskOutcome[]): number {
   return tasks.reduce((sum, task) => sum + task.rows, 0);
 }
@@ -122,7 +138,7 @@ async function readTasks<T>(
   run: RunTask<T>,
 ): Promise<readonly T[]> {
   const enough = new AbortController();
-  const signal = plan.ranges.length === 1 ? outer : AbortSignal.any([outer, enough.signal]);
+  const signal = plan.ranges.length === 1 ? outer : anySignal([outer, enough.signal]);
   let first: { readonly thrown: unknown } | undefined;
   const results = await Promise.allSettled(
     plan.ranges.map((range) =>
@@ -206,7 +222,7 @@ async function holdAgainstKeys(
   if (rows >= again.rows && again.rows >= rows * FEWER && rows >= estimate.rows * FEWER) return again.requests;
   throw new TablevaultError(
     'END_UNPROVEN',
-    `the read of ${table.name} may be short: ${plural(rows, 'row')} came, but its keys were ${number(estimate.rows)} before and ${number(again.rows)} after the read`,
+    `${table.name}: its read cannot be trusted: ${plural(rows, 'row')} came, but its keys were ${number(estimate.rows)} before and ${number(again.rows)} after the read`,
     {
       at: { table: table.name },
       hint: 'Rows may have changed meanwhile: run again, at a quieter time.',

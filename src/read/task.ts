@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
-import { hasCode, TablevaultError } from '../core/errors.ts';
+import { hasCode, isRetryable, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { makeFolder } from '../core/folders.ts';
 import type { ParquetSettings } from '../core/pipeline.ts';
@@ -33,6 +33,10 @@ export interface ReadContext {
   readonly maxRowBytes: number;
   /** Bytes of values that a row group may hold in memory. */
   readonly groupBytes: number;
+  /** Can what came be taken back, so that a read may begin again? Default yes. */
+  readonly mayRepeat?: () => boolean;
+  /** Told of a table of which rows came after an answer that looked whole. */
+  readonly onCut?: (table: string) => void;
 }
 
 /** One task of a table's plan. */
@@ -76,13 +80,17 @@ export function readTask(task: ReadTask, context: ReadContext): Promise<TaskResu
   const table = task.plan.table.name;
   let unproven = 0;
   const seen = { rows: task.plan.ranges.length === 1 ? (task.plan.seen ?? 0) : 0 };
-  const onRetry = ({ message }: TablevaultError, next: number) =>
-    emit({ type: 'warning', table, message: `${message}; reading it again (${next} of ${READ_RETRIES.attempts})` });
+  const onRetry = ({ code, message }: TablevaultError, next: number) => {
+    const tries =
+      code === 'END_UNPROVEN' ? `${unproven + 1} of ${UNPROVEN_TRIES}` : `${next} of ${READ_RETRIES.attempts}`;
+    emit({ type: 'warning', table, message: `${message}; reading it again (${tries})` });
+  };
   return withRetries(READ_RETRIES, { clock, signal, onRetry }, async (tried) => {
     try {
       return await readOnce(task, context, { tried, unproven, seen });
     } catch (thrown) {
       if (hasCode(thrown, 'END_UNPROVEN') && ++unproven >= UNPROVEN_TRIES) throw forGood(thrown);
+      if (isRetryable(thrown) && context.mayRepeat?.() === false) throw forGood(thrown);
       throw thrown;
     }
   });
@@ -175,8 +183,9 @@ async function settle(
   const { rows } = facts.held;
   const asRead = { parts, rows, evidence };
   if (table.key.length === 0 || keepsOrder(facts.held)) return { ...asRead, duplicatesRuledOut: true };
-  // Rows that went to a stream are in no file, and gone: whoever took them is told that they came in no order.
-  if (parts.some(({ path }) => path === '')) return { ...asRead, duplicatesRuledOut: false };
+  // Rows that went to a stream are in no file, and gone: unless their keys were remembered, whoever took them is told of it.
+  if (parts.some(({ path }) => path === ''))
+    return { ...asRead, duplicatesRuledOut: parts.every(({ keysDiffer }) => keysDiffer === true) };
   // Brings DuckDB into this thread, which nothing else here needs.
   const { settleDuplicates } = await import('../parquet/duplicates.ts');
   const settled = await settleDuplicates(parts, specOf(task, context, ''), context.signal);
@@ -228,7 +237,8 @@ function specOf({ plan, range, fingerprint }: ReadTask, context: ReadContext, pa
   };
 }
 
-function forGood(error: TablevaultError): TablevaultError {
+/** The error as one that no further try follows. */
+export function forGood(error: TablevaultError): TablevaultError {
   const { code, message, at, hint } = error;
   return new TablevaultError(code, message, { at, cause: error.cause, ...(hint === undefined ? {} : { hint }) });
 }

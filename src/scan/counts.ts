@@ -78,11 +78,11 @@ function fewerThan(seen: number, have: number): Step {
 }
 
 function whyUncounted({ held, countAsked }: ScanFacts): string {
-  if (!countAsked)
-    return 'the answer was complete, but the instance offers no count to hold it against: it refused to count other tables';
-  return held.first?.count == null
-    ? 'the answer was complete, but the instance offers no count to hold it against'
-    : 'the answer was complete, but it was not seen that the instance counts more than the rows of its answer';
+  const { first, rows } = held;
+  if (!countAsked || first?.count == null)
+    return 'nothing shows whether all rows came, since the instance offers no count';
+  const counts = first.count === rows ? 'as many' : `${number(first.count)} where ${plural(rows, 'row')} came`;
+  return `nothing shows whether all rows came: the instance counts ${counts}, but was not seen to count all rows of a table`;
 }
 
 function judgeCounts(rows: number, before: number | null, after: number | null, skipped: boolean): Step {
@@ -90,7 +90,7 @@ function judgeCounts(rows: number, before: number | null, after: number | null, 
   const words = `the instance counts ${between(before ?? after ?? 0, after)}`;
   if (rows < Math.min(...counts)) return { do: 'refuse', why: `${plural(rows, 'row')} came, but ${words}` };
   if (rows > Math.max(...counts))
-    return { do: 'refuse', why: `${plural(rows, 'row')} came, but ${words}: some rows came twice` };
+    return { do: 'refuse', why: `${plural(rows, 'row')} came, but ${words}: some rows came twice`, twice: true };
   if (!skipped) return { do: 'proven', by: 'count', why: words };
   return { do: 'proven', by: 'none', why: `${words}, but ${SKIPPED}` };
 }

@@ -106,8 +106,10 @@ function splitHolds({ held }: ScanFacts, { whole, sum, halves }: NonNullable<Che
     if (held.sum === sum) return undefined;
     return { do: 'refuse', why: `its keys, read alone, are as many as its rows, ${number(rows)}, but not the same` };
   }
-  const keys = whole === halves ? number(whole) : `${number(whole)}, and in two halves ${number(halves)}`;
-  return { do: 'refuse', why: `${plural(rows, 'row')} came, but its keys, read alone, are ${keys}` };
+  if (whole === halves)
+    return { do: 'refuse', why: `${plural(rows, 'row')} came, but its keys, read alone, are ${number(whole)}` };
+  const why = `${plural(rows, 'row')} came, and its keys, read alone, are ${number(whole)}, but those up to the middle one and those from there on are ${number(halves)} together`;
+  return rows === whole && halves > rows ? { do: 'refuse', why, twice: true } : { do: 'refuse', why };
 }
 
 // ── Read after read ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────

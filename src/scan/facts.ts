@@ -86,8 +86,8 @@ export type Step =
   | { readonly do: 'proven'; readonly by: Proof; readonly why: string | null }
   /** The rows came in no order that is known, so that no key can be called the greatest: another proof is needed. */
   | { readonly do: 'split'; readonly range: KeyRange; readonly why: string }
-  /** Answers that contradict each other: the read must be done again, or given up. */
-  | { readonly do: 'refuse'; readonly why: string }
+  /** Answers that contradict each other, with too many rows where it says `twice`: the read must be done again, or given up. */
+  | { readonly do: 'refuse'; readonly why: string; readonly twice?: true }
   /** The server does not compare keys as was thought: rows of this range may be missing. */
   | { readonly do: 'disproved'; readonly why: string };
 

@@ -18,6 +18,8 @@ export interface TaskEvidence {
 export interface TableEvidence {
   /** Has the table a key? */
   readonly keyed: boolean;
+  /** Why its rows cannot be asked for by a key; null where they can. */
+  readonly keyProblem: string | null;
   readonly tasks: readonly TaskEvidence[];
   /** Questions that stayed without an answer, and whose answer could show that rows are hidden. */
   readonly open: readonly string[];
@@ -29,11 +31,11 @@ export interface Verdict {
   readonly reasons: readonly string[];
 }
 
-export function verdictOf({ keyed, tasks, open }: TableEvidence): Verdict {
+export function verdictOf({ keyed, keyProblem, tasks, open }: TableEvidence): Verdict {
   const unproven = tasks.filter(({ proof }) => proof === 'count' || proof === 'none');
   const mixed = keyed && tasks.some((task) => !task.duplicatesRuledOut);
   const reasons = [
-    ...(keyed ? [] : ['it has no key']),
+    ...(keyProblem !== null && (unproven.length > 0 || !keyed) ? [keyProblem] : []),
     ...new Set(unproven.map(({ evidence }) => evidence).filter((text) => text !== null)),
     ...(mixed ? ['its rows came in no order, and went out before it could be seen whether one came twice'] : []),
     ...open,

@@ -242,6 +242,43 @@ describe('the control port', () => {
       await post('/issue-token', { kind: 'SAT', application: 'my.app/backup', by: 'administrator' }),
     ).toHaveProperty('token');
   });
+
+  test('refuses a body that it cannot use, and says what one holds', async () => {
+    const { controlUrl } = client.demo;
+    const post = async (path: string, body: object) =>
+      (await fetch(controlUrl + path, { method: 'POST', body: JSON.stringify(body) })).json();
+    expect(await post('/change-schema', {})).toMatchObject({
+      code: 'USAGE',
+      error: expect.stringContaining('"kind": "drop"'),
+    });
+    expect(await post('/issue-token', {})).toMatchObject({
+      code: 'USAGE',
+      error: expect.stringContaining('"by": "administrator"'),
+    });
+    expect(await post('/configure', { personalty: {} })).toMatchObject({
+      error: expect.stringContaining('personality'),
+    });
+    expect(await post('/configure', { limits: { latency: 5 } })).toMatchObject({
+      error: expect.stringContaining('latencyMs'),
+    });
+    const switches = (await (await fetch(`${controlUrl}/switches`)).json()) as object;
+    expect(switches).toMatchObject({ personality: { count: true }, limits: { seats: 20 }, rights: { maxRows: null } });
+  });
+
+  test('takes the bodies that its list shows', async () => {
+    const own = await startClient({ tables: ['Gen_Parties'], rows: 0.01 });
+    const { controls } = (await (await fetch(own.demo.controlUrl)).json()) as { controls: Record<string, string> };
+    for (const [control, what] of Object.entries(controls)) {
+      // Bodies as they can be copied, objects within objects too.
+      const bodies = what.match(/\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}/g) ?? [];
+      for (const body of bodies.filter((each) => !each.includes('...') && !/Gen_Documents|my\.app/.test(each))) {
+        const [method, path] = control.split(' ');
+        const answer = await fetch(own.demo.controlUrl + path, { method: method!, body });
+        expect(await answer.json(), `${control} ${body}`).not.toHaveProperty('error');
+      }
+    }
+    await own.close();
+  });
 });
 
 test('the page at / tells people what this is, the credentials, and commands to copy', async () => {

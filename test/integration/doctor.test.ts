@@ -81,12 +81,21 @@ describe('a sound instance', () => {
       'probes ok',
       'limits ok',
       'rights ok',
+      'proof ok',
       'first-row ok',
       'destination ok',
     ]);
     for (const each of report.steps) expect(each.ms).toBeGreaterThanOrEqual(0);
     expect(await readdir(folder)).not.toContain('vault');
     expect(ended.stdout + ended.stderr).not.toContain(env['SECRET']);
+  });
+
+  test('says how a run uses limits.concurrency where fewer requests at once were sent', async () => {
+    const more = 'tables: { include: ["*"], exclude: ["Dmv_*"] }\nlimits: { concurrency: 10 }\n';
+    const { found } = step(await examine(pipeline({ more })), 'limits');
+    expect(found).toMatch(
+      /were answered; a run sends up to limits\.concurrency \(10\) at once while answers come as fast$/,
+    );
   });
 
   test('is told of line by line to people', async () => {
@@ -131,6 +140,18 @@ describe('a sound instance', () => {
       expect(report.exitCode).toBe(0);
     },
   );
+
+  test('whose default filters cannot be asked for is told so, not called free of them', async () => {
+    demo.configure({ personality: { defaultFilters: true, defaultFilterQuestions: 500, keyFilter: false } });
+    const report = await examine(pipeline());
+    expect(report.probes?.defaultFilters).toMatchObject({
+      hiding: [],
+      unknown: expect.arrayContaining(['Gen_Documents']),
+    });
+    expect(step(report, 'probes').details).toContainEqual(
+      expect.stringMatching(/^default filters: it could not be asked whether rows of .*Gen_Documents.* are hidden/),
+    );
+  });
 
   test('works with a reference token too, and says when another process uses it', async () => {
     const reference = pipeline().replace(/auth: .*/, 'auth: { kind: reference-token, token: "${env:TOKEN}" }');
@@ -244,7 +265,44 @@ describe('the first failing class gives the exit code, each failure its fix', ()
     expect(report.exitCode).toBe(0);
     expect(step(report, 'rights')).toMatchObject({
       status: 'warning',
-      details: expect.arrayContaining([expect.stringMatching(/rows came, but the instance counts/)]),
+      details: expect.arrayContaining([
+        expect.stringMatching(/rows came, but Dmv_Table_Info counts [\d,]+, and \$count /),
+      ]),
+      fix: expect.stringMatching(/^The identity may not see every row/),
+    });
+  });
+
+  test('answers that are cut are a warning of another kind', async () => {
+    demo.configure({ personality: { cut: { lastRow: 20 } } });
+    const report = await examine(pipeline());
+    expect(step(report, 'rights')).toMatchObject({
+      status: 'warning',
+      fix: expect.stringMatching(/^The instance cuts its answers.*fails the tables/),
+    });
+  });
+
+  test('5: tables that a snapshot would refuse for want of a proof are named, with the line that accepts them', async () => {
+    demo.configure({ personality: { count: false, keyFilter: false } });
+    const report = await examine(pipeline());
+    expect(report.exitCode).toBe(5);
+    expect(step(report, 'proof')).toMatchObject({
+      status: 'failed',
+      code: 'END_UNPROVEN',
+      found: expect.stringMatching(/^\d\d of 38 tables can be neither proven nor counted/),
+      fix: expect.stringMatching(/overrides: \{ Cash_\w+: \{ accept: best-effort \}, /),
+    });
+    expect(step(report, 'rights').found).toContain('held against Dmv_Table_Info');
+    const { found } = step(report, 'proof');
+    const run = await tablevault(['snapshot', join(folder, 'examined.yaml')], { env });
+    expect(run.stderr).toContain(`${found.slice(0, 'nn of 38 tables'.length)} failed`);
+  });
+
+  test('tables that can only be counted are named', async () => {
+    demo.configure({ personality: { keyFilter: false } });
+    const report = await examine(pipeline());
+    expect(step(report, 'proof')).toMatchObject({
+      status: 'ok',
+      details: [expect.stringMatching(/^counted, not exact: Cash_/)],
     });
   });
 

@@ -288,6 +288,14 @@ describe('what goes wrong', () => {
     expect(stream.stderr).toMatch(/does not hold the whole table.*\[BODY_TRUNCATED, exit 5\]/);
   });
 
+  test('connections that break are told of within seconds, and that they are tried again', async () => {
+    demo.configure({ faults: [{ on: { path: /Gen_Documents/, nth: 1, times: 10 }, do: 'reset' }] });
+    const { code, stderr } = await run(['Gen_Documents', '-o', path('reset.csv')]);
+    demo.configure({ faults: [] });
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/^trying again: .*(reset|closed).* \(3 tries so far; a request is given up after 5 min\)$/m);
+  });
+
   test('a short answer is noticed: the end is proven as in a snapshot', async () => {
     demo.configure({ rights: { maxRows: 2000 } });
     const ended = await run(['Gen_Documents', '-o', path('short.csv'), '--json']);

@@ -1,5 +1,5 @@
 /** What a snapshot would do, against what it does. */
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -95,6 +95,33 @@ describe('before the first snapshot', () => {
     expect(report.totals.tablesOfUnknownRows).toBe(report.tables.length);
     const people = await tablevault(['plan', file], { env });
     expect(people.stderr).toMatch(/unknown until a first snapshot/);
+  });
+});
+
+describe('where an instance offers neither counts nor filters on keys', () => {
+  beforeAll(() => demo.configure({ personality: { count: false, keyFilter: false } }));
+  afterAll(() => demo.configure({ personality: { count: true, keyFilter: true } }));
+
+  test('tables with a key will fail, unless their override accepts them; one line says so of all', async () => {
+    const report = await plan();
+    for (const { refusal, consistency } of report.tables) {
+      expect(refusal).toMatch(/neither proven nor counted/);
+      expect(consistency).toBe('best-effort');
+    }
+    const people = await tablevault(['plan', file], { env });
+    expect(people.stdout.match(/ will fail$/gm)).toHaveLength(4);
+    expect(people.stderr.match(/^will fail: (\w+, ){3}\w+: it can be neither proven/gm)).toHaveLength(1);
+    const accepting = join(folder, 'accepting.yaml');
+    const text = await readFile(file, 'utf8');
+    await writeFile(
+      accepting,
+      text.replace('tables: {', 'tables: { overrides: { Gen_Currencies: { accept: best-effort } },'),
+    );
+    const ended = await tablevault(['plan', accepting, '--json'], { env });
+    expect(lineOf(JSON.parse(ended.stdout), 'Gen_Currencies')).toMatchObject({
+      refusal: null,
+      consistency: 'best-effort',
+    });
   });
 });
 

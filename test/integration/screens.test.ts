@@ -103,6 +103,14 @@ describe.each(WIDTHS)('at %i columns', (width) => {
     for (const row of rows) expect(widthOf(row)).toBeLessThanOrEqual(width);
   });
 
+  test('a plan without measurements shows how tables are read rather than columns of question marks', async () => {
+    const fresh = join(folder, 'fresh.yaml');
+    await writeFile(fresh, (await readFile(file, 'utf8')).replace('./vault', './none'));
+    const [titles] = (await runOnTerminal(width, ['plan', fresh], { env })).rows();
+    expect(titles).toMatch(/^table +how +/);
+    expect(titles).not.toContain(width === 60 ? 'as Parquet' : 'nothing');
+  });
+
   test('colour changes nothing but colour', async () => {
     // Without what tells of a slow machine: when it is told differs from run to run.
     const quiet = { ...env, TABLEVAULT_PROGRESS: 'off' };
@@ -141,7 +149,7 @@ describe('in a pipe', () => {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: that is the question
       expect(text).not.toMatch(/…|no room for|\u001b/);
     }
-    expect(await run('ls', vault)).toMatch(/finished +state +tables +rows +size +took/);
+    expect(await run('ls', vault)).toMatch(/finished +state +tables +rows +size +took +note/);
     expect(await run('plan', file)).toMatch(/tasks +requests +rows +in database +as Parquet +time/);
   });
 

@@ -195,7 +195,7 @@ describe('a value that does not fit', () => {
       const told = (text: string) => {
         expect(text).toContain(`Odd.${column}`);
         expect(text).toContain(guid(1));
-        expect(text).toContain(`tables: { overrides: { Odd: { types: { ${column}: text } } } }`);
+        expect(text).toContain(`overrides: { Odd: { types: { ${column}: text } } }`);
       };
       const snapshot = await tablevault(['snapshot', file], { env });
       expect(snapshot.code).toBe(5);
@@ -231,6 +231,8 @@ describe('a value that does not fit', () => {
     const [path] = lines(await ok('paths', kept, 'Odd'));
     expect(await readRows(path!)).toEqual(expected);
     await ok('verify', kept, '--level', 'rows');
+    expect(lines(await ok('show', kept))).toContain('kept as text: Odd.Id (Edm.Guid)');
+    expect(await ok('tables', file, '--columns', 'Odd')).toMatch(/^ +Id +Edm\.Guid .*key +kept as text/m);
     const extracted = await ok('extract', file, 'Odd', '--select', 'Id,T,At,N', '--format', 'ndjson', '-o', '-');
     expect(lines(extracted).map((line) => JSON.parse(line))).toEqual(expected);
     const restored = join(folder, 'kept.duckdb');

@@ -24,6 +24,7 @@ export function decodeBody(
     readonly absentIsNull?: boolean;
     readonly maxRowBytes?: number;
     readonly batchRows?: number;
+    readonly keyless?: boolean;
   } = {},
 ): Decoded {
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
@@ -35,8 +36,9 @@ export function decodeBody(
       absentIsNull: options.absentIsNull ?? false,
       onUnknownProperty: (name) => unknown.push(name),
       maxRowBytes: options.maxRowBytes ?? 1024 * 1024,
-      keyOf: (row) => String(row['Id'] ?? ''),
+      keyOf: (row) => (options.keyless ? '' : String(row['Id'] ?? '')),
       lastKey: () => undefined,
+      key: ['Id'],
     },
   );
   const batch = new Batch(columns);

@@ -9,6 +9,7 @@ import { tryDestination } from './destination.ts';
 import { askForToken, compareClocks, type DoctorDeps, findSites, judgeScope, openTableApi } from './instance.ts';
 import { lookUpNames, tryConnections } from './network.ts';
 import { askProbes, type ProbeAnswers } from './probes.ts';
+import { foreseeProofs } from './proof.ts';
 import { tryLimits, tryRights } from './rights.ts';
 import { readFirstRow } from './row.ts';
 import { createExamination, DOING, type Examination, type StepFinding, type StepReport } from './steps.ts';
@@ -73,6 +74,7 @@ async function lookInside(
   };
   await examination.step('limits', ['probes'], () => tryLimits(rights()));
   await examination.step('rights', ['probes'], () => tryRights(rights()));
+  await examination.step('proof', ['probes'], () => foreseeProofs(rights()));
   await examination.step('first-row', ['probes'], () => readFirstRow(instance, chosen!, probed!.probe, signal));
   return probed?.answers ?? null;
 }

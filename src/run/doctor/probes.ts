@@ -21,7 +21,12 @@ export interface ProbeAnswers {
   /** Content coding of answers, `identity` for none. */
   readonly compression: string;
   /** Tables of which an unfiltered read hides rows, of those tried. */
-  readonly defaultFilters: { readonly tried: number; readonly hiding: readonly string[] };
+  readonly defaultFilters: {
+    readonly tried: number;
+    readonly hiding: readonly string[];
+    /** Tables of which it could not be asked. */
+    readonly unknown: readonly string[];
+  };
   /** Do texts depend on `Accept-Language`? */
   readonly language: 'fixed' | 'by Accept-Language' | null;
 }
@@ -72,16 +77,18 @@ async function askDefaultFilters(
   const fit = chosen.filter(({ table }) => table.columns.some(hasDefaultFilter));
   const tried = fit.slice(0, TABLES_TRIED);
   const hiding: string[] = [];
+  const unknown: string[] = [];
   for (const { table, filter } of tried) {
     try {
       const found = await findHiddenRows(table, filter, { instance, capabilities, signal });
       if (found.groups.length > 0) hiding.push(table.name);
+      else if (found.open.length > 0) unknown.push(table.name);
     } catch (thrown) {
       if (!hasCode(thrown, 'END_UNPROVEN')) throw thrown;
       hiding.push(table.name);
     }
   }
-  return { tried: tried.length, hiding };
+  return { tried: tried.length, hiding, unknown };
 }
 
 /** Reads some names in two languages; where both are the same in all tables tried, the language is thought to be fixed. */
@@ -126,7 +133,7 @@ async function rowsIn(
 
 function linesOf(answers: ProbeAnswers): readonly string[] {
   const word = (value: boolean | null) => (value === null ? 'unknown' : value ? 'yes' : 'no');
-  const { tried, hiding } = answers.defaultFilters;
+  const { tried } = answers.defaultFilters;
   const language =
     answers.language === null
       ? 'unknown'
@@ -143,7 +150,17 @@ function linesOf(answers: ProbeAnswers): readonly string[] {
     `compression: ${answers.compression}`,
     tried === 0
       ? 'default filters: no table has a column that is known for them'
-      : `default filters: ${hiding.length === 0 ? `none in ${plural(tried, 'table')} tried` : `unfiltered reads hide rows of ${hiding.join(', ')}; a snapshot asks for them by name`}`,
+      : `default filters: ${filtersText(answers.defaultFilters)}`,
     `texts: ${language}`,
   ];
+}
+
+function filtersText({ tried, hiding, unknown }: ProbeAnswers['defaultFilters']): string {
+  const found = [
+    ...(hiding.length === 0
+      ? []
+      : [`unfiltered reads hide rows of ${hiding.join(', ')}; a snapshot asks for them by name`]),
+    ...(unknown.length === 0 ? [] : [`it could not be asked whether rows of ${unknown.join(', ')} are hidden`]),
+  ];
+  return found.length === 0 ? `none in ${plural(tried, 'table')} tried` : found.join('; ');
 }

@@ -7,13 +7,13 @@ import { compileQuery } from '../../odata/query.ts';
 import { scanKeys } from '../../read/keys.ts';
 import type { ChosenTable } from '../../read/plan.ts';
 import type { ProbeResult } from '../../read/probe.ts';
-import { isUnanswered, readSmall } from '../../read/small.ts';
+import { askSmall, isUnanswered, readSmall } from '../../read/small.ts';
 import { scanKeyOf } from '../../scan/key.ts';
 import type { StepFinding } from './steps.ts';
 
 /** Tables of which a row is read. */
 const ROWS_TRIED = 50;
-/** Tables whose rows are counted against the instance's own count, and how large they may be. */
+/** Tables whose keys are held against the rows that the instance tells of, and how large they may be. */
 const COUNTS_TRIED = 6;
 const COUNTED_ROWS = 5_000;
 
@@ -37,7 +37,11 @@ export async function tryLimits(options: RightsOptions): Promise<StepFinding> {
   const refused = (byStatus['429'] ?? 0) - before;
   if (refused === 0)
     return {
-      found: `${plural(maxInFlight, 'request')} at once ${maxInFlight === 1 ? 'was' : 'were'} answered (limits.concurrency ${concurrency})`,
+      found: `${plural(maxInFlight, 'request')} at once ${maxInFlight === 1 ? 'was' : 'were'} answered${
+        maxInFlight < concurrency
+          ? `; a run sends up to limits.concurrency (${concurrency}) at once while answers come as fast`
+          : ` (limits.concurrency ${concurrency})`
+      }`,
       value: undefined,
     };
   return {
@@ -112,8 +116,9 @@ async function firstRow(
   return rows[0];
 }
 
-/** Rows that come against rows that the instance counts. */
-async function countRows({ instance, chosen, probe, signal }: RightsOptions, tried: number): Promise<StepFinding> {
+/** Keys that come in one answer against the rows that `Dmv_Table_Info` tells of. Where they are fewer, the instance is asked to count. */
+async function countRows(options: RightsOptions, tried: number): Promise<StepFinding> {
+  const { instance, chosen, probe, signal } = options;
   const found = `a row of ${shareOf(tried, chosen.length, 'table')} was read`;
   const { tableRows } = probe;
   if (tableRows === null)
@@ -129,20 +134,34 @@ async function countRows({ instance, chosen, probe, signal }: RightsOptions, tri
     .sort((a, b) => b.rows - a.rows)
     .slice(0, COUNTS_TRIED);
   const details: string[] = [];
+  let cut = 0;
   for (const { table, rows } of fit) {
     const key = scanKeyOf(table, table.columns);
     if (key === null) continue;
     const came = (await scanKeys({ table, key, filter: undefined, signal }, instance)).rows;
-    if (came < rows) details.push(`${table.name}: ${plural(came, 'row')} came, but the instance counts ${count(rows)}`);
+    if (came >= rows) continue;
+    const counted = await countOf(options, table);
+    if (counted !== null && counted > came) cut++;
+    details.push(
+      `${table.name}: ${plural(came, 'row')} came, but Dmv_Table_Info counts ${count(rows)}${counted === null ? '' : `, and $count ${count(counted)}`}`,
+    );
   }
-  const counted = `${found}; the rows of ${plural(fit.length, 'table')} were counted`;
-  if (details.length === 0) return { found: counted, value: undefined };
+  const compared = `${found}; the keys of ${plural(fit.length, 'table')} were held against Dmv_Table_Info`;
+  if (details.length === 0) return { found: compared, value: undefined };
+  const hidden =
+    'The identity may not see every row (access keys), or default filters hide some: a snapshot holds only the rows that it may see.';
+  const short = `The instance cuts its answers: ${plural(cut, 'table')} sent fewer rows than it counts ("Show more than … rows" permissions). A snapshot reads on where an answer ends, and fails the tables of which the rest does not come.`;
   return {
-    found: `${counted}, and ${plural(details.length, 'table')} sent fewer rows than the instance counts`,
+    found: `${compared}, and ${plural(details.length, 'table')} sent fewer rows`,
     details,
-    fix: 'The identity may not see every row (access keys, "Show more than … rows" permissions), or default filters hide some: a snapshot holds only the rows that it may see.',
+    fix: cut === details.length ? short : cut === 0 ? hidden : `${short} ${hidden}`,
     value: undefined,
   };
+}
+
+async function countOf({ instance, signal }: RightsOptions, table: ChosenTable['table']): Promise<number | null> {
+  const query = compileQuery({ table, select: [table.key[0]!], top: 1, count: true });
+  return (await askSmall(instance, query, { purpose: 'count', table: table.name, signal }))?.count ?? null;
 }
 
 /** Evenly over the list, so that every group of names is met. */

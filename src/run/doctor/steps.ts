@@ -15,6 +15,7 @@ export const STEPS = [
   'probes',
   'limits',
   'rights',
+  'proof',
   'first-row',
   'destination',
 ] as const;
@@ -34,7 +35,8 @@ export const DOING: Readonly<Record<StepName, string>> = {
   tables: 'choosing tables',
   probes: 'asking the instance what it can do',
   limits: 'trying how many requests the instance answers at once',
-  rights: 'reading a row of up to 50 tables, and counting small ones',
+  rights: 'reading a row of up to 50 tables, and the keys of small ones',
+  proof: 'looking which tables can be proven or counted',
   'first-row': 'reading and decoding a first row',
   destination: 'trying the destination',
 };

@@ -3,10 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
-import { TablevaultError } from '../../core/errors.ts';
+import { EXIT, TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { makeFolder } from '../../core/folders.ts';
 import { maxRowBytesOf, type Pipeline } from '../../core/pipeline.ts';
+import { sentence } from '../../core/words.ts';
 import { type Instance, openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { groupBytesOf } from '../../parquet/group-bytes.ts';
@@ -15,8 +16,9 @@ import type { LocalPart, SinkHooks, TaskSpec } from '../../parquet/task.ts';
 import { BatchSink } from '../../read/batch-sink.ts';
 import { CountKnowledge } from '../../read/counts.ts';
 import { type PlannedTable, planTables } from '../../read/plan.ts';
-import { probeInstance } from '../../read/probe.ts';
+import { probeInstance, readTableRows } from '../../read/probe.ts';
 import type { ReadContext } from '../../read/task.ts';
+import { fewerThanTold } from '../../read/told-rows.ts';
 import type { Consistency } from '../../scan/verdict.ts';
 import { chooseExtract, type ExtractChoice } from './choice.ts';
 import type { ExtractFormat, FormatOptions, RowFormat } from './format.ts';
@@ -92,7 +94,7 @@ export async function extractTable(
       });
     const run: ExtractRun = { pipeline, options, deps: { clock, signal, emit }, instance, tempDir, choice };
     emit({ type: 'doing', what: 'asking the instance what it can do' });
-    const { planned, context } = await prepare(run);
+    const { planned, context, told } = await prepare(run);
     const rowsExpected = limit ?? planned.plan.estimate?.rows ?? null;
     emit({ type: 'planned', tables: 1, rowsExpected });
     emit({ type: 'tableStarted', table: name, rowsExpected });
@@ -104,6 +106,8 @@ export async function extractTable(
         table: name,
         message: `properties that $metadata does not name were left out: ${read.unknownProperties.join(', ')}`,
       });
+    const fewer = limit === undefined ? await fewerRows(run, told, read.rows) : undefined;
+    if (fewer !== undefined) emit({ type: 'warning', table: name, message: fewer });
     await output.commit();
     const durationMs = clock.now() - begun;
     emit({ type: 'tableDone', table: name, rows: read.rows, bytes: output.bytes, ms: durationMs });
@@ -127,6 +131,17 @@ export async function extractTable(
   }
 }
 
+/** What to say where `Dmv_Table_Info` tells of more rows, before the read and after it. */
+async function fewerRows(
+  { choice, instance, deps }: ExtractRun,
+  before: number | undefined,
+  rows: number,
+): Promise<string | undefined> {
+  if (choice.filter !== undefined || before === undefined || rows >= before) return undefined;
+  const after = (await readTableRows(instance, deps.signal)).rows?.get(choice.table.name);
+  return fewerThanTold(rows, { before, after });
+}
+
 interface ExtractRun {
   readonly pipeline: Pipeline;
   readonly options: ExtractOptions;
@@ -140,6 +155,8 @@ interface ExtractRun {
 async function prepare({ pipeline, options, deps, instance, tempDir, choice }: ExtractRun): Promise<{
   readonly planned: PlannedTable;
   readonly context: Omit<ReadContext, 'pool'>;
+  /** Rows by `Dmv_Table_Info`. */
+  readonly told: number | undefined;
 }> {
   const { clock, emit, signal } = deps;
   const probe = await probeInstance(instance, [choice], signal);
@@ -158,6 +175,7 @@ async function prepare({ pipeline, options, deps, instance, tempDir, choice }: E
   const groupBytes = groupBytesOf(pipeline.limits.memoryMb, pipeline.limits.concurrency);
   return {
     planned,
+    told: probe.tableRows?.get(choice.table.name),
     context: { instance, parquet, groupBytes, capabilities, counts, clock, emit, signal, tempDir, maxRowBytes },
   };
 }
@@ -178,15 +196,11 @@ async function toBatches(
     toFile: output.isFile && !output.name.endsWith('.arrows'),
   };
   const format = await formatOf(form);
-  let lastFault = '';
-  const emit: Emit = (event) => {
-    if (event.type === 'warning') lastFault = event.message;
-    context.emit(event);
-  };
   const writer = createRowWriter({
     output,
     createFormat: () => format(settings),
-    cannotTakeBack: () => cannotTakeBack(table.name, lastFault),
+    cannotTakeBack: () =>
+      new TablevaultError('BUG', `the read of ${table.name} began again after its rows were written`),
     signal: deps.signal,
   });
   const open = async (spec: TaskSpec, hooks: SinkHooks = {}) => {
@@ -194,16 +208,21 @@ async function toBatches(
     const maxRows = limit === undefined ? {} : { maxRows: limit };
     return new BatchSink({ spec, hooks, eager: writer.eager, take: (batch) => writer.write(batch), ...maxRows });
   };
-  const reading: ReadContext = { ...context, emit, pool: { open } };
-  const read =
-    limit === undefined
-      ? await readAll(inOnePiece(planned), reading, 1)
-      : await readLimited(choice, planned.plan, limit, reading, async () => {
-          const sink = await open(limitedSpec(choice, reading, limit));
-          return { sink, full: () => sink.full, handOver: () => sink.handOver() };
-        });
-  await writer.end();
-  return read;
+  const mayRepeat = () => output.isFile || output.bytes === 0;
+  const reading: ReadContext = { ...context, mayRepeat, pool: { open } };
+  try {
+    const read =
+      limit === undefined
+        ? await readAll(inOnePiece(planned), reading, 1)
+        : await readLimited(choice, planned.plan, limit, reading, async () => {
+            const sink = await open(limitedSpec(choice, reading, limit));
+            return { sink, full: () => sink.full, handOver: () => sink.handOver() };
+          });
+    await writer.end();
+    return read;
+  } catch (thrown) {
+    throw mayRepeat() ? thrown : afterRows(table.name, thrown);
+  }
 }
 
 /** Arrow's library is large: it is loaded when it is wanted. */
@@ -263,13 +282,18 @@ async function oneFile(
   return to;
 }
 
-function cannotTakeBack(table: string, why: string): TablevaultError {
+/** What fails once rows are out leaves a part of the table there. */
+function afterRows(table: string, thrown: unknown): unknown {
+  if (!(thrown instanceof TablevaultError)) return thrown;
+  if (thrown.exitCode !== EXIT.tables && thrown.exitCode !== EXIT.instance) return thrown;
+  const { code, message, at, hint } = thrown;
   return new TablevaultError(
-    'BODY_TRUNCATED',
-    `the read of ${table} failed after rows were written, which cannot be taken back: ${why}`,
+    code,
+    `the read of ${table} failed after rows were written, which cannot be taken back: ${message}`,
     {
-      at: { table },
-      hint: 'The output does not hold the whole table: discard it. With -o FILE, the read begins again by itself.',
+      at,
+      cause: thrown,
+      hint: `${hint === undefined ? '' : `${sentence(hint)} `}The output does not hold the whole table: discard it. With -o FILE, a read that fails is tried again, and a file appears only when one succeeds.`,
     },
   );
 }

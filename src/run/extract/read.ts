@@ -1,13 +1,14 @@
 /** The three ways in which `extract` reads: a number of rows, all rows into a stream of batches, all rows into Parquet files. */
 import { join } from 'node:path';
 import pLimit from 'p-limit';
+import { isRetryable } from '../../core/errors.ts';
 import { withRetries } from '../../core/retry.ts';
 import type { LocalPart, TaskSink, TaskSpec } from '../../parquet/task.ts';
 import { type RowsSink, readFirstRows } from '../../read/first-rows.ts';
 import { READ_RETRIES } from '../../read/keys.ts';
 import type { PlannedTable } from '../../read/plan.ts';
 import { readTable } from '../../read/table.ts';
-import { type ReadContext, readTask, type TaskResult } from '../../read/task.ts';
+import { forGood, type ReadContext, readTask, type TaskResult } from '../../read/task.ts';
 import type { TablePlan } from '../../scan/plan.ts';
 import { ALL_KEYS } from '../../scan/ranges.ts';
 import type { Consistency } from '../../scan/verdict.ts';
@@ -84,7 +85,7 @@ export async function readLimited(
         return { ...read, parts, consistency: null, unknownProperties: [] };
       } catch (thrown) {
         limited.sink.abort();
-        throw thrown;
+        throw isRetryable(thrown) && context.mayRepeat?.() === false ? forGood(thrown) : thrown;
       }
     },
   );

@@ -29,7 +29,10 @@ const SESSION_MINUTES = 60;
 /** Null where there is nothing to go by: no snapshot, or one that was too small to measure. */
 export function ratesOf(previous: Manifest | undefined): Rates | null {
   if (previous === undefined || previous.durationMs <= 0) return null;
-  const { rows, bytes } = previous.totals;
+  // What a run before had read took time and bytes that this manifest does not tell of.
+  const read = previous.tables.filter(({ window }) => window.from >= previous.startedAt);
+  const rows = read.reduce((sum, table) => sum + table.rows, 0);
+  const bytes = read.reduce((sum, table) => sum + table.bytes, 0);
   if (rows === 0 || bytes === 0 || previous.bytesReceived === 0) return null;
   const seconds = previous.durationMs / 1000;
   return {

@@ -12,6 +12,7 @@ import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { CountKnowledge } from '../../read/counts.ts';
 import { chooseTables, type PlannedTable, planTables } from '../../read/plan.ts';
 import { probeInstance } from '../../read/probe.ts';
+import { type Prospect, prospectsOf } from '../../read/provable.ts';
 import { readTableSizes } from '../../read/sizes.ts';
 import type { ScanKey } from '../../scan/key.ts';
 import type { Consistency } from '../../scan/verdict.ts';
@@ -49,7 +50,7 @@ export interface PlanLine extends TableForecast {
   readonly consistency: Consistency;
   /** Why it is read so. */
   readonly reason: string;
-  /** Why it will fail as things are; null when nothing speaks against it. */
+  /** Why it will fail as things are, for want of a proof too; null when nothing speaks against it. */
   readonly refusal: string | null;
   readonly warnings: readonly string[];
 }
@@ -106,7 +107,8 @@ export async function reportPlan(pipeline: Pipeline, options: PlanOptions, deps:
     });
     const rates = ratesOf(previous);
     const countable = probe.capabilities.count === true;
-    const tables = planned.map((table) => lineOf(table, { rates, previous, countable, sizes }));
+    const prospects = await prospectsOf(chosen, { instance, capabilities: probe.capabilities, signal });
+    const tables = planned.map((table) => lineOf(table, { rates, previous, countable, sizes, prospects }));
     return {
       pipeline: pipeline.name,
       instance: instance.url,
@@ -161,11 +163,13 @@ interface LineContext {
   readonly previous: Manifest | undefined;
   readonly countable: boolean;
   readonly sizes: ReadonlyMap<string, number> | null;
+  readonly prospects: ReadonlyMap<string, Prospect>;
 }
 
 function lineOf(planned: PlannedTable, context: LineContext): PlanLine {
   const { plan, table } = planned;
-  const { rates, previous, countable, sizes } = context;
+  const { rates, previous, countable, sizes, prospects } = context;
+  const { consistency = 'best-effort', refusal = null } = prospects.get(table.name) ?? {};
   const rows = plan.estimate?.rows ?? null;
   const requests = requestsOf(plan, countable);
   return {
@@ -176,9 +180,9 @@ function lineOf(planned: PlannedTable, context: LineContext): PlanLine {
     rows,
     rowsFrom: plan.estimate?.source ?? null,
     databaseBytes: sizes?.get(table.name) ?? null,
-    consistency: plan.key !== null ? 'exact' : countable ? 'counted' : 'best-effort',
+    consistency,
     reason: plan.reason,
-    refusal: planned.refusal?.message ?? null,
+    refusal: planned.refusal?.message ?? refusal,
     warnings: planned.warnings,
     ...forecast(table.name, rows, rates, previous),
   };

@@ -19,6 +19,8 @@ export interface ColumnInfo {
   readonly nullable: boolean;
   /** Is it read by this pipeline, and if not, why? */
   readonly read: 'yes' | 'sensitive' | 'not selected';
+  /** Does the pipeline keep it as the text that comes? */
+  readonly keptAsText: boolean;
   /** Keys are probed where single tables are asked for. */
   readonly filter: FilterKnowledge;
 }
@@ -102,7 +104,8 @@ function tableInfo(
   sensitive: readonly string[],
   probed: Awaited<ReturnType<typeof probeKeyFilter>> | undefined,
 ): Omit<TableInfo, 'rows' | 'databaseBytes'> {
-  const { leftOut } = selectColumns(table, pipeline.tables.overrides[table.name], sensitive);
+  const override = pipeline.tables.overrides[table.name];
+  const { leftOut } = selectColumns(table, override, sensitive);
   const reasons = new Map(leftOut.map(({ name, reason }) => [name, reason]));
   return {
     name: table.name,
@@ -113,6 +116,7 @@ function tableInfo(
       type: column.edmType,
       nullable: column.nullable,
       read: reasons.get(column.name) ?? 'yes',
+      keptAsText: Object.hasOwn(override?.types ?? {}, column.name),
       filter: probed?.column === column.name ? probed.filter : documentedFilter(column),
     })),
   };

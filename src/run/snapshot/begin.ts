@@ -16,14 +16,12 @@ import {
   type TableHint,
 } from '../../read/plan.ts';
 import type { ProbeResult } from '../../read/probe.ts';
-import { FORMAT_VERSION } from '../../vault/chain/manifest.ts';
 import { type Checkpoint, readCheckpoints } from '../../vault/commit/checkpoints.ts';
-import { findResumable } from '../../vault/commit/resume.ts';
-import { beginRun, planHashOf } from '../../vault/commit/run.ts';
+import { findResumable, newestUnfinished } from '../../vault/commit/resume.ts';
+import { beginRun } from '../../vault/commit/run.ts';
 import { newRunId } from '../../vault/layout.ts';
 import type { Vault } from '../../vault/vault.ts';
-import { settingsOf } from './draft.ts';
-import { identityOf } from './identity.ts';
+import { type SamePlan, samePlanOf, whyNotContinued } from './same-plan.ts';
 
 export interface BeginInput {
   readonly pipeline: Pipeline;
@@ -53,19 +51,22 @@ export interface BegunRun {
 
 /** Continues the unfinished run of the same plan, if there is one that is young enough; begins a run otherwise. */
 export async function begin(input: BeginInput): Promise<BegunRun> {
-  const planHash = planHashOf({
-    formatVersion: FORMAT_VERSION,
-    pipeline: settingsOf(input.pipeline),
-    identity: await identityOf(input.pipeline.auth, input.vault.info.id),
-    // Where discovery is not asked, the address alone tells databases apart.
-    database: input.instance.discovery.databaseName,
-    tableApi: input.instance.tableApi,
-    tables: input.chosen.map(({ table, fingerprint }) => ({ name: table.name, fingerprint })),
-  });
-  return (await continued(input, planHash)) ?? (await begun(input, planHash));
+  const plan = await samePlanOf(input);
+  const continuing = await continued(input, plan);
+  if (continuing !== undefined) return continuing;
+  if (!input.fresh) await tellWhyAnew(input, plan);
+  return begun(input, plan);
 }
 
-async function continued(input: BeginInput, planHash: string): Promise<BegunRun | undefined> {
+/** Whoever began a run that was broken off expects the next one to continue it. */
+async function tellWhyAnew({ vault, pipeline, clock, emit, signal }: BeginInput, plan: SamePlan): Promise<void> {
+  const unfinished = await newestUnfinished(vault, { pipeline: pipeline.name, signal });
+  if (unfinished === undefined) return;
+  const why = whyNotContinued(unfinished, plan, { withinMs: pipeline.limits.resumeWithinMs, nowMs: clock.now() });
+  emit({ type: 'notContinued', run: unfinished.plan.run, why });
+}
+
+async function continued(input: BeginInput, { planHash }: SamePlan): Promise<BegunRun | undefined> {
   const { pipeline, vault, chosen, fresh, clock, emit, signal } = input;
   if (fresh) return undefined;
   const { resumeWithinMs: withinMs } = pipeline.limits;
@@ -94,11 +95,11 @@ async function continued(input: BeginInput, planHash: string): Promise<BegunRun 
   return { run, continued: done, planned, finished, nextNumber: numbering(nextNumber) };
 }
 
-async function begun(input: BeginInput, planHash: string): Promise<BegunRun> {
+async function begun(input: BeginInput, { planHash, parts }: SamePlan): Promise<BegunRun> {
   const { pipeline, instance, vault, chosen, probe, counts, hints, clock, emit, signal } = input;
   const planned = await planTables(chosen, { instance, probe, counts, hints, pipeline, signal, emit });
   const run = newRunId(clock.now(), () => randomBytes(4).toString('hex'));
-  const plan = { probe: probe.capabilities, tables: planned.map(storePlan) };
+  const plan = { probe: probe.capabilities, tables: planned.map(storePlan), parts };
   await beginRun(vault, { run, pipeline: pipeline.name, planHash, plan, tool: userAgent() }, { clock, signal });
   return { run, continued: null, planned, finished: new Map(), nextNumber: numbering(new Map()) };
 }

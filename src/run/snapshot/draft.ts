@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { toolVersion } from '../../core/package-files.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
 import { parsePrivateKey } from '../../core/signing-key.ts';
-import { plural } from '../../core/words.ts';
 import type { Instance } from '../../instance/open.ts';
+import { fewerThanTold } from '../../read/told-rows.ts';
 import { FORMAT_VERSION, type Manifest, type ManifestDraft, type TableEntry } from '../../vault/chain/manifest.ts';
 import { signDraft } from '../../vault/chain/signature.ts';
 import { planHashOf } from '../../vault/commit/run.ts';
@@ -19,31 +19,46 @@ export function settingsOf(pipeline: Pipeline): unknown {
   return { instance, identity, tables, parquet };
 }
 
-/** Adds to an entry what is only known at the end: counts after the read, changes since the last complete snapshot. */
-export function finishEntry(
-  entry: TableEntry,
-  previous: Manifest | undefined,
-  rowsAfter: ReadonlyMap<string, number> | null,
-): TableEntry {
-  const before = previous?.tables.find(({ name }) => name === entry.name);
-  const drift = driftOf(entry, before);
-  const counted = entry.filter === undefined ? rowsAfter?.get(entry.name) : undefined;
-  const counts =
-    entry.counts.after === null && counted !== undefined ? { ...entry.counts, after: counted } : entry.counts;
-  const warnings = [...entry.warnings, ...changeWarnings(entry, before, drift), ...countWarnings(entry, counts)];
-  return { ...entry, counts, warnings, drift };
+/** Rows of all tables by `Dmv_Table_Info`, before and after the read; null where it cannot be read. */
+export interface ToldTables {
+  readonly before: ReadonlyMap<string, number> | null;
+  readonly after: ReadonlyMap<string, number> | null;
 }
 
-/** The instance holds more rows than came: rights may hide some. Reported, for no read can tell. */
-function countWarnings(entry: TableEntry, counts: TableEntry['counts']): readonly string[] {
-  const { before, after, source } = counts;
-  if (before === null || source !== 'Dmv_Table_Info') return [];
-  const least = Math.min(before, after ?? before);
-  return entry.rows >= least
-    ? []
-    : [
-        `${plural(entry.rows, 'row')} came, but Dmv_Table_Info counts ${least}: the identity may not be allowed to see all rows`,
-      ];
+export interface KnownAtEnd {
+  /** The last complete snapshot. */
+  readonly previous: Manifest | undefined;
+  readonly told: ToldTables;
+  /** A table of which rows came after an answer that looked whole. */
+  readonly cut: string | undefined;
+}
+
+/** Adds to an entry what is only known at the end: counts after the read, changes since the last complete snapshot. */
+export function finishEntry(entry: TableEntry, { previous, told, cut }: KnownAtEnd): TableEntry {
+  const { name, rows } = entry;
+  const drifted = previous?.tables.find((each) => each.name === name);
+  const drift = driftOf(entry, drifted);
+  // It tells of whole tables.
+  const whole = entry.filter === undefined;
+  const before = whole ? told.before?.get(name) : undefined;
+  const after = whole ? told.after?.get(name) : undefined;
+  const fewer = fewerThanTold(rows, { before, after });
+  const warnings = [
+    ...entry.warnings,
+    ...changeWarnings(entry, drifted, drift),
+    ...(fewer === undefined ? [] : [fewer]),
+    ...(entry.consistency === 'best-effort' && cut !== undefined
+      ? [`answers of this instance can end early (more rows of ${cut} came after one), so rows may be missing`]
+      : []),
+  ];
+  return { ...entry, counts: countsWith(entry.counts, after), warnings, drift };
+}
+
+/** A count after the read stands only beside one of the same source. */
+function countsWith(counts: TableEntry['counts'], told: number | undefined): TableEntry['counts'] {
+  const { source } = counts;
+  if (told === undefined || (source !== null && source !== 'Dmv_Table_Info')) return counts;
+  return { ...counts, after: told, source: 'Dmv_Table_Info' };
 }
 
 export interface DraftParts {

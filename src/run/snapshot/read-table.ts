@@ -71,7 +71,7 @@ async function readOrContinue(planned: PlannedTable, context: TableContext): Pro
   );
   if (!read.tasks.some(({ kept }) => kept)) return read;
   const rows = read.tasks.reduce((sum, task) => sum + task.rows, 0);
-  const counted = await countNow(planned, read.plan, context);
+  const counted = await context.limit(() => countNow(planned, read.plan, context));
   if (counted === null || counted <= rows) return read;
   context.emit({
     type: 'warning',
@@ -102,8 +102,6 @@ function entryOf(
 ): TableEntry {
   const parts = tasks.flatMap((task) => task.parts);
   const sum = (pick: (part: PartEntry) => number) => parts.reduce((total, part) => total + pick(part), 0);
-  const counted = tasks.length === 1 ? (tasks[0]?.counts ?? null) : null;
-  const before = counted?.before ?? null;
   return {
     name: planned.table.name,
     schema: schemaEntry(planned, context),
@@ -116,16 +114,19 @@ function entryOf(
     consistency: verdict.consistency,
     proof: proofOf(tasks, verdict.reasons),
     window: windowOf(tasks),
-    counts: {
-      before: before ?? plan.estimate?.rows ?? null,
-      after: counted?.after ?? null,
-      source: before === null ? (plan.estimate?.source ?? null) : '$count',
-    },
+    counts: countsOf(plan, tasks),
     columnsLeftOut: planned.leftOut.map(({ name: column, reason }) => ({ name: column, reason })),
     warnings: [...warnings],
     requests: planned.requests + requests,
     ...(planned.filter?.op === 'text' ? { filter: planned.filter.text } : {}),
   };
+}
+
+/** What was counted with the rows, or else what the plan was made with: never one number beside the source of another. */
+function countsOf({ estimate }: TablePlan, tasks: readonly StoredTask[]): TableEntry['counts'] {
+  const { before = null, after = null } = tasks.length === 1 ? (tasks[0]?.counts ?? {}) : {};
+  if (before !== null || after !== null) return { before, after, source: '$count' };
+  return { before: estimate?.rows ?? null, after: null, source: estimate?.source ?? null };
 }
 
 /** From the first request for a row to the last answer, over all tasks, those of an earlier process too. */

@@ -9,6 +9,7 @@ import { type Deadline, startDeadline } from '../../core/deadline.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Continued, Emit } from '../../core/events.ts';
 import { maxRowBytesOf, type Pipeline } from '../../core/pipeline.ts';
+import { anySignal } from '../../core/signals.ts';
 import { plural } from '../../core/words.ts';
 import { type Instance, type InstanceDeps, openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
@@ -73,9 +74,15 @@ export async function runSnapshot(
 ): Promise<SnapshotOutcome> {
   const startedMs = clock.now();
   const deadline = startDeadline(pipeline.limits.deadlineMs, clock);
-  const signal = outer === undefined ? deadline.signal : AbortSignal.any([outer, deadline.signal]);
+  const signal = outer === undefined ? deadline.signal : anySignal([outer, deadline.signal]);
   const closers = createClosers();
-  const state: RunState = { results: new TableResults(), continued: null, instance: undefined, begun: false };
+  const state: RunState = {
+    results: new TableResults(),
+    cut: undefined,
+    continued: null,
+    instance: undefined,
+    begun: false,
+  };
   let error: unknown = null;
   let manifest: Manifest | null = null;
   try {
@@ -112,6 +119,8 @@ export async function runSnapshot(
 /** How far a run has come: what its report tells when it fails. */
 interface RunState {
   readonly results: TableResults;
+  /** A table of which rows came after an answer that looked whole, where there is one. */
+  cut: string | undefined;
   /** What the run that is continued had read. */
   continued: Continued | null;
   instance: Instance | undefined;
@@ -190,7 +199,7 @@ async function readBegun(
   if (results.failed.length > 0 && options.allowPartial !== true) throw results.error(false);
 
   emit({ type: 'doing', what: 'counting rows again and committing' });
-  const draft = await signedDraft(await draftOf(run, opened, begun.run), pipeline, vault, signal);
+  const draft = await signedDraft(await draftOf(run, opened, begun.run, probe), pipeline, vault, signal);
   checkExpectations(pipeline.expect, draft.tables, previous);
   await lease.assertHeld();
   // All is read: a commit is not worth breaking off.
@@ -224,7 +233,7 @@ async function open(run: SnapshotRun): Promise<Opened> {
   const lease = await acquireLease(store, pipeline.name, { clock, signal: outer });
   closers.add(() => lease.release());
   const abort = new AbortController();
-  const signal = AbortSignal.any([outer, lease.signal, abort.signal]);
+  const signal = anySignal([outer, lease.signal, abort.signal]);
   await finishCommits(vault, { clock, emit, signal });
   const previous = (await latestSnapshot(vault, { complete: true, signal }))?.manifest;
   return { instance, vault, lease, previous, emit, signal, abort };
@@ -232,7 +241,7 @@ async function open(run: SnapshotRun): Promise<Opened> {
 
 /** Writers, a folder for parts until they are stored, and all else that reading takes. */
 async function openReading(
-  { pipeline, clock, closers }: SnapshotRun,
+  { pipeline, clock, closers, state }: SnapshotRun,
   { instance, vault, emit, signal }: Opened,
   { run, finished, nextNumber }: BegunRun,
   { probe: { capabilities }, counts }: { readonly probe: ProbeResult; readonly counts: CountKnowledge },
@@ -258,6 +267,9 @@ async function openReading(
     signal,
     tempDir,
     maxRowBytes,
+    onCut: (table: string) => {
+      state.cut ??= table;
+    },
   };
   return { ...reading, vault, run, finished, nextNumber, limit };
 }
@@ -306,17 +318,18 @@ function keepsChanging(changed: readonly ChosenTable[]): TablevaultError {
 
 /** The manifest, with what is only known at the end: rows counted after the read, changes since the last snapshot. */
 async function draftOf(
-  { pipeline, clock, startedMs, state: { results } }: SnapshotRun,
+  { pipeline, clock, startedMs, state: { results, cut } }: SnapshotRun,
   { instance, previous, emit, signal }: Opened,
   run: string,
+  probe: ProbeResult,
 ): Promise<ManifestDraft> {
-  const { rows: rowsAfter } = await readTableRows(instance, signal);
+  const told = { before: probe.tableRows, after: (await readTableRows(instance, signal)).rows };
   return draftManifest({
     run,
     instance,
     pipeline,
     tables: results.update((entry) => {
-      const finished = finishEntry(entry, previous, rowsAfter);
+      const finished = finishEntry(entry, { previous, told, cut });
       const late = finished.warnings.slice(entry.warnings.length);
       for (const message of late) emit({ type: 'warning', table: entry.name, message });
       return finished;

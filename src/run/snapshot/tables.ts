@@ -1,6 +1,7 @@
 /** What became of each table of a run, as far as it has come: what the manifest and the report are made of. */
 import { TablevaultError } from '../../core/errors.ts';
-import { shareOf } from '../../core/words.ts';
+import { sentence, shareOf } from '../../core/words.ts';
+import { acceptHint, UnprovableError } from '../../read/accept.ts';
 import type { ChosenTable, PlannedTable } from '../../read/plan.ts';
 import type { TableEntry } from '../../vault/chain/manifest.ts';
 import { isRefusal } from './refusal.ts';
@@ -15,7 +16,7 @@ export function tellNotRead(planned: PlannedTable): PlannedTable {
 /** Names of failed tables that a message lists. */
 const NAMES_SHOWN = 10;
 
-const ONLY_MISSING = 'Running again reads only what is missing.';
+const ONLY_MISSING = 'Running again reads only what is missing, unless the pipeline was changed.';
 const ANEW = 'Running again reads all tables anew, since the rights may have changed meanwhile.';
 
 export class TableResults {
@@ -62,6 +63,17 @@ export class TableResults {
     });
   }
 
+  /** What to do about the first failure; where the pipeline's consent is enough, all tables that want it are named. */
+  private remedy(): string {
+    const [first] = this.failed;
+    const wanting = this.failed.filter(({ error }) => error instanceof UnprovableError).map(({ name }) => name);
+    const hint =
+      wanting.length > 0 && first !== undefined && first.error instanceof UnprovableError
+        ? acceptHint(wanting)
+        : first?.error.hint;
+    return sentence(hint ?? 'See the error of each table');
+  }
+
   /**
    * The error of a run in which tables failed.
    * @param published were the others published, as an incomplete snapshot?
@@ -77,7 +89,7 @@ export class TableResults {
       }; the first: ${first?.error.message}`,
       {
         cause: first?.error,
-        hint: `${first?.error.hint ?? 'See the error of each table.'} ${this.failed.some(({ error }) => isRefusal(error)) ? ANEW : ONLY_MISSING}${
+        hint: `${this.remedy()} ${this.failed.some(({ error }) => isRefusal(error)) ? ANEW : ONLY_MISSING}${
           published ? '' : ' --allow-partial publishes the tables that could be read, as an incomplete snapshot.'
         }`,
       },

@@ -7,6 +7,7 @@ import type { Manifest } from '../../vault/chain/manifest.ts';
 import { partInQuarantine, QUARANTINE } from '../../vault/layout.ts';
 import type { Vault } from '../../vault/vault.ts';
 import { readChain, readIfLive } from '../../vault/vault.ts';
+import { readSpan } from './span.ts';
 
 /** Manifests read at once. */
 const READERS = 4;
@@ -22,8 +23,16 @@ export interface SnapshotSummary {
   readonly instance: string;
   readonly startedAt: string;
   readonly finishedAt: string;
+  /** Of the run that committed it. */
   readonly durationMs: number;
+  /** The first read, of the run that it continues where there is one; and the time from then to the commit. */
+  readonly readFrom: string;
+  readonly readMs: number;
+  /** Did it continue a run that had been ended before? */
+  readonly continued: boolean;
   readonly tables: number;
+  /** Tables that are counted or best-effort. */
+  readonly notExact: number;
   readonly failedTables: number;
   readonly rows: number;
   readonly bytes: number;
@@ -80,6 +89,7 @@ async function partsMissing(vault: Vault, call: CallOptions): Promise<ReadonlySe
 
 function summarise(manifest: Manifest, missing: ReadonlySet<string>): SnapshotSummary {
   const parts = missing.size === 0 ? [] : manifest.tables.flatMap((table) => table.parts);
+  const span = readSpan(manifest);
   return {
     snapshot: manifest.snapshot,
     sequence: manifest.sequence,
@@ -89,7 +99,11 @@ function summarise(manifest: Manifest, missing: ReadonlySet<string>): SnapshotSu
     startedAt: manifest.startedAt,
     finishedAt: manifest.finishedAt,
     durationMs: manifest.durationMs,
+    readFrom: span.from,
+    readMs: span.ms,
+    continued: span.continued,
     tables: manifest.tables.length,
+    notExact: manifest.tables.filter(({ consistency }) => consistency !== 'exact').length,
     failedTables: manifest.failed.length,
     rows: manifest.totals.rows,
     bytes: manifest.totals.bytes,

@@ -1,9 +1,11 @@
 /** `show`: one snapshot. */
+import { isKeptAsText } from '../../odata/edm-types.ts';
 import type { CallOptions } from '../../storage/store.ts';
 import type { Manifest } from '../../vault/chain/manifest.ts';
 import { snapshotKey } from '../../vault/layout.ts';
 import type { Vault } from '../../vault/vault.ts';
 import { readSnapshot } from '../../vault/vault.ts';
+import { type ReadSpan, readSpan } from './span.ts';
 
 /** What `show` tells of one snapshot. */
 export interface SnapshotDetails {
@@ -13,6 +15,10 @@ export interface SnapshotDetails {
   readonly sha256: string;
   /** Bytes of the manifest itself. */
   readonly bytes: number;
+  /** From the first read to the commit. */
+  readonly read: ReadSpan;
+  /** Columns that the pipeline kept as the text that came, whatever `$metadata` declares. */
+  readonly keptAsText: readonly { readonly table: string; readonly column: string; readonly edmType: string }[];
   /** How many of its parts were written by earlier runs. */
   readonly reusedParts: number;
 }
@@ -29,6 +35,12 @@ export async function showSnapshot(vault: Vault, wanted: string, call: CallOptio
     key: snapshotKey(manifest.sequence),
     sha256,
     bytes,
+    read: readSpan(manifest),
+    keptAsText: manifest.tables.flatMap(({ name: table, schema }) =>
+      schema.columns
+        .filter(({ edmType, type }) => isKeptAsText(edmType, type))
+        .map(({ name: column, edmType }) => ({ table, column, edmType })),
+    ),
     reusedParts: parts.filter((part) => part.run !== manifest.run).length,
   };
 }

@@ -102,7 +102,7 @@ export const tableEntrySchema = z.object({
   window: z.object({ from: instant, to: instant }).describe('When the table was read.'),
   counts: z
     .object({ before: count.nullable(), after: count.nullable(), source: z.string().nullable() })
-    .describe('What the instance said of the row count, where it can be asked.'),
+    .describe('Rows before and after the read, both by `source`; null where that does not say.'),
   columnsLeftOut: z.array(z.object({ name: z.string(), reason: z.string() })),
   warnings: z.array(z.string()),
   requests: count,

@@ -37,6 +37,30 @@ export async function hasUnfinished(vault: Vault, query: UnfinishedQuery): Promi
   return false;
 }
 
+/** An undecided run, and whether it or a later one was closed. */
+export interface UnfinishedRun {
+  readonly plan: RunPlan;
+  readonly closed: boolean;
+}
+
+/** Runs looked at for the newest of a pipeline: others of the vault lie between. */
+const MOST_LOOKED_AT = 20;
+
+/** The newest run of the pipeline, of whatever plan and age, where nothing was decided of it: what a person may expect to be continued. */
+export async function newestUnfinished(
+  vault: Vault,
+  query: CallOptions & Pick<UnfinishedQuery, 'pipeline'>,
+): Promise<UnfinishedRun | undefined> {
+  let closed = false;
+  for (const run of (await listRuns(vault, query)).toReversed().slice(0, MOST_LOOKED_AT)) {
+    closed ||= await isClosed(vault, run, query.pipeline, query);
+    const plan = await planIfSound(vault, run, query);
+    if (plan?.pipeline !== query.pipeline) continue;
+    return (await readOutcome(vault, run, query)) === undefined ? { plan, closed } : undefined;
+  }
+  return undefined;
+}
+
 /** Undecided runs that are young enough, the newest first, back to the last that was closed. */
 async function* unfinishedRuns(vault: Vault, query: UnfinishedQuery): AsyncGenerator<RunPlan, void, undefined> {
   const oldest = query.nowMs - query.withinMs;

@@ -99,6 +99,23 @@ describe('the command line', () => {
   });
 });
 
+describe('help', () => {
+  it.each(['plan', 'show'])('of %s explains every word for what a read is worth', async (command) => {
+    const { run, stdout } = programInPipes();
+    await run(command, '--help');
+    const text = stdout().replaceAll(/\s+/g, ' ');
+    for (const word of ['exact', 'counted', 'best-effort']) expect(text).toContain(`"${word}" means that`);
+  });
+
+  it('of extract promises no proof that a table cannot have', async () => {
+    const { run, stdout } = programInPipes();
+    await run('extract', '--help');
+    const text = stdout().replaceAll(/\s+/g, ' ');
+    expect(text).not.toContain('the end of the read is proven');
+    expect(text).toContain('not exact (counted or best-effort');
+  });
+});
+
 describe('an error', () => {
   it('is one paragraph: what, where, what next, code and exit code', () => {
     const error = new TablevaultError('VALUE_MISFIT', 'the value does not fit', {
@@ -107,6 +124,13 @@ describe('an error', () => {
     });
     expect(errorParagraph(error)).toBe(
       'error: the value does not fit (table Gen_Documents, key 5). Leave the column out. [VALUE_MISFIT, exit 5]',
+    );
+  });
+
+  it('names places in words, and leaves out what a request was for', () => {
+    const at = { purpose: 'closing read', offset: 6146, lastKey: '17' };
+    expect(errorParagraph(new TablevaultError('BODY_INVALID', 'it broke', { at }))).toBe(
+      'error: it broke (at byte 6146, after the row with the key 17). [BODY_INVALID, exit 5]',
     );
   });
 

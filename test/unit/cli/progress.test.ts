@@ -68,6 +68,13 @@ describe('progress', () => {
     const done = advance(state, { type: 'tableDone', table: 'T', rows: 5, bytes: 1, ms: 1 }, 10_000);
     expect(progressLine(done, 10_000)).toContain('committing');
     expect(progressBlock(done, 10_000, 80).at(-1)).toBe('committing');
+    const short = stateAfter([
+      [0, { type: 'planned', tables: 1, rowsExpected: 500 }],
+      [5_000, { type: 'progress', table: 'T', rows: 50, bytes: 1 }],
+    ]);
+    expect(progressLine(short, 5_000)).toContain('left');
+    const failed = advance(short, { type: 'tableFailed', table: 'T', message: 'no' }, 5_000);
+    expect(progressLine(failed, 5_000)).not.toContain('left');
   });
 
   it('of a run that is continued counts the rows that are there already, and takes no rate of them', () => {
@@ -137,10 +144,16 @@ describe('the way progress is shown', () => {
       const screen = { line: (text: string) => lines.push(text), clear: () => {} } as unknown as Screen;
       const progress = startProgress('plain', screen, { now: () => Date.now() });
       vi.advanceTimersByTime(40_000);
-      expect(lines).toEqual(['opening the instance, 5.0 s gone', 'opening the instance, 35 s gone']);
+      const seconds = () => lines.map((line) => /(?<=, )\d.*(?= gone)/.exec(line)?.[0]);
+      expect(lines[0]).toBe('opening the instance, 5.0 s gone');
+      expect(seconds()).toEqual(['5.0 s', '10 s', '20 s', '40 s']);
+      progress.show({ type: 'doing', what: 'opening the vault' });
+      vi.advanceTimersByTime(5_000);
+      expect(lines.at(-1)).toBe('opening the vault, 45 s gone');
+      lines.length = 0;
       progress.show({ type: 'planned', tables: 2, rowsExpected: 10 });
       vi.advanceTimersByTime(10_000);
-      expect(lines).toHaveLength(4);
+      expect(lines).toHaveLength(2);
       progress.end();
     } finally {
       vi.useRealTimers();

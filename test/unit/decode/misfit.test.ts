@@ -33,7 +33,7 @@ describe('a value that does not fit', () => {
     expect(error.at).toMatchObject({ table: 'T', column: 'V', key: '9007199254740993' });
     expect(error.message).toContain('T.V');
     expect(error.message).toContain('9007199254740993');
-    expect(error.message).toContain('tables: { overrides: { T: { types: { V: text } } } }');
+    expect(error.message).toContain('overrides: { T: { types: { V: text } } }');
     const kept = decodeBody([ID, column('V', { kind: 'json' })], body).rows[0]?.['V'];
     expect(json).toContain(kept);
   });
@@ -43,6 +43,28 @@ describe('a value that does not fit', () => {
     const message = (row: string) => failureOf(() => decodeBody(columns, `{"value":[{"Id":1,${row}}]}`)).message;
     expect(message('"Да \\"x\\"":"5x"')).toContain('{ "Да \\"x\\"": text }');
     expect(message('"null":"5x"')).toContain('{ "null": text }');
+  });
+});
+
+describe('the message of a misfit', () => {
+  test.each([
+    [{ kind: 'int32' }, '"secret"', 'it is a JSON string'],
+    [{ kind: 'text' }, '4711', 'it is a JSON number'],
+    [{ kind: 'text' }, '{"secret":1}', 'it is a JSON object'],
+    [{ kind: 'int64' }, '[4711]', 'it is a JSON array'],
+    [{ kind: 'text' }, '"secret\\ud800"', 'it holds half a surrogate pair, which UTF-8 cannot hold'],
+  ] as const)('%j for %s: says what kind of value came, and shows none of it', (type, json, what) => {
+    const { message, hint } = failureOf(() => decodeBody([ID, column('V', type)], `{"value":[{"Id":1,"V":${json}}]}`));
+    expect(message).toContain(`the type that $metadata declares: ${what};`);
+    expect(message).not.toMatch(/secret|4711/);
+    expect(hint).toContain('no message shows a value');
+  });
+
+  test('names the row of a table without a key by its number', () => {
+    const rows = '{"Id":null,"V":1},{"Id":null,"V":1},{"Id":null,"V":"x"}';
+    const columns = [column('Id', { kind: 'int64' }), column('V', { kind: 'int32' })];
+    const { message } = failureOf(() => decodeBody(columns, `{"value":[${rows}]}`, { keyless: true }));
+    expect(message).toContain('T.V in row 3 of an answer does not fit');
   });
 });
 
@@ -62,6 +84,13 @@ describe('null in a column that is never null', () => {
   test('does not fit a key either', () => {
     const error = failureOf(() => decodeBody(columns, body('{"Id":null,"V":2}')));
     expect(error).toMatchObject({ code: 'VALUE_MISFIT', at: { column: 'Id' } });
+    // Text is no way out: a key that is kept as text is never null either.
+    for (const id of [ID, column('Id', { kind: 'json' }, false)]) {
+      const { message, hint } = failureOf(() => decodeBody([id, columns[1]!], body('{"Id":null,"V":2}')));
+      expect(message).toContain('T.Id, a column of the key, is null');
+      expect(`${message} ${hint}`).not.toContain('types:');
+      expect(hint).toContain('tables.exclude');
+    }
   });
 
   test('and a word that only begins as null is no JSON', () => {

@@ -3,6 +3,7 @@ import type { Column } from '../../../src/core/schema.ts';
 import { RowReader } from '../../../src/decode/reader.ts';
 import { valueAt } from '../../../src/decode/values.ts';
 import { column } from '../../support/decode.ts';
+import { failureOf } from '../../support/failure.ts';
 
 function readerOf(columns: readonly Column[], key: readonly string[]) {
   const reader = new RowReader(
@@ -131,4 +132,19 @@ describe('a response that does not end', () => {
       expect.objectContaining({ code: 'PAGING_LOOP', message: expect.stringContaining('counts 100') }),
     );
   });
+});
+
+test('an error after rows without a key shows none of them', () => {
+  const broken = (key: readonly string[]) => {
+    const reader = new RowReader({ table: 'T', columns: INT, key, absentIsNull: false, maxRowBytes: 1e6 }, () => {});
+    reader.begin(null);
+    reader.push(Buffer.from('{"value":[{"Id":4711}'));
+    reader.step(2048);
+    reader.clear();
+    reader.push(Buffer.from('],"error":{"message":"it broke"}}'));
+    reader.finish();
+    return failureOf(() => reader.step(2048)).at;
+  };
+  expect(broken(['Id'])).toMatchObject({ lastKey: '4711' });
+  expect(JSON.stringify(broken([]))).not.toContain('4711');
 });

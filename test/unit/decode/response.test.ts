@@ -190,6 +190,7 @@ describe('a row of any size', () => {
     );
     expect(error.code).toBe('ROW_TOO_LARGE');
     expect(error.hint).toContain('memoryMb');
+    expect(error.message).toMatch(/^the row of T with the key 1 is larger than .*, most of it in the column V$/);
     const justBeyond = failure(() =>
       decodeBody([ID, text], body(`{"Id":1,"V":"${'x'.repeat(17_000)}"}`), { cuts, maxRowBytes: 16_384 }),
     );

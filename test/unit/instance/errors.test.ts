@@ -1,6 +1,6 @@
 import { Agent, request } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
-import { bodyError, networkError } from '../../../src/instance/errors.ts';
+import { askedFor, bodyError, networkError } from '../../../src/instance/errors.ts';
 import { judge, looksLikeError, parseErrorBody, retryAfter } from '../../../src/instance/refusal.ts';
 import { startServer, type TestServer } from './support/server.ts';
 
@@ -15,6 +15,30 @@ let server: TestServer | undefined;
 afterEach(async () => {
   await server?.close();
   server = undefined;
+});
+
+describe('what was asked for', () => {
+  it.each([
+    ['rows', 'Gen_Documents', 'a read of Gen_Documents'],
+    ['closing read', 'Gen_Documents', 'a read of Gen_Documents'],
+    ['keys', 'Gen_Documents', 'a read of the keys of Gen_Documents'],
+    ['default filters', 'Gen_Documents', 'a question about Gen_Documents'],
+    ['$metadata', undefined, '$metadata'],
+  ])('%s of %s is said in words', (purpose, table, words) => {
+    const asked = { ...place, purpose, table };
+    expect(askedFor(asked)).toBe(words);
+    expect(bodyError(coded('ECONNRESET'), asked, 7)).toMatchObject({
+      message: `the answer to ${words} broke off after 7 bytes`,
+    });
+    const { error } = judge({ status: 400, headers: {}, text: '' }, asked, 0);
+    expect(error.message).toBe(`the instance refuses ${words} (400)`);
+  });
+
+  it('is not said to be asked for again: whoever reads the error is at the end', () => {
+    for (const code of ['ECONNRESET', 'ETIMEDOUT'])
+      for (const thrown of [bodyError(coded(code), place, 7), networkError(coded(code), place)])
+        expect((thrown as Error & { hint: string }).hint).not.toMatch(/again/);
+  });
 });
 
 describe('faults of network and TLS', () => {

@@ -167,6 +167,12 @@ describe('columns kept as text', () => {
         message: expect.stringMatching(/^tables\.overrides\.T\.types: there is no column "Viod"; near names: .*Void/),
       }),
     );
+    expect(() => choose({ Quantity: 'text' })).toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(/there is no column "Quantity"; its columns: Id, /),
+        hint: expect.stringContaining('tables <pipeline> --columns T'),
+      }),
+    );
     expect(() => choose(JSON.parse(`{"toString":"text"}`))).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID' }),
     );

@@ -311,7 +311,11 @@ describe('a pipeline file that is wrong', () => {
     ['only a comment', '# nothing\n', 'the file is empty'],
     ['a list', '- 1\n', 'must be a block of keys'],
     ['two documents', `${GOOD}---\n${GOOD}`, 'more than one'],
-    ['a key twice', `${GOOD}version: 1\n`, 'line 8: this key appears twice'],
+    [
+      'a key twice',
+      `${GOOD}version: 1\n`,
+      'line 8: this key appears twice in the same block; put what stands below both into one',
+    ],
     ['an open bracket', `${GOOD}tables: [\n`, 'line 9:'],
     ['a tab', `${GOOD}limits:\n\tconcurrency: 1\n`, 'line 9:'],
     ['a secret that breaks YAML', GOOD.replace(`\${env:ERPNET_CLIENT_SECRET}`, `"${SECRET}`), 'line 8:'],

@@ -169,7 +169,11 @@ describe('the end of a scan by key', () => {
     const answers = [answer(ALL_KEYS, [3, 1, 2])];
     expect(next(answers)).toMatchObject({ do: 'split' });
     expect(next(answers, { split: { whole: 3, sum: 6, halves: 3 } })).toMatchObject({ do: 'proven', by: 'split' });
-    expect(next(answers, { split: { whole: 3, sum: 6, halves: 4 } })).toMatchObject({ do: 'refuse' });
+    expect(next(answers, { split: { whole: 3, sum: 6, halves: 4 } })).toMatchObject({
+      do: 'refuse',
+      why: '3 rows came, and its keys, read alone, are 3, but those up to the middle one and those from there on are 4 together',
+      twice: true,
+    });
     expect(next(answers, { split: { whole: 3, sum: 7, halves: 3 } })).toMatchObject({ do: 'refuse' });
     expect(next(answers, { split: null })).toMatchObject({ do: 'refuse' });
   });
@@ -191,8 +195,8 @@ describe('without a key, an answer', () => {
     expect(byCount(20, 21)).toEqual({ do: 'recount' });
     expect(byCount(20, 21, { recount: 20 })).toMatchObject({ do: 'proven', by: 'count' });
     expect(byCount(20, 21, { recount: 22 })).toMatchObject({ do: 'refuse' });
-    expect(byCount(20, 19, { recount: 19 })).toMatchObject({ do: 'refuse' });
-    expect(byCount(20, 10, { recount: 10 })).toMatchObject({ do: 'refuse', why: expect.stringContaining('twice') });
+    expect(byCount(20, 19, { recount: 19 })).toMatchObject({ do: 'refuse', twice: true });
+    expect(byCount(20, 10, { recount: 10 })).toMatchObject({ do: 'refuse', twice: true });
   });
 
   test('that was followed by $skip is not, whatever is counted', () => {
@@ -201,7 +205,20 @@ describe('without a key, an answer', () => {
   });
 
   test('without a count has no proof, and is refused at a number of rows that rights may cut at', () => {
-    expect(byCount(20, null, { recount: null })).toMatchObject({ do: 'proven', by: 'none' });
+    expect(byCount(20, null, { recount: null })).toMatchObject({
+      by: 'none',
+      why: 'nothing shows whether all rows came, since the instance offers no count',
+    });
+    const uncounted = (count: number) =>
+      next([answer(ALL_KEYS, upTo(20), { count })], { recount: count }, { key: null, countsTables: false });
+    expect(uncounted(20)).toMatchObject({
+      by: 'none',
+      why: expect.stringContaining('counts as many, but was not seen'),
+    });
+    expect(uncounted(9)).toMatchObject({
+      by: 'none',
+      why: expect.stringContaining('counts 9 where 20 rows came, but'),
+    });
     expect(byCount(2_000, null, { recount: null })).toMatchObject({ do: 'refuse' });
     expect(byCount(2_000, 2_000)).toMatchObject({ do: 'proven', by: 'count' });
   });

@@ -5,14 +5,17 @@ import type { TablePlan } from '../../../../src/scan/plan.ts';
 import { ALL_KEYS } from '../../../../src/scan/ranges.ts';
 import type { Manifest } from '../../../../src/vault/chain/manifest.ts';
 
+const window = { from: '2026-11-28T02:15:01.000Z', to: '2026-11-28T02:15:09.000Z' };
 const manifest = {
   snapshot: 'one',
+  startedAt: '2026-11-28T02:15:00.000Z',
   durationMs: 10_000,
   bytesReceived: 400_000,
   totals: { tables: 2, rows: 1_000, bytes: 100_000, parts: 2 },
   tables: [
-    { name: 'Large', rows: 900, bytes: 90_000 },
-    { name: 'Empty', rows: 0, bytes: 500 },
+    { name: 'Large', rows: 900, bytes: 90_000, window },
+    { name: 'Other', rows: 100, bytes: 10_000, window },
+    { name: 'Empty', rows: 0, bytes: 0, window },
   ],
 } as unknown as Manifest;
 
@@ -23,8 +26,15 @@ describe('rates', () => {
 
   it('are unknown without a snapshot, and after one that read nothing', () => {
     expect(ratesOf(undefined)).toBeNull();
-    expect(ratesOf({ ...manifest, totals: { ...manifest.totals, rows: 0 } })).toBeNull();
+    expect(ratesOf({ ...manifest, tables: [] })).toBeNull();
     expect(ratesOf({ ...manifest, durationMs: 0 })).toBeNull();
+  });
+
+  it('leave out the tables that a run before had read', () => {
+    const [large, other] = manifest.tables;
+    const kept = { ...large!, window: { ...window, from: '2026-11-27T23:00:00.000Z' } };
+    expect(ratesOf({ ...manifest, tables: [kept, other!] })).toMatchObject({ rowsPerSecond: 10, wirePerByte: 40 });
+    expect(ratesOf({ ...manifest, tables: [kept] })).toBeNull();
   });
 
   it('make a table that has doubled take twice as long', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TablevaultError } from '../../../../src/core/errors.ts';
+import { UnprovableError } from '../../../../src/read/accept.ts';
 import type { PlannedTable } from '../../../../src/read/plan.ts';
 import { TableResults, tellNotRead } from '../../../../src/run/snapshot/tables.ts';
 
@@ -40,7 +41,18 @@ describe('the error of a run in which tables failed', () => {
   it('says that nothing was published, and how the others can be', () => {
     const { message, hint } = partial().error(false);
     expect(message).toMatch(/failed: Gen_Documents; nothing was published; the first: the answer broke off$/);
-    expect(hint).toMatch(/^Check proxies\. Running again reads only what is missing\. --allow-partial publishes /);
+    expect(hint).toMatch(
+      /^Check proxies\. Running again reads only what is missing, unless the pipeline was changed\. --allow-partial publishes /,
+    );
+  });
+
+  it('names all tables that the consent of the pipeline would save, in one line for its block', () => {
+    const results = new TableResults();
+    for (const name of ['A', 'B']) results.fail(name, new UnprovableError(name, 'no count'));
+    results.fail('C', new TablevaultError('BODY_INVALID', 'broken'));
+    expect(results.error(false).hint).toContain(
+      ': overrides: { A: { accept: best-effort }, B: { accept: best-effort } }. ',
+    );
   });
 
   it('says of a partial snapshot that the others were published', () => {
