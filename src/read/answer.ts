@@ -40,7 +40,8 @@ export interface Answer extends AnswerFacts {
 
 /**
  * Reads an answer and its next pages through a sink. Where the rows come in an order of their key, it ends at the first page that brings
- * some and has a next link (`more`): who reads goes on from the last key, which proves what a link does not.
+ * some and has a next link (`more`): who reads goes on from the last key, which proves what a link does not. Only rows that share one value
+ * of a key's first column are read on by links.
  *
  * @throws what transport, decoder and the loop over pages throw
  */
@@ -75,10 +76,16 @@ async function readPages(ask: Ask, query: Query, source: Source, sink: TaskSink)
     answer = answer === undefined ? answerOf(ask, page) : merge(answer, answerOf(ask, page), ask.key);
     if (page.nextLink === null) return answer;
     if (isFarBeyond(answer.rows, answer.count)) throw endlessRows(table.name, answer.rows, answer.count);
-    if (ask.goesOn && page.rows > page.excluded && answer.orders.length > 0) return { ...answer, more: true };
+    if (ask.goesOn && page.rows > page.excluded && answer.orders.length > 0 && !isSameGroup(ask, answer))
+      return { ...answer, more: true };
     if (countsRows(page.nextLink)) answer = { ...answer, skipped: true };
   }
   return answer ?? answerOf(ask, NO_PAGE);
+}
+
+/** Do the rows so far share one value of a key's first column, that which the read began at? Asked for by it, all of them would come again. */
+function isSameGroup({ key, range }: Ask, { last }: Answer): boolean {
+  return key?.composite === true && range.ge !== null && last === range.ge;
 }
 
 async function readPage(url: string, ask: Ask, { transport }: Source, sink: TaskSink): Promise<PageFacts & Sized> {

@@ -15,7 +15,7 @@ import { BatchSink } from './batch-sink.ts';
 
 export interface KeyScan {
   readonly rows: number;
-  /** Keys drawn evenly, in the order they came. */
+  /** Values of the key's column drawn evenly, in the order they came. */
   readonly sample: readonly Key[];
   /** Orders that the keys came in. */
   readonly orders: readonly KeyOrder[];
@@ -24,7 +24,7 @@ export interface KeyScan {
   readonly alike: number;
   /** Rows up to the first with the wanted key, in the order they came; null without one. */
   readonly upTo: number | null;
-  /** Of the keys, where the whole key was asked for: by `addSums`. */
+  /** Of the keys, by `addSums`. */
   readonly sum: number;
   readonly requests: number;
 }
@@ -36,8 +36,6 @@ export interface KeyRequest {
   readonly filter: Filter | undefined;
   /** Default: all keys. */
   readonly range?: KeyRange;
-  /** Read all columns of the key, to compare it with that of rows. Default false. */
-  readonly whole?: boolean;
   /** A key to count. */
   readonly wanted?: Key;
   readonly signal: AbortSignal;
@@ -50,17 +48,17 @@ export const READ_RETRIES: RetryPolicy = { attempts: 4, firstPauseMs: 500, lastP
 const SAMPLE_KEYS = 8192;
 const MAX_ROW_BYTES = 1024 * 1024;
 
-/** Reads the key column (of a composite key, the leading one) of a range; what breaks off is read again from its beginning. */
+/** Reads the key columns of a range, all of them, so that no two pages are alike; what breaks off is read again from its beginning. */
 export function scanKeys(request: KeyRequest, source: Source): Promise<KeyScan> {
   const { clock = systemClock, signal } = request;
   return withRetries(READ_RETRIES, { clock, signal }, () => scanOnce(request, source));
 }
 
 async function scanOnce(
-  { table, key, filter, range = ALL_KEYS, whole = false, wanted, signal }: KeyRequest,
+  { table, key, filter, range = ALL_KEYS, wanted, signal }: KeyRequest,
   source: Source,
 ): Promise<KeyScan> {
-  const names = whole ? table.key : [key.column];
+  const names = table.key;
   const columns = table.columns.filter(({ name }) => names.includes(name));
   const at = columns.findIndex(({ name }) => name === key.column);
   if (at < 0) throw new TablevaultError('BUG', `${table.name} has no column ${key.column}`);
@@ -88,7 +86,7 @@ async function scanOnce(
     spec: {
       table: table.name,
       columns,
-      key: whole || !key.composite ? names : [],
+      key: names,
       absentIsNull: false,
       maxRowBytes: MAX_ROW_BYTES,
     },

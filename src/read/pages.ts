@@ -5,6 +5,8 @@ import { resolveNextLink } from '../odata/links.ts';
 
 /** Pages without a row that carry a next link, at most, one after the other. */
 const MAX_EMPTY_PAGES = 20;
+/** The same, where the instance counts more rows than came. */
+const MAX_EMPTY_PAGES_COUNTED = 1_000;
 /** Rows without a key may be alike: so many pages that are the same, one after the other, are taken for one that comes again and again. */
 const MAX_SAME_PAGES = 20;
 
@@ -18,7 +20,8 @@ export interface PageChain {
   readonly keyed: boolean;
 }
 
-export type Page = Pick<PageFacts, 'rows' | 'nextLink' | 'ends'> & Partial<Pick<PageFacts, 'excluded' | 'known'>>;
+export type Page = Pick<PageFacts, 'rows' | 'nextLink' | 'ends'> &
+  Partial<Pick<PageFacts, 'excluded' | 'known' | 'count'>>;
 
 /**
  * The pages of a read, each read when the one before was taken. Leaving the loop ends the read.
@@ -37,11 +40,16 @@ export async function* pagesOf<P extends Page>(
   let same = 0;
   let before = '';
   let excluded = 0;
+  let rows = 0;
+  let count: number | null = null;
   for (;;) {
     followed.add(url);
     const page = await readPage(url);
     yield page;
     if (page.nextLink === null) return;
+    rows += page.rows;
+    count ??= page.count ?? null;
+    const isCounted = count !== null && rows <= count;
     empty = page.rows === 0 ? empty + 1 : 0;
     const mark = `${page.rows} ${page.ends}`;
     same = mark === before ? same + 1 : 0;
@@ -50,10 +58,12 @@ export async function* pagesOf<P extends Page>(
     // Known rows may come twice, where others were added and moved them to the next page, but not again and again.
     if (excluded > (page.known ?? 0) * 2 + MAX_SAME_PAGES) throw endless(table, url, 'known rows came again and again');
     // A page of rows that are known has nothing of its own to be known by.
-    const cameBefore = page.rows > (page.excluded ?? 0) && (keyed ? pages.has(mark) : same >= MAX_SAME_PAGES);
+    const cameBefore =
+      page.rows > (page.excluded ?? 0) && (keyed ? pages.has(mark) : same >= MAX_SAME_PAGES && !isCounted);
     if (keyed) pages.add(mark);
     if (cameBefore) throw endless(table, url, 'a page came again');
-    if (empty >= MAX_EMPTY_PAGES) throw endless(table, url, `${empty} pages in a row have no rows`);
+    if (empty >= (isCounted && rows !== count ? MAX_EMPTY_PAGES_COUNTED : MAX_EMPTY_PAGES))
+      throw endless(table, url, `${empty} pages in a row have no rows`);
     url = resolveNextLink(root, page.nextLink, url);
     if (followed.has(url)) throw endless(table, url, 'a next link leads back');
   }

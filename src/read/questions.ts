@@ -85,7 +85,7 @@ export async function askQuestion(step: Question, asking: Asking, context: Quest
   return { checks: { ...checks, ...(await answer()) }, requests: reader.requests };
 }
 
-type HowKeys = Pick<KeyRequest, 'wanted' | 'whole'>;
+type HowKeys = Pick<KeyRequest, 'wanted'>;
 
 /** Reads keys, and counts the requests. */
 class KeyReader {
@@ -193,7 +193,7 @@ async function halves(
   { key, unproven }: Asking,
 ): Promise<NonNullable<Checks['split']> | null> {
   if (key === null) return null;
-  const whole = await reader.keys(range, { whole: true });
+  const whole = await reader.keys(range);
   const order = ordersOf(key.type)[0];
   const sorted = order === undefined ? [] : whole.sample.toSorted(comparator(key.type, order));
   const { sum } = whole;

@@ -29,6 +29,25 @@ describe('pages', () => {
     await expect(read((_, n) => ({ nextLink: `T?$skiptoken=${n}`, rows: 0 }))).rejects.toMatchObject(bad);
   });
 
+  test('that are alike or empty are no loop as long as more rows are counted', async () => {
+    const link = (n: number, pages: number) => ({ nextLink: n < pages ? `T?$skiptoken=${n}` : null });
+    const alike = (pages: number) => (_: string, n: number) => ({
+      ...link(n, pages),
+      rows: 10,
+      ends: 'same',
+      count: 1000,
+    });
+    expect(await read(alike(100), false)).toHaveLength(100);
+    await expect(read(alike(1000), false)).rejects.toMatchObject({ code: 'PAGING_LOOP' });
+    const empty = (pages: number) => (_: string, n: number) => ({
+      ...link(n, pages),
+      rows: n === 1 ? 5 : 0,
+      count: 20,
+    });
+    expect(await read(empty(200), false)).toHaveLength(200);
+    await expect(read(empty(10_000), false)).rejects.toMatchObject({ code: 'PAGING_LOOP' });
+  });
+
   test('of known rows alone are given up as well, but not before all of them came', async () => {
     const known = (n: number, pages: number) => ({
       nextLink: n < pages ? `T?$skiptoken=${n}` : null,
