@@ -88,11 +88,6 @@ export function keyAfter(type: ColumnType, key: Key, order: KeyOrder): Key | und
   return moved(type, key, order, (place) => place + 1n);
 }
 
-/** The greatest key before `key`. Undefined for text, and for the least key of a type. */
-export function keyBefore(type: ColumnType, key: Key, order: KeyOrder): Key | undefined {
-  return moved(type, key, order, (place) => place - 1n);
-}
-
 /** A key after the one it was made for. */
 export interface LaterKey {
   readonly key: Key;
@@ -124,11 +119,16 @@ export function keysAfter(type: ColumnType, key: Key, order: KeyOrder): readonly
   return next === undefined ? later : [{ key: next, next: true }, ...later];
 }
 
-/** The key twice as far after `to` as that is after `from`; of text, some key in that direction. Undefined where there is none. */
-export function keyFurther(type: ColumnType, order: KeyOrder, from: Key, to: Key): Key | undefined {
+/** The key as many times as far after `to` as that is after `from`; of text, some key in that direction. Undefined where there is none. */
+export function keyFurther(
+  type: ColumnType,
+  order: KeyOrder,
+  [from, to]: readonly [Key, Key],
+  times: number,
+): Key | undefined {
   if (comparator(type, order)(from, to) >= 0) return undefined;
-  if (type.kind === 'text') return furtherText(from, to, order === 'text');
-  return moved(type, to, order, (place, line) => place + (place - line.of(from)) * 2n);
+  if (type.kind === 'text') return furtherText(from, to, order === 'text', times);
+  return moved(type, to, order, (place, line) => place + (place - line.of(from)) * BigInt(times));
 }
 
 /** The text up to a place, where it has a letter that is one greater. */
@@ -140,30 +140,33 @@ function laterText(text: Key, place: number): Key | undefined {
 }
 
 /** Texts grow by a number that they hold, or by the letter in which they differ first, as a number of base 26 does. */
-function furtherText(from: Key, to: Key, byCase: boolean): Key | undefined {
+function furtherText(from: Key, to: Key, byCase: boolean, times: number): Key | undefined {
   const letter = (text: Key, at: number) => (byCase ? (text[at] ?? '') : (text[at] ?? '').toUpperCase());
   let place = 0;
   while (place < to.length - 1 && letter(from, place) === letter(to, place)) place++;
   return (
-    laterNumber(from, to, place) ??
-    laterLetter(to, place, letter(to, place).charCodeAt(0) - letter(from, place).charCodeAt(0))
+    laterNumber(from, to, place, times) ??
+    laterLetter(to, place, (letter(to, place).charCodeAt(0) - letter(from, place).charCodeAt(0)) * times)
   );
 }
 
-/** With the number at this place grown twice as far; undefined where both have none, or it would need more digits. */
-function laterNumber(from: Key, to: Key, place: number): Key | undefined {
+/** With the number at this place grown so much further; undefined where both have none, or it would need more digits. */
+function laterNumber(from: Key, to: Key, place: number, times: number): Key | undefined {
   const before = /\d*$/.exec(to.slice(0, place))![0];
   const digits = before + /^\d*/.exec(to.slice(place))![0];
   const start = place - before.length;
   const earlier = from.slice(start, start + digits.length);
   if (!/\d/.test(to[place] ?? '') || !/^\d+$/.test(earlier)) return undefined;
-  const written = String(BigInt(digits) + (BigInt(digits) - BigInt(earlier)) * 2n).padStart(digits.length, '0');
+  const written = String(BigInt(digits) + (BigInt(digits) - BigInt(earlier)) * BigInt(times)).padStart(
+    digits.length,
+    '0',
+  );
   return written.length > digits.length ? undefined : to.slice(0, start) + written;
 }
 
 /** With the letter or digit at this place, or at one before it, so much greater, but still one. */
 function laterLetter(text: Key, place: number, distance: number): Key | undefined {
-  let by = distance > 0 && distance < 10 ? distance * 2 : 1;
+  let by = distance > 0 && distance < 26 ? distance : 1;
   for (let at = place; at >= 0; at--) {
     const last = ['9', 'Z', 'z'].find((each) => each >= text[at]! && /[0-9A-Za-z]/.test(text[at]!));
     const code = text.charCodeAt(at) + by;

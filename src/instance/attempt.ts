@@ -3,7 +3,7 @@ import { type Dispatcher, request as send } from 'undici';
 import { TablevaultError } from '../core/errors.ts';
 import { type Body, type BodyOptions, type Chunks, openBody, readHead, timerOf } from './body.ts';
 import { networkError, placeOf, type RequestPlace } from './errors.ts';
-import { ageOf, judge, looksLikeError, OLDEST_S, type Verdict } from './refusal.ts';
+import { ageOf, isPart, judge, looksLikeError, OLDEST_S, type Verdict } from './refusal.ts';
 
 export interface Attempt {
   readonly place: RequestPlace;
@@ -89,7 +89,7 @@ export async function attempt(options: Attempt): Promise<Outcome> {
       verdict: judge({ status, headers, text: options.scrub(text) }, place, options.now()),
     };
   };
-  if (status !== 200 || ageOf(headers) > OLDEST_S) return trouble(body);
+  if (status !== 200 || isPart(headers) || ageOf(headers) > OLDEST_S) return trouble(body);
 
   const peeking = timerOf(options.firstByteTimeoutMs, () =>
     body.fail(slowBeginning(place, options.firstByteTimeoutMs)),

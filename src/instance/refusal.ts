@@ -56,6 +56,11 @@ export interface HttpAnswer {
 /** An answer of a cache is as old as it says; of the instance itself, no more than clocks and queues make it. In seconds. */
 export const OLDEST_S = 60;
 
+/** Does an answer say that it is a part of what was asked for? @see RFC 9110 section 14.4 */
+export function isPart(headers: HttpAnswer['headers']): boolean {
+  return headers['content-range'] !== undefined;
+}
+
 /** Seconds for which caches have kept an answer. @see RFC 9111 section 5.1 */
 export function ageOf(headers: HttpAnswer['headers']): number {
   const age = headers['age']?.trim() ?? '';
@@ -103,10 +108,12 @@ export function judge(answer: HttpAnswer, place: RequestPlace, now: number): Ver
     return { kind: 'final', error };
   }
   if (status >= 300 && status < 400) return { kind: 'final', error: redirected(answer, place) };
-  if (status > 200 && status < 300) {
+  if ((status > 200 && status < 300) || (status === 200 && isPart(headers))) {
     const error = new TablevaultError(
       'INSTANCE_ANSWER',
-      `the instance answers ${status} instead of 200 to ${askedFor(place)}`,
+      isPart(headers)
+        ? `the instance answers ${askedFor(place)} with a part (${headers['content-range']?.slice(0, 40)})`
+        : `the instance answers ${status} instead of 200 to ${askedFor(place)}`,
       {
         at,
         hint: 'Such an answer may hold a part of the data only, so it is not used; a proxy between here and the instance may be at fault.',

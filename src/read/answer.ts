@@ -78,7 +78,7 @@ async function readPages(ask: Ask, query: Query, source: Source, sink: TaskSink)
     if (isFarBeyond(answer.rows, answer.count)) throw endlessRows(table.name, answer.rows, answer.count);
     if (ask.goesOn && page.rows > page.excluded && answer.orders.length > 0 && !isSameGroup(ask, answer))
       return { ...answer, more: true };
-    if (countsRows(page.nextLink)) answer = { ...answer, skipped: true };
+    answer = { ...answer, linked: true, skipped: answer.skipped || countsRows(page.nextLink) };
   }
   return answer ?? answerOf(ask, NO_PAGE);
 }
@@ -130,6 +130,7 @@ function answerOf({ range, exclude }: Ask, { rows, excluded, keys, count, bytes 
     excluded,
     bytes,
     more: false,
+    linked: false,
     skipped: false,
     count,
     requests: 1,
@@ -145,8 +146,8 @@ function merge(before: Answer, page: Answer, key: ScanKey | null): Answer {
     excluded: before.excluded + page.excluded,
   };
   if (page.rows === 0) return sums;
-  const { skipped, count } = before;
-  if (before.rows === 0) return { ...page, ...pick(sums), skipped, count };
+  const { linked, skipped, count } = before;
+  if (before.rows === 0) return { ...page, ...pick(sums), linked, skipped, count };
   const inOrder = (order: KeyOrder) =>
     key !== null && before.last !== null && page.first !== null && follows(key, order, before.last, page.first);
   return {

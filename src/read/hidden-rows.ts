@@ -237,9 +237,10 @@ function rowFilter(table: TableSchema, row: SmallRow): Filter | undefined {
   const terms = table.key.map((column): Filter | undefined => {
     const value = keyText(row[column], table.columns.find(({ name }) => name === column)?.type);
     if (value === undefined) return undefined;
-    return table.key.length > 1
-      ? { op: 'eq', column, value }
-      : rangeFilter(column, { ge: String(value), le: String(value) });
+    // The read asks for ranges, of the first column where there are several: a filter that looks up a whole key may tell of other rows.
+    return column === table.key[0] && typeof value === 'string'
+      ? rangeFilter(column, { ge: value, le: value })
+      : { op: 'eq', column, value };
   });
   return terms.includes(undefined) ? undefined : allOf(...terms);
 }

@@ -7,7 +7,7 @@ import { compileQuery, type Query } from '../odata/query.ts';
 import type { Checks, Question } from '../scan/facts.ts';
 import type { ScanKey } from '../scan/key.ts';
 import type { TablePlan } from '../scan/plan.ts';
-import { type KeyRange, rangeFilter } from '../scan/ranges.ts';
+import { ALL_KEYS, type KeyRange, rangeFilter } from '../scan/ranges.ts';
 import { readAnswer, type Source } from './answer.ts';
 import { BatchSink } from './batch-sink.ts';
 import { CountKnowledge } from './counts.ts';
@@ -46,11 +46,6 @@ export async function askQuestion(step: Question, asking: Asking, context: Quest
         const before = checks.beyond?.[step.order] ?? [];
         return { beyond: { ...checks.beyond, [step.order]: [...before, await beyond(reader, step)] } };
       }
-      case 'before': {
-        // In an order that is not the server's, the only one itself may lie before its own predecessor.
-        const { rows, wanted } = await reader.keys(step.range, { wanted: step.only });
-        return { before: { ...checks.before, [step.order]: rows - wanted } };
-      }
       case 'last': {
         const { rows, sample } = await reader.keys(step.range);
         return { last: { rows, next: sample.find((each) => each !== step.last) ?? null } };
@@ -80,6 +75,8 @@ export async function askQuestion(step: Question, asking: Asking, context: Quest
         return { recount: await recount(asking, context, reader) };
       case 'split':
         return { split: await halves(reader, step.range, asking) };
+      case 'known':
+        return { known: await known(reader) };
     }
   };
   return { checks: { ...checks, ...(await answer()) }, requests: reader.requests };
@@ -184,29 +181,58 @@ async function recount(
 }
 
 /**
- * The proof that needs no order: for any key b, `le b` and `ge b` together hold every row, in whatever total order the server compares. The
- * first b is the median, where a cut would be seen soonest; a read that failed before is split at more places.
+ * The proof that needs no order: for any key b, `le b` and `ge b` together hold every row, in whatever total order the server compares. A
+ * read that failed before is split at more places.
  */
 async function halves(
   reader: KeyReader,
   range: KeyRange,
   { key, unproven }: Asking,
-): Promise<NonNullable<Checks['split']> | null> {
-  if (key === null) return null;
+): Promise<NonNullable<Checks['split']>> {
+  if (key === null) return { whole: 0, sum: 0, halves: null };
   const whole = await reader.keys(range);
   const order = ordersOf(key.type)[0];
   const sorted = order === undefined ? [] : whole.sample.toSorted(comparator(key.type, order));
   const { sum } = whole;
   if (sorted.length === 0) return { whole: whole.rows, sum, halves: whole.rows };
-  const cuts = unproven + 1;
-  for (let n = 1; ; n++) {
-    const middle = sorted[Math.floor((sorted.length * n) / (cuts + 1))] ?? sorted[0]!;
+  for (const at of placesOf(unproven)) {
+    const middle = sorted[Math.max(sorted.length > 2 ? 1 : 0, Math.floor(sorted.length * at))]!;
     const below = await reader.keys({ ge: range.ge, le: middle }, { wanted: middle });
     const above = await reader.keys({ ge: middle, le: range.le }, { wanted: middle });
     const shared = Math.min(below.alike, above.alike);
-    // Halves that share most of their rows would tell nothing of either.
-    if (shared * 2 > whole.rows && whole.rows > 1) return null;
+    // A half as long as the whole may have been cut where that was, and halves that share most of their rows tell nothing of either.
+    const longest = Math.max(below.rows, above.rows);
+    if (whole.rows > 2 && (longest >= whole.rows || shared * 2 > whole.rows))
+      return { whole: whole.rows, sum, halves: null };
     const rows = below.rows + above.rows - shared;
-    if (rows !== whole.rows || n === cuts) return { whole: whole.rows, sum, halves: rows };
+    if (rows !== whole.rows) return { whole: whole.rows, sum, halves: rows };
   }
+  return { whole: whole.rows, sum, halves: whole.rows };
+}
+
+/** Where keys are split: at the median, where a cut would be seen soonest, and at a third, since two halves that are cut are as long as each other. */
+function placesOf(unproven: number): readonly number[] {
+  return [1 / 2, 1 / 3, ...Array.from({ length: unproven }, (_, n) => (n + 1) / (unproven + 2))];
+}
+
+/** Lengths of stretches of known keys that are asked for by themselves. */
+const STRETCHES = [2, 3, 4, 8, 16, 32, 64];
+
+/**
+ * Do keys that came come again, where a few of them are asked for by themselves? What cuts each answer by a share shows there. Null where they
+ * are too many to know which are next to each other.
+ */
+async function known(reader: KeyReader): Promise<boolean | null> {
+  const { key } = reader;
+  const order = key === null ? undefined : ordersOf(key.type)[0];
+  if (key === null || order === undefined) return null;
+  const whole = await reader.keys(ALL_KEYS);
+  if (whole.sample.length < whole.rows) return null;
+  const sorted = whole.sample.toSorted(comparator(key.type, order));
+  for (const length of STRETCHES.filter((each) => each <= sorted.length)) {
+    const start = Math.floor((sorted.length - length) / 2);
+    const { rows } = await reader.keys({ ge: sorted[start]!, le: sorted[start + length - 1]! });
+    if (rows < length) return false;
+  }
+  return true;
 }

@@ -5,13 +5,16 @@ import type { Query } from '../odata/query.ts';
 import type { TaskSink } from '../parquet/task.ts';
 import { nextStep } from '../scan/evidence.ts';
 import type { Checks, Proof, ScanFacts, Step } from '../scan/facts.ts';
-import { hold, nothingHeld } from '../scan/held.ts';
+import { hold, keepsOrder, nothingHeld } from '../scan/held.ts';
 import { scanKeyOf } from '../scan/key.ts';
 import type { TablePlan } from '../scan/plan.ts';
 import { type KeyRange, rangeFilter } from '../scan/ranges.ts';
 import { type Answer, readAnswer, type Source } from './answer.ts';
 import type { CountKnowledge } from './counts.ts';
 import { askQuestion, type QuestionContext } from './questions.ts';
+
+/** Why a table with a key is held against counts alone. */
+export const NO_KEY_FILTERS = 'the instance takes no filters on its key';
 
 export interface Scan {
   readonly proof: Proof;
@@ -28,6 +31,9 @@ export interface ScanRequest {
   readonly unproven: number;
   /** Rows of the range that are known to have been there in this run. */
   readonly seen: number;
+  /** Rows that an earlier try knew by their keys, more than it brought; and what is known so of this one. */
+  readonly known: number | null;
+  readonly onKnown: (rows: number) => void;
   /** Bytes of body as they come, and the rows that came so far. */
   readonly onBytes: (bytes: number) => void;
   readonly onRows: (rows: number) => void;
@@ -53,6 +59,7 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
   let checks: Checks = {};
   let nothingFrom = null as ScanFacts['nothingFrom'];
   let { key } = plan;
+  let keyRefused = false;
   let requests = 0;
   for (;;) {
     const { estimate } = plan;
@@ -66,6 +73,7 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
       countAsked: counts.mayAsk || held.first?.count != null,
       counted: plan.ranges.length === 1 && estimate?.source === '$count' ? estimate.rows : null,
       seen,
+      known: request.known,
       mustCount: plan.mustCount === true,
     };
     const step = nextStep(facts);
@@ -78,17 +86,20 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
           if (last !== null && !last.more && last.rows > 0 && answer.rows > 0) context.onCut?.(plan.table.name);
           held = hold(held, answer);
           if (answer.rows > 0) checks = {};
-          onRows(held.rows);
+          // Without an order, some rows may have come twice.
+          onRows(keepsOrder(held) ? held.rows : Math.min(held.rows, held.first?.count ?? held.rows));
         } catch (thrown) {
           // Filters on this key are refused: what came is whole as far as the answer says, and only counts can tell more.
           if (!hasCode(thrown, 'REQUEST_REFUSED') || held.last === null || held.last.more) throw thrown;
           requests++;
           key = null;
+          keyRefused = true;
         }
         break;
       case 'proven':
-        return { proof: step.by, evidence: step.why, facts, requests };
+        return { proof: step.by, evidence: keyRefused ? `${NO_KEY_FILTERS}; ${step.why}` : step.why, facts, requests };
       case 'refuse':
+        if (step.known !== undefined) request.onKnown(step.known);
         if (checks.again?.found === false) context.onCut?.(plan.table.name);
         throw unprovenError(plan, step);
       case 'disproved':

@@ -47,7 +47,9 @@ export async function readSmall(source: Source, query: string, request: SmallReq
 /** The answer, or null where the instance declines this question, or answers it uselessly: it stays open, which is not a no. */
 export async function askSmall(source: Source, query: string, request: SmallRequest): Promise<SmallAnswer | null> {
   try {
-    return await readSmall(source, query, request);
+    const answer = await readSmall(source, query, request);
+    // A page without a row that has a next link may be followed by one with rows.
+    return answer.rows.length === 0 && answer.hasNextLink && request.follow !== true ? null : answer;
   } catch (thrown) {
     if (isUnanswered(thrown)) return null;
     throw thrown;

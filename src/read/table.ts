@@ -12,6 +12,7 @@ import { UnprovableError } from './accept.ts';
 import { groupFilter, type HidingValue, openQuestionText } from './hidden-rows.ts';
 import { scanKeys } from './keys.ts';
 import type { PlannedTable } from './plan.ts';
+import { NO_KEY_FILTERS } from './scan.ts';
 import { allHabits, type ReadContext, type TaskResult } from './task.ts';
 
 /** What is said of a task that was read, now or in an earlier process. */
@@ -48,6 +49,8 @@ export async function readTable<T extends TaskOutcome>(
   const warnings: string[] = [];
   let { plan } = planned;
   let tasks: readonly T[];
+  /** Did answers to reads by key contradict each other, so that it was read another way? */
+  let contradicted = false;
   for (;;) {
     const brought: T[] = [];
     try {
@@ -65,6 +68,7 @@ export async function readTable<T extends TaskOutcome>(
       const why = fallback.reason.replace(`${table}: `, '');
       context.emit({ type: 'warning', table, message: `${why}; reading it another way` });
       warnings.push(`read another way than planned: ${why}`);
+      contradicted ||= !hasCode(thrown, 'REQUEST_REFUSED');
       // What came by the plan before is there: another way may not bring less.
       plan = { ...fallback, seen: Math.max(plan.seen ?? 0, rowsOf(brought)), ...withoutKey(planned, thrown) };
     }
@@ -72,7 +76,7 @@ export async function readTable<T extends TaskOutcome>(
   checkNulls(plan, tasks);
   const keyRequests = await holdAgainstKeys(plan, tasks, context);
   const keyed = planned.table.key.length > 0;
-  const keyProblem = keyProblemOf(planned, plan, tasks);
+  const keyProblem = keyProblemOf(planned, plan, contradicted);
   const open = stillOpen(planned, tasks);
   const verdict = verdictOf({ keyed, keyProblem, tasks, open });
   const why = verdict.reasons.join('; ');
@@ -113,14 +117,14 @@ function stillOpen({ open, found }: PlannedTable, tasks: readonly TaskOutcome[])
 }
 
 /** Why only counts can tell of the table; null where its key is asked by. */
-function keyProblemOf({ table, columns }: PlannedTable, plan: TablePlan, tasks: readonly TaskOutcome[]): string | null {
+function keyProblemOf({ table, columns }: PlannedTable, plan: TablePlan, contradicted: boolean): string | null {
   if (table.key.length === 0) return 'it has no key';
   if (scanKeyOf(table, columns) === null) {
     const isText = columns.some(({ name, type }) => table.key.includes(name) && type.kind === 'json');
     return isText ? 'its key is kept as text' : 'its key is of a type that cannot be asked for';
   }
-  const byCount = tasks.some(({ proof }) => proof === 'count');
-  return plan.key === null || byCount ? 'the instance takes no filters on its key' : null;
+  if (plan.key !== null) return null;
+  return contradicted ? 'its reads by key contradicted each other' : NO_KEY_FILTERS;
 }
 
 function rowsOf(tasks: readonly TaskOutcome[]): number {

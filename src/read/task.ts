@@ -79,7 +79,7 @@ export function readTask(task: ReadTask, context: ReadContext): Promise<TaskResu
   const { clock, signal, emit } = context;
   const table = task.plan.table.name;
   let unproven = 0;
-  const seen = { rows: task.plan.ranges.length === 1 ? (task.plan.seen ?? 0) : 0 };
+  const seen: Seen = { rows: task.plan.ranges.length === 1 ? (task.plan.seen ?? 0) : 0, known: null };
   const onRetry = ({ code, message }: TablevaultError, next: number) => {
     const tries =
       code === 'END_UNPROVEN' ? `${unproven + 1} of ${UNPROVEN_TRIES}` : `${next} of ${READ_RETRIES.attempts}`;
@@ -102,7 +102,13 @@ interface Try {
   /** Tries whose answers contradicted each other: each makes the next need more proof. */
   readonly unproven: number;
   /** Rows that are known to have been there: of earlier tries, or of what was seen before. */
-  readonly seen: { rows: number };
+  readonly seen: Seen;
+}
+
+interface Seen {
+  rows: number;
+  /** By their keys, in a try that brought fewer. */
+  known: number | null;
 }
 
 async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven, seen }: Try): Promise<TaskResult> {
@@ -127,6 +133,10 @@ async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven,
       sink,
       unproven,
       seen: seen.rows,
+      known: seen.known,
+      onKnown: (rows: number) => {
+        seen.known = Math.max(seen.known ?? 0, rows);
+      },
       onBytes: (more: number) => {
         bytes += more;
       },

@@ -1,6 +1,6 @@
 /** A read from the greatest key on brought what came last and nothing else: what else is asked before that is taken for the end. Pure. */
 import { comparator, type Key, type KeyOrder } from '../core/key-order.ts';
-import { keyBefore, keysAfter } from '../core/key-steps.ts';
+import { keysAfter } from '../core/key-steps.ts';
 import { count as number, plural } from '../core/words.ts';
 import { countOf, countsSayMore, provenUnlessCounted } from './counts.ts';
 import { type Beyond, type Checks, type ScanFacts, SKIPPED, type Step } from './facts.ts';
@@ -40,20 +40,31 @@ export function stepAfterClosing(closing: Closing): Step {
   const { held } = facts;
   const counted = facts.countsTables ? countOf(facts) : null;
   if (held.skipped) return { do: 'proven', by: 'none', why: SKIPPED };
-  if (counted !== null && counted === rowsAsked(held) && !countsSayMore(facts))
-    return provenUnlessCounted(facts, 'closing-read');
+  if (isAgreed(closing) && !isWholeGroup(closing)) return provenUnlessCounted(facts, 'closing-read');
   const beyond = lookBeyond(closing);
   const step = beyond.step ?? lookFromLast(closing, beyond) ?? lookBetween(closing);
   if (step !== undefined) return step;
   if (counted !== null && counted > rowsAsked(held)) return provenUnlessCounted(facts, 'closing-read');
   return (
     lookAtNeighbours(closing) ??
-    lookBefore(closing) ??
     lookAtSpan(closing, beyond) ??
     lookAtLength(closing, beyond) ??
     lookAgain(facts) ??
     provenUnlessCounted(facts, 'closing-read')
   );
+}
+
+/** Does the instance count just the rows that came, and of the closing read those that it brought? */
+function isAgreed({ facts }: Closing): boolean {
+  const { held } = facts;
+  const counted = facts.countsTables ? countOf(facts) : null;
+  return counted === rowsAsked(held) && !countsSayMore(facts) && held.last?.count === held.last?.excluded;
+}
+
+/** Do rows that share the first column of a key fill the longest answer? What cuts answers may cut counts at the same number. */
+function isWholeGroup({ facts: { held }, key }: Closing): boolean {
+  const excluded = held.last?.excluded ?? 0;
+  return key.composite && excluded > 1 && excluded >= longestOf(held).rows;
 }
 
 /** What comes after the greatest key. */
@@ -82,7 +93,8 @@ function lookBeyond({ facts, key, orders, greatest, onward }: Closing): Followin
       // Only keys that do not come after it: the server cuts what it is asked for, or compares in another order.
       if (beyond === null || (beyond.rows > 0 && beyond.after === null)) continue;
       if (beyond.after !== null) {
-        if (!next || beyond.greatest || key.composite) return { nothing, later: beyond.after };
+        // While rows keep to two orders, what is next in one may lie far on in the other.
+        if (!next || beyond.greatest || key.composite || orders.length > 1) return { nothing, later: beyond.after };
         return { step: { do: 'read', range, exclude: null }, nothing, later: null };
       }
       nothing = true;
@@ -146,20 +158,6 @@ function lookAtNeighbours({ facts, key }: Closing): Step | undefined {
   return pair === undefined ? undefined : { do: 'neighbours', range: { ge: pair.first, le: pair.second } };
 }
 
-/** One row is in any order: does anything lie before it? */
-function lookBefore({ facts, key, orders, greatest }: Closing): Step | undefined {
-  if (isBounded(facts.range) || facts.held.rows !== 1) return undefined;
-  for (const order of orders) {
-    const le = keyBefore(key.type, greatest, order);
-    if (le === undefined) continue;
-    const before = facts.checks.before?.[order];
-    if (before === undefined) return { do: 'before', range: { ge: null, le }, order, only: greatest };
-    if (before > 0)
-      return { do: 'refuse', why: `one row came, but ${plural(before, 'row')} with keys before it are there` };
-  }
-  return undefined;
-}
-
 /**
  * Halves need no order, and no end. They tell whether the rows came in the order that filters go by: the rows up to the last of the first
  * answer are all that there are up to there. For keys of several columns they tell what a closing read cannot.
@@ -169,12 +167,13 @@ function lookAtSpan(closing: Closing, beyond: Following): Step | undefined {
   const { held, checks, range } = facts;
   const { first } = held;
   const last = key.composite && held.withRows !== 1 ? null : (first?.last ?? null);
-  if (isBounded(range) || last === null || first === null || first.rows <= 1 || checks.split === null) return undefined;
+  if (isBounded(range) || last === null || first === null) return undefined;
   const span = checks.span ?? last;
   if (checks.split === undefined) return { do: 'split', range: { ge: null, le: span }, why: 'nothing counts its rows' };
-  const wrong = spanHolds(first, span, checks.split, checks.asAsked);
+  const wrong = spanHolds(facts, first, span, checks.split);
   if (wrong !== undefined) return wrong;
-  return key.composite && couldBeCut(closing, beyond) ? provenUnlessCounted(facts, 'split') : undefined;
+  const isSplit = key.composite && checks.split.halves !== null && couldBeCut(closing, beyond);
+  return isSplit ? provenUnlessCounted(facts, 'split') : undefined;
 }
 
 /**
@@ -183,10 +182,10 @@ function lookAtSpan(closing: Closing, beyond: Following): Step | undefined {
  * when they are asked for as the rows were.
  */
 function spanHolds(
-  { asked, rows, sum, last }: AnswerFacts,
+  { held, checks: { asAsked }, known: knownBefore, countsTables }: ScanFacts,
+  { asked, rows, sum, last, count }: AnswerFacts,
   span: Key,
   { whole, sum: sumOfKeys, halves }: NonNullable<Checks['split']>,
-  asAsked: number | null | undefined,
 ): Step | undefined {
   const known = span === last ? rows : null;
   if (whole === known && halves === known && sum !== sumOfKeys)
@@ -194,13 +193,17 @@ function spanHolds(
       do: 'refuse',
       why: `the keys up to ${span}, read alone, are as many as the rows up to there, but not the same`,
     };
-  const most = Math.max(whole, halves);
+  const most = Math.max(whole, halves ?? 0);
   if (known !== null && most <= known) return undefined;
   if (asAsked === undefined) return { do: 'as-asked', range: asked, last: span };
-  if (asAsked !== null && asAsked >= most) return undefined;
+  // That rows which lack may have been added since is believed once all came that were known before: those of a count, or of an earlier try.
+  const isCounted = countsTables && count !== null && count <= rows && count > 0;
+  const isCaughtUp = isCounted || (knownBefore !== null && rowsAsked(held) >= knownBefore);
+  if (asAsked !== null && asAsked >= most && isCaughtUp) return undefined;
   return {
     do: 'refuse',
     why: `${plural(known ?? asAsked ?? 0, 'row')} came up to ${span}, but the keys up to there, read alone, are ${number(most)}`,
+    known: rowsAsked(held) + (known === null ? 0 : most - known),
   };
 }
 
@@ -209,6 +212,12 @@ function lookAtLength(closing: Closing, beyond: Following): Step | undefined {
   const isCountedOne = held.first?.count === 1 && rowsAsked(held) === 1;
   if (isCountedOne || !couldBeCut(closing, beyond)) return undefined;
   const rows = plural(held.last?.excluded ?? 0, 'row');
+  if (isAgreed(closing))
+    return {
+      do: 'proven',
+      by: 'count',
+      why: `the instance counts ${number(rowsAsked(held))}, and all share the first column of the key`,
+    };
   return {
     do: 'proven',
     by: 'none',

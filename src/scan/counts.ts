@@ -1,10 +1,12 @@
 /** What the instance's counts say of a scan: a count by the same identity that says more than what came is never ignored. Pure. */
 import { count as number, plural } from '../core/words.ts';
 import { type Proof, type ScanFacts, SKIPPED, type Step } from './facts.ts';
-import { rowsAsked } from './held.ts';
+import { type Held, rowsAsked } from './held.ts';
 
 /** A later answer may bring or count so much less than an earlier one: rows are deleted, but not in masses. */
 const FEWER = 0.9;
+/** In a small table, so many rows may be deleted at any moment. */
+const A_FEW = 2;
 /** Row counts at which the instance's rights may cut an answer ("Show more than … rows"). */
 const ROW_CAPS: readonly number[] = [2_000, 20_000, 200_000];
 
@@ -19,6 +21,13 @@ export function countsSayMore(facts: ScanFacts): boolean {
   return mostCounted(facts) > rowsAsked(facts.held);
 }
 
+/** Does the last answer count more rows than it brought? Not where it counts the whole table, whatever was asked for. */
+export function countsItselfMore({ held, countsTables }: ScanFacts): boolean {
+  const { last } = held;
+  if (!countsTables || last === null || last.count === null) return false;
+  return last.count > last.rows + last.excluded && last.count < held.rows * FEWER;
+}
+
 function mostCounted({ held, counted }: ScanFacts): number {
   return Math.max(held.mostCounted, counted ?? 0);
 }
@@ -29,7 +38,7 @@ export function provenUnlessCounted(facts: ScanFacts, by: Proof, why: string | n
   const have = rowsAsked(held);
   const counted = Math.max(countOf(facts) ?? 0, mostCounted(facts));
   const recount = believable(checks.recount, have);
-  if (have < seen * FEWER) return fewerThan(seen, have);
+  if (isFewer(have, seen)) return fewerThan(seen, have);
   const open = mustCount && countOf(facts) === null && recount == null;
   if (have >= counted && !open) return { do: 'proven', by, why };
   if (open && recount === null)
@@ -46,7 +55,7 @@ export function provenUnlessCounted(facts: ScanFacts, by: Proof, why: string | n
 export function stepByCount(facts: ScanFacts): Step {
   const { held, checks } = facts;
   const { rows, skipped } = held;
-  if (rows < facts.seen * FEWER) return fewerThan(facts.seen, rows);
+  if (isFewer(rows, facts.seen)) return fewerThan(facts.seen, rows);
   // Rows may have been added since they were counted.
   const before = facts.countsTables ? (believable(held.first?.count, rows) ?? null) : null;
   const most = facts.countsTables ? Math.max(before ?? 0, facts.counted ?? 0) : 0;
@@ -56,16 +65,21 @@ export function stepByCount(facts: ScanFacts): Step {
   const told = held.first?.count;
   // Far below what came, but the same before and after: then it is the rows that came too often.
   if (facts.countsTables && told != null && told < rows && told === checks.recount)
-    return judgeCounts(rows, told, told, skipped);
+    return judgeCounts(held, told, told);
   const after = facts.countsTables ? (believable(checks.recount, rows) ?? null) : null;
   const known = most > (before ?? 0) ? most : before;
-  if (known !== null || after !== null) return judgeCounts(rows, known, after, skipped);
+  if (known !== null || after !== null) return judgeCounts(held, known, after);
   if (ROW_CAPS.includes(rows))
     return {
       do: 'refuse',
       why: `exactly ${plural(rows, 'row')} came, which is a limit that the rights of an identity may set`,
     };
   return { do: 'proven', by: 'none', why: whyUncounted(facts) };
+}
+
+/** Are there so few rows where more were seen before that they cannot merely have been deleted? */
+function isFewer(have: number, seen: number): boolean {
+  return have < Math.min(seen * FEWER, seen - A_FEW) || (have === 0 && seen > 0);
 }
 
 /** A count after the read that is far below what came counts something else: an answer, or no more than some limit. */
@@ -85,12 +99,15 @@ function whyUncounted({ held, countAsked }: ScanFacts): string {
   return `nothing shows whether all rows came: the instance counts ${counts}, but was not seen to count all rows of a table`;
 }
 
-function judgeCounts(rows: number, before: number | null, after: number | null, skipped: boolean): Step {
+function judgeCounts({ rows, skipped, first }: Held, before: number | null, after: number | null): Step {
   const counts = [before, after].filter((count) => count !== null);
   const words = `the instance counts ${between(before ?? after ?? 0, after)}`;
   if (rows < Math.min(...counts)) return { do: 'refuse', why: `${plural(rows, 'row')} came, but ${words}` };
   if (rows > Math.max(...counts))
     return { do: 'refuse', why: `${plural(rows, 'row')} came, but ${words}: some rows came twice`, twice: true };
+  // Pages shift when rows come and go: then only one of the counts itself would tell that none was lost.
+  if (first?.linked === true && !counts.includes(rows))
+    return { do: 'proven', by: 'none', why: `${words}, and its pages may have shifted meanwhile` };
   if (!skipped) return { do: 'proven', by: 'count', why: words };
   return { do: 'proven', by: 'none', why: `${words}, but ${SKIPPED}` };
 }

@@ -9,7 +9,7 @@ import { comparator, type Key, type KeyOrder, leastKey, ordersOf } from '../core
 import { keyFurther } from '../core/key-steps.ts';
 import { count as number, plural } from '../core/words.ts';
 import { ORDER_WORDS, stepAfterClosing } from './closing.ts';
-import { countOf, provenUnlessCounted, stepByCount } from './counts.ts';
+import { countOf, countsItselfMore, provenUnlessCounted, stepByCount } from './counts.ts';
 import { type Checks, type ScanFacts, SKIPPED, type Step } from './facts.ts';
 import { greatestOf, longestOf, rowsAsked } from './held.ts';
 import type { ScanKey } from './key.ts';
@@ -20,6 +20,8 @@ import { isBounded, type KeyRange } from './ranges.ts';
  * nothing is there yet, and the read has an end.
  */
 const asksFurther = (reads: number) => reads % 10 === 0 && Number.isInteger(Math.log2(reads / 10));
+/** So many times the last ten reads; the further, the longer a table has outrun them. */
+const howFar = (reads: number) => Math.ceil(reads ** 2 / 50);
 /** An empty answer proves nothing of itself: so often there must be nothing, with an answer that has rows between one time and the next. */
 const NOTHING_TIMES = 4;
 /** Reads before it is judged that a table grows as fast as it is read. */
@@ -52,13 +54,21 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
   const readOn: Step = { do: 'read', range: onward, exclude: greatest };
   if (!last.more && !key.composite && greatest === onward.le) return provenUnlessCounted(facts, 'boundary');
   if (last.more || last.rows > 0) {
-    if (!last.more && facts.countsTables && isCountedWhole(facts)) return provenUnlessCounted(facts, 'closing-read');
     if (outruns(facts)) return { do: 'refuse', why: 'it grows faster than it can be read' };
     return furtherOn(facts, key, order, greatest) ?? readOn;
   }
+  const isAgain = held.before?.rows === 0;
   if (last.excluded < (held.recent.at(-1)?.tail ?? 0)) {
-    if (held.before?.rows !== 0) return readOn;
+    if (!isAgain) return readOn;
     return { do: 'refuse', why: 'a read from the greatest key on did not even bring the row with that key' };
+  }
+  if (countsItselfMore(facts)) {
+    if (!isAgain) return readOn;
+    const brought = plural(last.excluded, 'row');
+    return {
+      do: 'refuse',
+      why: `a read from ${greatest} on brought ${brought}, and counts ${number(last.count ?? 0)}`,
+    };
   }
   return stepAfterClosing({ facts, key, orders: held.orders, greatest, onward });
 }
@@ -95,13 +105,18 @@ function unordered(facts: ScanFacts): Step {
   if (isBounded(range)) return { do: 'disproved', why };
   if (held.skipped) return { do: 'proven', by: 'none', why: `${why}, and ${SKIPPED}` };
   if (checks.split === undefined) return { do: 'split', range: { ge: null, le: null }, why };
-  if (checks.split === null) return { do: 'refuse', why: `${why}, and its keys could not be read in two halves` };
-  return splitHolds(facts, checks.split) ?? provenUnlessCounted(facts, 'split', why);
+  const wrong = splitHolds(facts, checks.split);
+  if (wrong !== undefined) return wrong;
+  if (checks.known === undefined && held.rows > 1) return { do: 'known' };
+  if (checks.known === false)
+    return { do: 'refuse', why: `${why}, and keys that came did not come again by themselves` };
+  return provenUnlessCounted(facts, 'split', why);
 }
 
 /** Are the keys, read alone, those of the rows, and are those of the halves as many? Undefined where they are. */
 function splitHolds({ held }: ScanFacts, { whole, sum, halves }: NonNullable<Checks['split']>): Step | undefined {
   const { rows } = held;
+  if (halves === null) return { do: 'refuse', why: 'its keys could not be read in two halves' };
   if (rows === whole && rows === halves) {
     if (held.sum === sum) return undefined;
     return { do: 'refuse', why: `its keys, read alone, are as many as its rows, ${number(rows)}, but not the same` };
@@ -113,16 +128,6 @@ function splitHolds({ held }: ScanFacts, { whole, sum, halves }: NonNullable<Che
 }
 
 // ── Read after read ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/**
- * Did the last answer bring just as many rows as the instance counts for it? Then it was whole, whatever follows by now; unless it is as long
- * as others, for what cuts answers may cut counts at the same number.
- */
-function isCountedWhole({ held }: ScanFacts): boolean {
-  const { count, rows, excluded, bytes } = held.last!;
-  const others = held.longestBefore;
-  return count !== null && excluded > 0 && count === rows + excluded && count < others.rows && bytes * 2 < others.bytes;
-}
 
 /** A key from which on there was nothing at some moment of the read: what was added after that need not be read. */
 function endOf({ nothingFrom }: ScanFacts): Key | null {
@@ -139,7 +144,10 @@ function furtherOn(
   if (range.le !== null || checks.further !== undefined) return undefined;
   const compare = comparator(key.type, order);
   const from = held.recent[0]?.last;
-  const further = from == null || !asksFurther(held.answers) ? undefined : keyFurther(key.type, order, from, greatest);
+  const further =
+    from == null || !asksFurther(held.withRows)
+      ? undefined
+      : keyFurther(key.type, order, [from, greatest], howFar(held.withRows));
   const isNearer = nothingFrom === null || (further !== undefined && compare(further, nothingFrom.key) < 0);
   if (further !== undefined && isNearer) return { do: 'further', from: further };
   const isOpen = nothingFrom !== null && nothingFrom.times < NOTHING_TIMES && compare(nothingFrom.key, greatest) > 0;

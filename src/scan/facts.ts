@@ -16,8 +16,6 @@ export interface Beyond {
 export interface Checks {
   /** Keys after the greatest, by each order that the rows kept to: what came of `keysAfter`, one after the other. */
   readonly beyond?: Readonly<Partial<Record<KeyOrder, readonly (Beyond | null)[]>>>;
-  /** Keys before the first, by each order that a single row suits. */
-  readonly before?: Readonly<Partial<Record<KeyOrder, number>>>;
   /** All keys from the last on, the last among them: how many came, and the first other one. For types that have no next key. */
   readonly last?: { readonly rows: number; readonly next: Key | null };
   /** Keys between two that came against an order: some came where the server filters by that order. */
@@ -30,8 +28,10 @@ export interface Checks {
   readonly further?: { readonly from: Key; readonly rows: number };
   /** The count of the range after the read. */
   readonly recount?: number | null;
-  /** Keys of the whole table with their sum, and those of its halves taken together; null where they tell nothing. */
-  readonly split?: { readonly whole: number; readonly sum: number; readonly halves: number } | null | undefined;
+  /** Keys of a range with their sum, and those of its halves taken together, null where these tell nothing. */
+  readonly split?: { readonly whole: number; readonly sum: number; readonly halves: number | null } | undefined;
+  /** Did keys that came come again, a few of them by themselves? Null where that cannot be asked. */
+  readonly known?: boolean | null;
   /** The key up to which `split` was asked, where it is not the last of the first answer. */
   readonly span?: Key;
   /** Keys that come up to that key when they are asked for as the rows were; null where it did not come. */
@@ -55,6 +55,8 @@ export interface ScanFacts {
   readonly counted: number | null;
   /** Rows of the range that are known to have been there in this run: from an earlier try, or a probe. */
   readonly seen: number;
+  /** Rows that an earlier try knew to be there by their keys, more than it brought; null where there was none. */
+  readonly known: number | null;
   /** Did a count say more than came when the table was read in another way? Then only a count can settle it. */
   readonly mustCount: boolean;
 }
@@ -67,8 +69,6 @@ export type Step =
   | { readonly do: 'read'; readonly range: KeyRange; readonly exclude: Key | null }
   /** Ask for the keys of `range`, after the greatest by `order`: there should be none. */
   | { readonly do: 'beyond'; readonly range: KeyRange; readonly order: KeyOrder; readonly greatest: Key }
-  /** Ask for the keys of `range`, before the only one that came: there should be none. */
-  | { readonly do: 'before'; readonly range: KeyRange; readonly order: KeyOrder; readonly only: Key }
   /** Ask for the keys of `range`, which begins with the last key: there should be no other. */
   | { readonly do: 'last'; readonly range: KeyRange; readonly last: Key }
   /** Ask for the keys of `range`, between two that came against `order`: there should be none. */
@@ -79,6 +79,8 @@ export type Step =
   | { readonly do: 'again'; readonly range: KeyRange; readonly holds: Key }
   /** Ask for the keys from `from` on: is anything there by now? */
   | { readonly do: 'further'; readonly from: Key }
+  /** Ask for a few of the keys that came, by themselves: all of them should come again. */
+  | { readonly do: 'known' }
   /** Ask for the keys of `range`, as its rows were asked for: how many come up to `last`? */
   | { readonly do: 'as-asked'; readonly range: KeyRange; readonly last: Key }
   /** Ask the instance to count the range once more. */
@@ -87,7 +89,7 @@ export type Step =
   /** The rows came in no order that is known, so that no key can be called the greatest: another proof is needed. */
   | { readonly do: 'split'; readonly range: KeyRange; readonly why: string }
   /** Answers that contradict each other, with too many rows where it says `twice`: the read must be done again, or given up. */
-  | { readonly do: 'refuse'; readonly why: string; readonly twice?: true }
+  | { readonly do: 'refuse'; readonly why: string; readonly twice?: true; readonly known?: number }
   /** The server does not compare keys as was thought: rows of this range may be missing. */
   | { readonly do: 'disproved'; readonly why: string };
 

@@ -24,7 +24,8 @@ export interface AnswerFacts extends KeysSeen {
   readonly bytes: number;
   /** Did it end with a next link that was not followed? */
   readonly more: boolean;
-  /** Were pages followed by links that count rows (`$skip`)? */
+  /** Were pages followed by links, and by such as count rows (`$skip`)? */
+  readonly linked: boolean;
   readonly skipped: boolean;
   /** What the instance counts of what was asked for; null where it was not asked or does not say. */
   readonly count: number | null;

@@ -87,6 +87,7 @@ function answerOf(
       sum: sumOf(kept),
       neighbours: [],
       more: false,
+      linked: false,
       skipped: false,
       count: null,
     },
@@ -121,6 +122,7 @@ function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): 
       countsTables: false,
       countAsked: true,
       seen: 0,
+      known: null,
       mustCount: false,
       counted: null,
     });
@@ -142,6 +144,13 @@ function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): 
         checks = { ...checks, split: { whole: whole.length, sum: sumOf(whole), halves } };
         break;
       }
+      case 'known': {
+        const sorted = ask(ALL_KEYS).toSorted(compareGuidsAsSqlServer);
+        const ends = [2, 3, 4, 8, 16].filter((length) => length <= sorted.length);
+        const known = ends.every((length) => ask({ ge: sorted[0]!, le: sorted[length - 1]! }).length >= length);
+        checks = { ...checks, known };
+        break;
+      }
       case 'as-asked': {
         const place = ask(next.range).indexOf(next.last as Guid);
         checks = { ...checks, asAsked: place < 0 ? null : place + 1 };
@@ -152,12 +161,6 @@ function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): 
         checks = { ...checks, last: { rows: came.length, next: came.find((each) => each !== next.last) ?? null } };
         break;
       }
-      case 'before':
-        checks = {
-          ...checks,
-          before: { ...checks.before, [next.order]: ask(next.range).filter((each) => each !== next.only).length },
-        };
-        break;
       case 'between':
         checks = { ...checks, between: { ...checks.between, [next.order]: ask(next.range).length } };
         break;

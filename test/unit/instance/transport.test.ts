@@ -228,8 +228,13 @@ describe('retrying', () => {
   });
 
   it('does not use an answer that may be a part', async () => {
-    const { transport, url } = await setUp((_, response) => json(response, 206, rows));
-    await expect(transport.get(url, asked)).rejects.toMatchObject({ code: 'INSTANCE_ANSWER' });
+    for (const [status, headers] of [
+      [206, {}],
+      [200, { 'content-range': 'items 0-49/100' }],
+    ] as const) {
+      const { transport, url } = await setUp((_, response) => json(response, status, rows, headers));
+      await expect(transport.get(url, asked)).rejects.toMatchObject({ code: 'INSTANCE_ANSWER' });
+    }
   });
 
   it('does not use what a cache kept, and asks again', async () => {

@@ -29,6 +29,7 @@ function answer(asked: KeyRange, keys: readonly number[], more: Partial<AnswerFa
     sum: keys.reduce((sum, n) => sum + n, 0),
     neighbours: [],
     more: false,
+    linked: false,
     skipped: false,
     count: null,
     ...more,
@@ -49,6 +50,7 @@ function next(answers: readonly AnswerFacts[], checks: Checks = {}, more: Partia
     countsTables: true,
     countAsked: true,
     seen: 0,
+    known: null,
     mustCount: false,
     counted: null,
     ...more,
@@ -59,7 +61,12 @@ describe('the end of a scan by key', () => {
   test('is proven by a closing read that brings the last row alone, where a count says no more', () => {
     const whole = answer(ALL_KEYS, upTo(20), { count: 20 });
     expect(next([whole])).toEqual({ do: 'read', range: from(20), exclude: key(20) });
-    expect(next([whole, closing(20)])).toEqual({ do: 'proven', by: 'closing-read', why: null });
+    expect(next([whole, closing(20, { count: 1 })])).toEqual({ do: 'proven', by: 'closing-read', why: null });
+    // Counted as many by chance: the closing read has no count of its own.
+    expect(next([whole, closing(20)])).toMatchObject({ do: 'beyond' });
+    // It counts more than it brings.
+    expect(next([whole, closing(20, { count: 3 })])).toMatchObject({ do: 'read', range: from(20) });
+    expect(next([whole, closing(20), closing(20, { count: 3 })])).toMatchObject({ do: 'refuse' });
   });
 
   test('without a count needs a second witness: nothing after the last key, in each order that the rows kept to', () => {
@@ -78,16 +85,22 @@ describe('the end of a scan by key', () => {
     expect(next(answers, { ...more, asAsked: 20 })).toMatchObject({ do: 'refuse' });
     expect(next(answers, { ...more, asAsked: null })).toMatchObject({ do: 'refuse' });
     // It was added since: now it comes with the rows, too.
-    expect(next(answers, { ...more, asAsked: 21 })).toMatchObject({ do: 'proven', by: 'closing-read' });
+    // Which is believed once all rows came that an earlier try knew.
+    expect(next(answers, { ...more, asAsked: 21 })).toMatchObject({ do: 'refuse', known: 21 });
+    expect(next(answers, { ...more, asAsked: 21 }, { known: 21 })).toMatchObject({ do: 'refuse' });
+    expect(next(answers, { ...more, asAsked: 21 }, { known: 20 })).toMatchObject({ do: 'proven' });
     expect(next(answers, { beyond, split: { ...split, sum: 211 } })).toMatchObject({ do: 'refuse' });
   });
 
   test('is read on to where keys come after the one that seemed to be last', () => {
     const answers = [answer(ALL_KEYS, upTo(20)), closing(20)];
-    expect(next(answers, { beyond: { sql: [{ ...NONE, rows: 3, after: key(21) }] } })).toMatchObject({
-      do: 'read',
-      exclude: null,
-    });
+    const after = { beyond: { sql: [{ ...NONE, rows: 3, after: key(21) }] } };
+    const sql = [answer(ALL_KEYS, upTo(20), { orders: ['sql'] }), closing(20)];
+    expect(next(sql, after)).toMatchObject({ do: 'read', exclude: null });
+    // While two orders are possible, what is next in one may lie far on in the other: the keys from the last one on tell.
+    expect(next(answers, after)).toMatchObject({ do: 'last' });
+    const last = { rows: 2, next: key(22) };
+    expect(next(answers, { ...after, last })).toMatchObject({ do: 'read', range: from(22), exclude: null });
     // They do not come after it in this order: it is not the server's.
     expect(next(answers, { beyond: { sql: [{ ...NONE, rows: 3 }] } })).toMatchObject({
       do: 'beyond',
@@ -110,7 +123,7 @@ describe('the end of a scan by key', () => {
 
   test('is not shown by an answer that could have been cut: as long as the longest, in rows or in bytes', () => {
     const one = [answer(ALL_KEYS, [1]), closing(1)];
-    const open = { beyond: { sql: [null], text: [null] }, before: { sql: 0, text: 0 } };
+    const open = { beyond: { sql: [null], text: [null] }, split: { whole: 1, sum: 1, halves: 1 } };
     expect(next(one, open)).toMatchObject({ do: 'last', last: key(1) });
     expect(next(one, { ...open, last: { rows: 1, next: null } })).toMatchObject({ do: 'proven', by: 'none' });
     const large = [answer(ALL_KEYS, upTo(5), { bytes: 9_000 }), closing(5, { bytes: 10_000 })];
@@ -126,7 +139,7 @@ describe('the end of a scan by key', () => {
   test('is not shown by a closing read that brings nothing at all: it is asked again, and then refused', () => {
     const answers = [answer(ALL_KEYS, upTo(3), { count: 3 }), answer(from(3), [])];
     expect(next(answers)).toEqual({ do: 'read', range: from(3), exclude: key(3) });
-    expect(next([...answers, closing(3)])).toMatchObject({ do: 'proven' });
+    expect(next([...answers, closing(3, { count: 1 })])).toMatchObject({ do: 'proven' });
     expect(next([...answers, answer(from(3), [])])).toMatchObject({ do: 'refuse' });
     expect(next([...answers, answer(from(3), [4, 5], { excluded: 1 })])).toMatchObject({ do: 'read', range: from(5) });
   });
@@ -168,21 +181,24 @@ describe('the end of a scan by key', () => {
   test('of rows without order needs its halves to be as many', () => {
     const answers = [answer(ALL_KEYS, [3, 1, 2])];
     expect(next(answers)).toMatchObject({ do: 'split' });
-    expect(next(answers, { split: { whole: 3, sum: 6, halves: 3 } })).toMatchObject({ do: 'proven', by: 'split' });
+    const split = { whole: 3, sum: 6, halves: 3 };
+    expect(next(answers, { split })).toEqual({ do: 'known' });
+    expect(next(answers, { split, known: false })).toMatchObject({ do: 'refuse' });
+    expect(next(answers, { split, known: true })).toMatchObject({ do: 'proven', by: 'split' });
     expect(next(answers, { split: { whole: 3, sum: 6, halves: 4 } })).toMatchObject({
       do: 'refuse',
       why: '3 rows came, and its keys, read alone, are 3, but those up to the middle one and those from there on are 4 together',
       twice: true,
     });
     expect(next(answers, { split: { whole: 3, sum: 7, halves: 3 } })).toMatchObject({ do: 'refuse' });
-    expect(next(answers, { split: null })).toMatchObject({ do: 'refuse' });
+    expect(next(answers, { split: { ...split, halves: null } })).toMatchObject({ do: 'refuse' });
   });
 
   test('of a composite key needs all rows that share the last value to come again', () => {
     const composite = { key: { ...KEY, composite: true } };
     const rows = answer(ALL_KEYS, upTo(20), { count: 22, tail: 3, rows: 22 });
     expect(next([rows, closing(20, { excluded: 2 })], {}, composite)).toMatchObject({ do: 'read' });
-    expect(next([rows, closing(20, { excluded: 3 })], {}, composite)).toMatchObject({ do: 'proven' });
+    expect(next([rows, closing(20, { excluded: 3, count: 3 })], {}, composite)).toMatchObject({ do: 'proven' });
   });
 });
 
