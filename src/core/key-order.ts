@@ -18,9 +18,6 @@ export interface Against {
   readonly second: Key;
 }
 
-/** Two keys that came one after the other. */
-export type Neighbours = Omit<Against, 'order'>;
-
 /** What was seen of the keys of rows, in the order they came; of a composite key, of its leading column. */
 export interface KeysSeen {
   readonly rows: number;
@@ -37,8 +34,6 @@ export interface KeysSeen {
   readonly against: readonly Against[];
   /** Of all keys, in whatever order they came: by `addSums`. */
   readonly sum: number;
-  /** Some keys of text, each with the one that came next. */
-  readonly neighbours: readonly Neighbours[];
 }
 
 export const NO_KEYS: KeysSeen = {
@@ -51,7 +46,6 @@ export const NO_KEYS: KeysSeen = {
   tail: 0,
   against: [],
   sum: 0,
-  neighbours: [],
 };
 
 /** The sum of hashes of keys, which does not depend on their order: two sets that differ have different sums, but by chance. */

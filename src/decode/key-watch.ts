@@ -7,7 +7,6 @@ import {
   type Key,
   type KeyOrder,
   type KeysSeen,
-  type Neighbours,
   ordersOf,
 } from '../core/key-order.ts';
 import type { ColumnBuffer } from './columns.ts';
@@ -78,14 +77,11 @@ class TextOrder {
   private last: Key | null = null;
   private rows = 0;
   private against: Against[] = [];
-  private neighbours: Neighbours[] = [];
-  private readonly isText: boolean;
   private sum = 0;
 
   constructor({ column: { type } }: ColumnBuffer, repeats: boolean) {
     this.all = ordersOf(type).map((order) => ({ order, compare: comparator(type, order) }));
     this.repeats = repeats;
-    this.isText = type.kind === 'text';
     this.alive = this.all;
   }
 
@@ -95,7 +91,6 @@ class TextOrder {
     this.last = null;
     this.rows = 0;
     this.against = [];
-    this.neighbours = [];
     this.sum = 0;
   }
 
@@ -106,9 +101,6 @@ class TextOrder {
     this.last = key;
     this.rows++;
     this.sum = addSums(this.sum, hashKey(whole));
-    // The 2nd, 4th, 8th … row with the one before it.
-    if (this.isText && last !== null && (this.rows & (this.rows - 1)) === 0)
-      this.neighbours.push({ first: last, second: key });
     if (last === null || (this.repeats && last === key) || this.alive.length === 0) return;
     const broken = this.alive.filter(({ compare }) => compare(last, key) > (this.repeats ? 0 : -1));
     if (broken.length === 0) return;
@@ -129,7 +121,7 @@ class TextOrder {
   seen(): KeysSeen {
     const { rows, first, last, sum } = this;
     const orders = this.alive.map(({ order }) => order);
-    const { against, neighbours } = this;
+    const { against } = this;
     return {
       rows,
       first,
@@ -140,7 +132,6 @@ class TextOrder {
       tail: Math.min(1, rows),
       against,
       sum,
-      neighbours,
     };
   }
 }

@@ -74,7 +74,6 @@ export class GuidOrder {
       tail: some ? 1 : 0,
       against: [...this.against],
       sum: this.sum,
-      neighbours: [],
     };
   }
 

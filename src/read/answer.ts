@@ -157,7 +157,6 @@ function merge(before: Answer, page: Answer, key: ScanKey | null): Answer {
     tail: page.tail,
     sum: addSums(before.sum, page.sum),
     against: [...before.against, ...page.against],
-    neighbours: [...before.neighbours, ...page.neighbours],
     least: extreme(key, before.least, page.least, -1),
     greatest: extreme(key, before.greatest, page.greatest, 1),
     orders: before.orders.filter((order) => page.orders.includes(order) && inOrder(order)),

@@ -54,10 +54,10 @@ export async function askQuestion(step: Question, asking: Asking, context: Quest
         const { rows } = await reader.keys(step.range);
         return { between: { ...checks.between, [step.order]: rows } };
       }
-      case 'neighbours': {
-        const { rows } = await reader.keys(step.range);
-        return { neighbours: [...(checks.neighbours ?? []), rows] };
-      }
+      case 'up-to':
+        return { upTo: (await reader.keys(step.range)).rows };
+      case 'covers':
+        return { covers: await halves(reader, step.range, asking) };
       case 'again': {
         const { wanted } = await reader.keys(step.range, { wanted: step.holds });
         return { again: { found: wanted > 0 } };
@@ -200,11 +200,12 @@ async function halves(
     const below = await reader.keys({ ge: range.ge, le: middle }, { wanted: middle });
     const above = await reader.keys({ ge: middle, le: range.le }, { wanted: middle });
     const shared = Math.min(below.alike, above.alike);
+    const rows = below.rows + above.rows - shared;
+    if (rows > whole.rows) return { whole: whole.rows, sum, halves: rows };
     // A half as long as the whole may have been cut where that was, and halves that share most of their rows tell nothing of either.
     const longest = Math.max(below.rows, above.rows);
     if (whole.rows > 2 && (longest >= whole.rows || shared * 2 > whole.rows))
       return { whole: whole.rows, sum, halves: null };
-    const rows = below.rows + above.rows - shared;
     if (rows !== whole.rows) return { whole: whole.rows, sum, halves: rows };
   }
   return { whole: whole.rows, sum, halves: whole.rows };

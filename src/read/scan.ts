@@ -5,7 +5,7 @@ import type { Query } from '../odata/query.ts';
 import type { TaskSink } from '../parquet/task.ts';
 import { nextStep } from '../scan/evidence.ts';
 import type { Checks, Proof, ScanFacts, Step } from '../scan/facts.ts';
-import { hold, keepsOrder, nothingHeld } from '../scan/held.ts';
+import { type Held, hold, keepsOrder, nothingHeld } from '../scan/held.ts';
 import { scanKeyOf } from '../scan/key.ts';
 import type { TablePlan } from '../scan/plan.ts';
 import { type KeyRange, rangeFilter } from '../scan/ranges.ts';
@@ -59,6 +59,7 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
   let checks: Checks = {};
   let nothingFrom = null as ScanFacts['nothingFrom'];
   let { key } = plan;
+  let extra = 0;
   let keyRefused = false;
   let requests = 0;
   for (;;) {
@@ -73,6 +74,7 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
       countAsked: counts.mayAsk || held.first?.count != null,
       counted: plan.ranges.length === 1 && estimate?.source === '$count' ? estimate.rows : null,
       seen,
+      extra,
       known: request.known,
       mustCount: plan.mustCount === true,
     };
@@ -109,6 +111,7 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
         const told = await askQuestion(step, { plan, key, query, checks, unproven }, context);
         requests += told.requests;
         checks = told.checks;
+        if (step.do === 'covers') extra += extraOf(held, checks);
         if (step.do === 'further')
           nothingFrom =
             checks.further?.rows === 0
@@ -117,6 +120,12 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
       }
     }
   }
+}
+
+/** Keys between those of the last answer that it did not bring. */
+function extraOf({ last }: Held, { covers }: Checks): number {
+  if (last === null || covers === undefined) return 0;
+  return Math.max(0, covers.whole - last.rows - last.excluded, (covers.halves ?? 0) - last.rows - last.excluded);
 }
 
 function readRows(

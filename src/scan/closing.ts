@@ -31,9 +31,6 @@ export const ORDER_WORDS: Readonly<Record<KeyOrder, string>> = {
 /** Known rows that come again should be more than this, so that an answer cut by a share shows, and fewer than rights cut at. */
 const AGAIN = { least: 8, most: 1_900 };
 
-/** Keys between two neighbours, themselves among them, that may have been added since they came. */
-const MOST_ADDED = 5;
-
 /** Is there a second witness that nothing follows? */
 export function stepAfterClosing(closing: Closing): Step {
   const { facts } = closing;
@@ -46,8 +43,8 @@ export function stepAfterClosing(closing: Closing): Step {
   if (step !== undefined) return step;
   if (counted !== null && counted > rowsAsked(held)) return provenUnlessCounted(facts, 'closing-read');
   return (
-    lookAtNeighbours(closing) ??
     lookAtSpan(closing, beyond) ??
+    lookAtAll(closing) ??
     lookAtLength(closing, beyond) ??
     lookAgain(facts) ??
     provenUnlessCounted(facts, 'closing-read')
@@ -141,23 +138,6 @@ function lookBetween({ facts, key, orders }: Closing): Step | undefined {
   return undefined;
 }
 
-/** Text may be sorted in one way and compared in another, and rows suit both until some are left out. */
-function lookAtNeighbours({ facts, key }: Closing): Step | undefined {
-  if (key.composite) return undefined;
-  const pairs = facts.held.neighbours;
-  const asked = facts.checks.neighbours ?? [];
-  // Fewer than the two were deleted meanwhile, and a few may have been added.
-  const isMost = asked.filter((rows) => rows > 2).length * 2 > pairs.length;
-  const apart = asked.findIndex((rows) => rows > (isMost ? 2 : MOST_ADDED));
-  if (apart >= 0)
-    return {
-      do: 'refuse',
-      why: `between ${pairs[apart]?.first} and ${pairs[apart]?.second}, which came one after the other, there are ${number(asked[apart] ?? 0)} keys`,
-    };
-  const pair = pairs[asked.length];
-  return pair === undefined ? undefined : { do: 'neighbours', range: { ge: pair.first, le: pair.second } };
-}
-
 /**
  * Halves need no order, and no end. They tell whether the rows came in the order that filters go by: the rows up to the last of the first
  * answer are all that there are up to there. For keys of several columns they tell what a closing read cannot.
@@ -182,11 +162,13 @@ function lookAtSpan(closing: Closing, beyond: Following): Step | undefined {
  * when they are asked for as the rows were.
  */
 function spanHolds(
-  { held, checks: { asAsked }, known: knownBefore, countsTables }: ScanFacts,
-  { asked, rows, sum, last, count }: AnswerFacts,
+  facts: ScanFacts,
+  { asked, rows, sum, last }: AnswerFacts,
   span: Key,
   { whole, sum: sumOfKeys, halves }: NonNullable<Checks['split']>,
 ): Step | undefined {
+  const { held, checks } = facts;
+  const { asAsked } = checks;
   const known = span === last ? rows : null;
   if (whole === known && halves === known && sum !== sumOfKeys)
     return {
@@ -196,15 +178,37 @@ function spanHolds(
   const most = Math.max(whole, halves ?? 0);
   if (known !== null && most <= known) return undefined;
   if (asAsked === undefined) return { do: 'as-asked', range: asked, last: span };
-  // That rows which lack may have been added since is believed once all came that were known before: those of a count, or of an earlier try.
-  const isCounted = countsTables && count !== null && count <= rows && count > 0;
-  const isCaughtUp = isCounted || (knownBefore !== null && rowsAsked(held) >= knownBefore);
-  if (asAsked !== null && asAsked >= most && isCaughtUp) return undefined;
+  if (asAsked !== null && asAsked >= most && isCaughtUp(facts)) return undefined;
   return {
     do: 'refuse',
     why: `${plural(known ?? asAsked ?? 0, 'row')} came up to ${span}, but the keys up to there, read alone, are ${number(most)}`,
     known: rowsAsked(held) + (known === null ? 0 : most - known),
   };
+}
+
+/**
+ * Are there more keys up to the greatest, or within an answer, than rows? Then rows are sorted in another order than filters compare by, and a
+ * read that went on left some out; or they were added meanwhile.
+ */
+function lookAtAll({ facts, greatest }: Closing): Step | undefined {
+  const { held, checks, range, extra } = facts;
+  if (isBounded(range)) return undefined;
+  const rows = rowsAsked(held);
+  if (held.withRows > 1 && checks.upTo === undefined) return { do: 'up-to', range: { ge: null, le: greatest } };
+  const most = Math.max(checks.upTo ?? 0, rows + extra);
+  if (most <= rows || isCaughtUp(facts)) return undefined;
+  return {
+    do: 'refuse',
+    why: `${plural(rows, 'row')} came, but the keys up to ${greatest}, read alone, are ${number(most)}`,
+    known: most,
+  };
+}
+
+/** Did all rows come that were known before: those of a count, or of an earlier try? Others may have been added since. */
+function isCaughtUp({ held, known, countsTables }: ScanFacts): boolean {
+  const count = countsTables ? (held.first?.count ?? 0) : 0;
+  const rows = rowsAsked(held);
+  return (count > 0 && count <= rows && count >= rows * 0.9) || (known !== null && rows >= known);
 }
 
 function lookAtLength(closing: Closing, beyond: Following): Step | undefined {

@@ -55,7 +55,7 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
   if (!last.more && !key.composite && greatest === onward.le) return provenUnlessCounted(facts, 'boundary');
   if (last.more || last.rows > 0) {
     if (outruns(facts)) return { do: 'refuse', why: 'it grows faster than it can be read' };
-    return furtherOn(facts, key, order, greatest) ?? readOn;
+    return coversOf(facts, key) ?? furtherOn(facts, key, order, greatest) ?? readOn;
   }
   const isAgain = held.before?.rows === 0;
   if (last.excluded < (held.recent.at(-1)?.tail ?? 0)) {
@@ -128,6 +128,19 @@ function splitHolds({ held }: ScanFacts, { whole, sum, halves }: NonNullable<Che
 }
 
 // ── Read after read ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Text may be sorted in one way and compared in another: rows that come later in the one may lie within an answer in the other, and are left
+ * out by the next read. Where no count would tell, it is asked for the keys of each answer.
+ */
+function coversOf({ held, checks, range }: ScanFacts, key: ScanKey): Step | undefined {
+  const { last } = held;
+  const isAsked =
+    key.type.kind === 'text' && !key.composite && held.first?.count == null && checks.covers === undefined;
+  return isAsked && last !== null && last.rows > 0 && last.last !== null
+    ? { do: 'covers', range: { ge: last.asked.ge ?? range.ge, le: last.last } }
+    : undefined;
+}
 
 /** A key from which on there was nothing at some moment of the read: what was added after that need not be read. */
 function endOf({ nothingFrom }: ScanFacts): Key | null {

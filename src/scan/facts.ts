@@ -20,8 +20,10 @@ export interface Checks {
   readonly last?: { readonly rows: number; readonly next: Key | null };
   /** Keys between two that came against an order: some came where the server filters by that order. */
   readonly between?: Readonly<Partial<Record<KeyOrder, number>>>;
-  /** Keys from one neighbour to the other, of as many pairs as were asked for. */
-  readonly neighbours?: readonly number[];
+  /** Keys up to the greatest. */
+  readonly upTo?: number;
+  /** Keys from the first to the last of the last answer, and those of the halves. */
+  readonly covers?: { readonly whole: number; readonly halves: number | null };
   /** Did the last of the known keys come again? */
   readonly again?: { readonly found: boolean };
   /** Keys far after the greatest: how many came since the last answer with rows. */
@@ -55,6 +57,8 @@ export interface ScanFacts {
   readonly counted: number | null;
   /** Rows of the range that are known to have been there in this run: from an earlier try, or a probe. */
   readonly seen: number;
+  /** Keys that lie between those of an answer, and did not come with it; of all answers. */
+  readonly extra: number;
   /** Rows that an earlier try knew to be there by their keys, more than it brought; null where there was none. */
   readonly known: number | null;
   /** Did a count say more than came when the table was read in another way? Then only a count can settle it. */
@@ -73,8 +77,10 @@ export type Step =
   | { readonly do: 'last'; readonly range: KeyRange; readonly last: Key }
   /** Ask for the keys of `range`, between two that came against `order`: there should be none. */
   | { readonly do: 'between'; readonly range: KeyRange; readonly order: KeyOrder }
-  /** Ask for the keys of `range`, from one to the next that came: there should be just these two. */
-  | { readonly do: 'neighbours'; readonly range: KeyRange }
+  /** Ask for the keys of `range`, up to the greatest: there should be as many as rows. */
+  | { readonly do: 'up-to'; readonly range: KeyRange }
+  /** Ask for the keys of `range`, that of the last answer, in halves too: there should be as many as it brought. */
+  | { readonly do: 'covers'; readonly range: KeyRange }
   /** Ask for the keys of `range`, which came before: `holds`, the last of them, should come again. */
   | { readonly do: 'again'; readonly range: KeyRange; readonly holds: Key }
   /** Ask for the keys from `from` on: is anything there by now? */

@@ -7,7 +7,6 @@ import {
   type Key,
   type KeyOrder,
   type KeysSeen,
-  type Neighbours,
   ordersOf,
 } from '../core/key-order.ts';
 import type { ScanKey } from './key.ts';
@@ -57,7 +56,6 @@ export interface Held {
   readonly ordersOfEach: readonly KeyOrder[];
   /** Of each order that was not kept to, the first two keys against it. */
   readonly against: readonly Against[];
-  readonly neighbours: readonly Neighbours[];
   /** Of all answers but the last, and of those but the first and the last. */
   readonly longestBefore: Longest;
   readonly filteredBefore: Longest;
@@ -73,8 +71,6 @@ export interface Held {
 
 /** Answers with rows that are kept: known rows are read again over some, and ten tell how fast a read goes on. */
 const MOST_RECENT = 10;
-/** Pairs of neighbours that are asked for at most. */
-const MOST_NEIGHBOURS = 8;
 
 /** Before the first answer. */
 export function nothingHeld(key: ScanKey | null): Held {
@@ -95,7 +91,6 @@ export function nothingHeld(key: ScanKey | null): Held {
     orders,
     ordersOfEach: known,
     against: [],
-    neighbours: [],
     longestBefore: { rows: 0, bytes: 0 },
     filteredBefore: { rows: 0, bytes: 0 },
     mostCounted: 0,
@@ -128,7 +123,6 @@ export function hold(held: Held, answer: AnswerFacts): Held {
       ...held.against,
       ...answer.against.filter(({ order }) => !held.against.some((each) => each.order === order)),
     ],
-    neighbours: [...held.neighbours, ...answer.neighbours].slice(0, MOST_NEIGHBOURS),
     longestBefore: longer(held.longestBefore, last),
     filteredBefore: held.answers > 1 ? longer(held.filteredBefore, last) : held.filteredBefore,
     mostCounted: Math.max(held.mostCounted, counted),

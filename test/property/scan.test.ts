@@ -85,7 +85,6 @@ function answerOf(
       tail: Math.min(1, kept.length),
       against: [],
       sum: sumOf(kept),
-      neighbours: [],
       more: false,
       linked: false,
       skipped: false,
@@ -123,6 +122,7 @@ function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): 
       countAsked: true,
       seen: 0,
       known: null,
+      extra: 0,
       mustCount: false,
       counted: null,
     });
@@ -144,6 +144,9 @@ function readRange(range: KeyRange, ask: (asked: KeyRange) => readonly Guid[]): 
         checks = { ...checks, split: { whole: whole.length, sum: sumOf(whole), halves } };
         break;
       }
+      case 'up-to':
+        checks = { ...checks, upTo: ask(next.range).length };
+        break;
       case 'known': {
         const sorted = ask(ALL_KEYS).toSorted(compareGuidsAsSqlServer);
         const ends = [2, 3, 4, 8, 16].filter((length) => length <= sorted.length);
