@@ -265,7 +265,6 @@ async function lookByCounts(table: TableSchema, columns: readonly Column[], coun
     }
   }
   if (suspects.length === 0) return NOTHING_HIDDEN;
-  const all = await counted(undefined);
   const values = columns.map(({ name, nullable }): readonly Filter[] =>
     (nullable ? [true, false, null] : [true, false]).map((value) => ({ op: 'eq', column: name, value })),
   );
@@ -274,10 +273,19 @@ async function lookByCounts(table: TableSchema, columns: readonly Column[], coun
     (some, next) => (some.length === 0 ? next : some.flatMap((one) => next.map((other) => allOf(one, other)!))),
     [],
   );
-  const each = all === null || combined.length > MOST_COMBINATIONS ? [] : await Promise.all(combined.map(counted));
-  if (each.length === 0 || each.includes(null)) return { ...NOTHING_HIDDEN, open: suspects };
-  const sum = each.reduce<number>((total, count) => total + (count ?? 0), 0);
-  if ((all ?? 0) >= sum) return NOTHING_HIDDEN;
+  const compare = async () => {
+    const all = await counted(undefined);
+    const each = all === null || combined.length > MOST_COMBINATIONS ? [] : await Promise.all(combined.map(counted));
+    if (all === null || each.length === 0 || each.includes(null)) return null;
+    const sum = each.reduce<number>((total, count) => total + (count ?? 0), 0);
+    return { sum, hidden: sum - all };
+  };
+  const before = await compare();
+  if (before !== null && before.hidden <= 0) return NOTHING_HIDDEN;
+  // Counts of one moment and the next differ by the rows that came and went between them: only what stays the same is hidden.
+  const after = before === null ? null : await compare();
+  if (before === null || after?.hidden !== before.hidden) return { ...NOTHING_HIDDEN, open: suspects };
+  const { sum } = after;
   for (const groups of [groupsOf(columns, true), groupsOf(columns, false)]) {
     if ((await counted(groupFilter(groups))) === sum) return { ...NOTHING_HIDDEN, groups };
   }

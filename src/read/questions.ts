@@ -1,7 +1,7 @@
 /** Questions that a scan asks besides the rows of its table: reads of keys alone, and counts. */
 import type { Clock } from '../core/clock.ts';
 import { TablevaultError } from '../core/errors.ts';
-import { comparator, ordersOf } from '../core/key-order.ts';
+import { comparator, type KeyOrder, ordersOf } from '../core/key-order.ts';
 import { allOf } from '../odata/filters.ts';
 import { compileQuery, type Query } from '../odata/query.ts';
 import type { Checks, Question } from '../scan/facts.ts';
@@ -225,15 +225,19 @@ const STRETCHES = [2, 3, 4, 8, 16, 32, 64];
  */
 async function known(reader: KeyReader): Promise<boolean | null> {
   const { key } = reader;
-  const order = key === null ? undefined : ordersOf(key.type)[0];
-  if (key === null || order === undefined) return null;
+  // In what order text is compared is not known.
+  if (key === null || key.type.kind === 'text') return null;
   const whole = await reader.keys(ALL_KEYS);
   if (whole.sample.length < whole.rows) return null;
-  const sorted = whole.sample.toSorted(comparator(key.type, order));
-  for (const length of STRETCHES.filter((each) => each <= sorted.length)) {
-    const start = Math.floor((sorted.length - length) / 2);
-    const { rows } = await reader.keys({ ge: sorted[start]!, le: sorted[start + length - 1]! });
-    if (rows < length) return false;
-  }
-  return true;
+  const comeAgain = async (order: KeyOrder) => {
+    const sorted = whole.sample.toSorted(comparator(key.type, order));
+    for (const length of STRETCHES.filter((each) => each <= sorted.length)) {
+      const start = Math.floor((sorted.length - length) / 2);
+      const { rows } = await reader.keys({ ge: sorted[start]!, le: sorted[start + length - 1]! });
+      if (rows < length) return false;
+    }
+    return true;
+  };
+  for (const order of ordersOf(key.type)) if (await comeAgain(order)) return true;
+  return false;
 }
