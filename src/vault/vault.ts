@@ -148,7 +148,8 @@ export async function readSnapshot(
   }
   const sequence = /^\d{1,15}$/.test(String(wanted)) ? Number(wanted) : 0;
   if (chain.retired.includes(sequence)) throw unknown('it was retired');
-  if (!chain.live.includes(sequence)) throw unknown('it is neither a sequence, an id, nor `latest`');
+  if (sequence > 0 && !chain.live.includes(sequence)) throw unknown('no snapshot has this sequence');
+  if (sequence === 0) throw unknown('it is neither a sequence, an id, nor `latest`');
   return readStoredManifest(vault, sequence, call);
 }
 

@@ -75,7 +75,7 @@ describe('default filters in force', () => {
 
   test('are an open question where neither key nor count can tell', async () => {
     const { hidden } = await probe({ defaultFilters: false, keyFilter: false, count: false });
-    expect(hidden.get('Gen_Documents')?.open).toEqual([{ column: 'Void', value: true }]);
+    expect(hidden.get('Gen_Documents')?.open).toEqual([{ column: 'Void', value: true, rowsTell: true }]);
     expect(hidden.get('Gen_Documents')?.groups).toEqual([]);
   });
 

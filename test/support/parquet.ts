@@ -41,7 +41,8 @@ function valuesOf(vector: Vector): Exact[] {
 /** Reads the value at an index of the buffers (`at`), or of the chunk (`row`), past Arrow JS's own conversions. */
 function reader(data: Data): (at: number, row: number) => Exact {
   const { type, values } = data;
-  const utf8 = new TextDecoder('utf-8', { fatal: true });
+  // A text may begin with the mark that stands before UTF-8 elsewhere.
+  const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   if (DataType.isDecimal(type)) {
     const words = values as Uint32Array;
     const view = new DataView(words.buffer, words.byteOffset);

@@ -61,11 +61,19 @@ export async function askProbes(
   };
   const asked = probe.table === null ? 'no table has enough rows to tell' : `asked of ${probe.table}`;
   const finding = { found: asked, details: linesOf(answers), value: { probe, answers } };
-  if (keyFilter !== false) return finding;
-  return {
-    ...finding,
-    fix: 'Without filters on keys, each large table is read in one response, which takes long and cannot be divided: ask the administrator.',
-  };
+  const fixes = [
+    ...(keyFilter === false
+      ? [
+          'Without filters on keys, each large table is read in one response, which takes long and cannot be divided: ask the administrator.',
+        ]
+      : []),
+    ...(answers.defaultFilters.unknown.length > 0
+      ? [
+          'Rows that the instance may hide by itself could be missing from a snapshot, which then calls these tables best-effort: ask the administrator whether such filters are in force.',
+        ]
+      : []),
+  ];
+  return fixes.length === 0 ? finding : { ...finding, fix: fixes.join(' ') };
 }
 
 async function askDefaultFilters(

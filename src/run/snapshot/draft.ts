@@ -48,7 +48,9 @@ export function finishEntry(entry: TableEntry, { previous, told, cut }: KnownAtE
     ...changeWarnings(entry, drifted, drift),
     ...(fewer === undefined ? [] : [fewer]),
     ...(entry.consistency === 'best-effort' && cut !== undefined
-      ? [`answers of this instance can end early (more rows of ${cut} came after one), so rows may be missing`]
+      ? [
+          `rows may be missing: answers of this instance can end early (more rows of ${cut} came after one, unless they were added meanwhile)`,
+        ]
       : []),
   ];
   return { ...entry, counts: countsWith(entry.counts, after), warnings, drift };

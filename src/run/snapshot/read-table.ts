@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { LimitFunction } from 'p-limit';
-import { plural } from '../../core/words.ts';
+import { count as number, plural } from '../../core/words.ts';
 import { compileQuery } from '../../odata/query.ts';
 import { referencesOf } from '../../odata/references.ts';
 import type { LocalPart } from '../../parquet/task.ts';
@@ -76,7 +76,7 @@ async function readOrContinue(planned: PlannedTable, context: TableContext): Pro
   context.emit({
     type: 'warning',
     table: planned.table.name,
-    message: `${plural(rows, 'row')} came, in part before the run was continued, and the instance counts ${counted} now: reading it anew`,
+    message: `${plural(rows, 'row')} came, in part before the run was continued, and the instance counts ${number(counted)} now: reading it anew`,
   });
   return readByPlan(planned, context, (plan, range, signal) =>
     context.limit(() => readAndStore(planned, plan, range, { ...context, signal, finished: new Map() })),
