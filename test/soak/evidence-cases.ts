@@ -10,7 +10,13 @@ const MODEL = fileURLToPath(new URL('../support/key-tables.jsonl', import.meta.u
 /** Longest that the reader may take for one case, in seconds of the wall's clock. */
 const WITHIN_SECONDS = 45;
 
-function caseOf(name: string, sets: readonly TableSet[], demo: SoakCase['demo'], allowed: Allowed): SoakCase {
+function caseOf(
+  name: string,
+  sets: readonly TableSet[],
+  demo: SoakCase['demo'],
+  allowed: Allowed,
+  withinSeconds = WITHIN_SECONDS,
+): SoakCase {
   const own: Record<string, number> = Object.assign({}, ...sets.map((set) => TABLE_SETS[set]));
   const tableRows = Object.fromEntries(
     Object.entries(own).map(([table, rows]) => [table, demo.tableRows?.[table] ?? rows]),
@@ -19,7 +25,7 @@ function caseOf(name: string, sets: readonly TableSet[], demo: SoakCase['demo'],
     name,
     group: 'evidence',
     demo: { ...demo, modelFile: MODEL, tables: [...Object.keys(tableRows), 'Dmv_Table_Info'], tableRows },
-    withinSeconds: WITHIN_SECONDS,
+    withinSeconds,
     exits: [4, 5],
     ...(allowed === 'exact' ? {} : allowed),
   };
@@ -36,7 +42,7 @@ export function evidenceCases(): readonly SoakCase[] {
       ...others.map(([set, allowed]) => [[set], allowed] as const),
     ];
     return tried.map(([sets, allowed]) => ({
-      ...caseOf(`${server.name} | ${sets.join(', ')}`, sets, server.demo, allowed),
+      ...caseOf(`${server.name} | ${sets.join(', ')}`, sets, server.demo, allowed, server.withinSeconds),
       ...(server.maxRefused === undefined ? {} : { maxRefused: server.maxRefused }),
     }));
   });
@@ -73,7 +79,7 @@ export function evidencePairs(seed: number, count: number): readonly SoakCase[] 
     const maxRefused = first.maxRefused ?? second.maxRefused;
     return [
       {
-        ...caseOf(name, [set as TableSet], demo, allowed),
+        ...caseOf(name, [set as TableSet], demo, allowed, first.withinSeconds ?? second.withinSeconds),
         group: 'evidence pair' as const,
         ...(maxRefused === undefined ? {} : { maxRefused }),
       },

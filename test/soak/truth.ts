@@ -7,6 +7,8 @@ import { type Exact, type ExactRow, readRows, sixDigits } from '../support/parqu
 export interface TableTruth {
   readonly key: readonly string[];
   readonly rows: readonly ExactRow[];
+  /** The key of a change, as the snapshot holds it. */
+  readonly keyOfChange: (change: Change) => string;
 }
 
 export type Truth = ReadonlyMap<string, TableTruth>;
@@ -39,7 +41,15 @@ function tableTruth(
     });
     rows.push(Object.fromEntries(entries));
   }
-  return { key: table.key, rows };
+  const keyColumns = table.key.map((name) => columns.find((column) => column.name === name)!);
+  const keyOfChange = ({ key }: Change) =>
+    key
+      .map((value, i) => {
+        const { type, edmType } = keyColumns[i]!;
+        return String(stored(value as Exact, type.kind, edmType, personality));
+      })
+      .join(',');
+  return { key: table.key, rows, keyOfChange };
 }
 
 /** A true value as a column of the portable profile holds it. */
@@ -92,7 +102,7 @@ export async function findWrong({ before, after, changes, files }: Comparison): 
     const fault =
       own.length === 0
         ? compareStill(rows, now)
-        : compareMoving(rows, before.get(name) ?? { key: now.key, rows: [] }, now, own);
+        : compareMoving(rows, before.get(name) ?? { ...now, rows: [] }, now, own);
     if (fault !== null) wrong.push({ table: name, fault });
   }
   return wrong;
@@ -123,7 +133,7 @@ function compareMoving(
   after: TableTruth,
   changes: readonly Change[],
 ): string | null {
-  const keyText = (change: Change) => change.key.map(String).join(',');
+  const keyText = after.keyOfChange;
   const changed = new Map<string, Set<string>>();
   for (const change of changes)
     changed.set(keyText(change), (changed.get(keyText(change)) ?? new Set()).add(rowVersion(change.rowVersion)));
