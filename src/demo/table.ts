@@ -69,6 +69,8 @@ export class TableData {
   /** Inserted rows that exist, by ordinal and, with a single key, their ordinals by key. */
   readonly #insertedRows = new Map<number, RowRef>();
   readonly #insertedKeys = new Map<Value, number>();
+  /** Where the inserted row stands that `next` gave last. */
+  #lastGiven = 0;
   #insertedCount = 0;
   #endCount = 0;
   readonly #keyOrders: Record<GuidOrder, Compare<readonly Value[]>>;
@@ -232,8 +234,10 @@ export class TableData {
 
   /** What comes at a place, at most to base position `end` and to the end of its block; undefined at the end. */
   next(place: Place, end: number, by: GuidOrder): { readonly step: Step; readonly rest: Place } | undefined {
-    const inserted = this.#insertedIn(by)[this.#firstInserted(place, by)];
+    const index = this.#firstInserted(place, by);
+    const inserted = this.#insertedIn(by)[index];
     if (inserted !== undefined && inserted.before === place.position) {
+      this.#lastGiven = index;
       return { step: { kind: 'row', row: inserted }, rest: { ...place, after: inserted.key, inclusive: false } };
     }
     if (place.position >= end) return undefined;
@@ -257,12 +261,13 @@ export class TableData {
     const key = this.keyOf(ordinal);
     for (const by of ['sql', 'text'] as const) {
       if (by === 'text' && this.#textOrder === null) continue;
+      const isLast = this.#parts.keys.length === 0 || (where === 'end' && by === 'sql');
       this.#place(by, {
         ordinal,
         generation: 0,
         rowVersion,
         key,
-        before: this.#parts.keys.length === 0 ? this.size : this.rank(key, by, true),
+        before: isLast ? this.size : this.rank(key, by, true),
       });
     }
     const row = { ordinal, generation: 0, rowVersion };
@@ -335,6 +340,9 @@ export class TableData {
 
   #firstInserted(place: Place, by: GuidOrder): number {
     const list = this.#insertedIn(by);
+    const { after, inclusive } = place;
+    // Mostly the place behind the row that was given last.
+    if (!inclusive && after !== null && list[this.#lastGiven]?.key === after) return this.#lastGiven + 1;
     let low = 0;
     let high = list.length;
     while (low < high) {
