@@ -25,7 +25,7 @@ export type {
   SnapshotReport,
   TableReport,
 } from './run/snapshot/snapshot.ts';
-export type { SnapshotList, SnapshotSummary } from './run/vault/list.ts';
+export type { SeriesSummary, SnapshotList, SnapshotSummary } from './run/vault/list.ts';
 export type { TablePaths } from './run/vault/paths.ts';
 export {
   type ListPathsOptions,
@@ -35,6 +35,7 @@ export {
 } from './run/vault/reader.ts';
 export type { CallOptions } from './storage/store.ts';
 export type { ColumnStatistics, Manifest, PartEntry, TableDrift, TableEntry } from './vault/chain/manifest.ts';
+export type { SnapshotQuery } from './vault/snapshots.ts';
 
 /**
  * Takes a snapshot of the pipeline's tables and publishes it in the pipeline's vault, whole or not at all.

@@ -1,18 +1,21 @@
 /** `tablevault ls`: the snapshots of a vault. */
 import type { Command } from 'commander';
 import { duration } from '../core/duration.ts';
+import { TablevaultError } from '../core/errors.ts';
 import { count, plural } from '../core/words.ts';
 import type { SnapshotList, SnapshotSummary } from '../run/vault/list.ts';
+import { labelOf } from '../vault/chain/series.ts';
 import { type Column, table } from './columns.ts';
 import type { CliContext } from './context.ts';
 import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { durationMs } from './options.ts';
-import { VAULT_ARGUMENT, withVault } from './vault.ts';
+import { PIPELINE_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
 import type { View } from './view.ts';
 
 interface Options {
   readonly maxAge?: number;
+  readonly pipeline?: string;
   readonly json?: true;
 }
 
@@ -21,9 +24,10 @@ export function addLs(program: Command, context: CliContext): void {
     .command('ls')
     .summary('list the snapshots of a vault')
     .description(
-      'Lists the snapshots of a vault, oldest first. "took" is the time from the first read to the commit; of a snapshot whose run was continued, the first read may be that of the run before. A note names what is not as usual: a continued run, and tables that are counted or best-effort, not exact (`tablevault show` says why).',
+      'Lists the snapshots of a vault, oldest first. "took" is the time from the first read to the commit; of a snapshot whose run was continued, the first read may be that of the run before. "added" is the size of the files that it does not share with earlier ones. A note names what is not as usual: a snapshot that --tables narrowed, a pin, a continued run, and tables that are counted or best-effort, not exact (`tablevault show` says why).',
     )
     .argument('<vault>', VAULT_ARGUMENT)
+    .option(...PIPELINE_OPTION)
     .option('--max-age <age>', 'exit with 6 if the newest complete snapshot is older, e.g. 26h', durationMs)
     .addOption(jsonOption())
     .action(async (vault: string, options: Options) => {
@@ -31,7 +35,10 @@ export function addLs(program: Command, context: CliContext): void {
     });
   withHelp(command, {
     exits: [6, 7],
-    meanings: { 6: 'with --max-age: the newest complete snapshot is older, or there is none' },
+    meanings: {
+      2: 'wrong usage or configuration; the vault holds no snapshot; with --max-age: it holds those of several pipelines',
+      6: 'with --max-age: the newest complete snapshot is older, or there is none',
+    },
     examples: ['tablevault ls ./vault --max-age 26h'],
   });
 }
@@ -40,40 +47,53 @@ async function ls(context: CliContext, uri: string, options: Options): Promise<v
   const { signal, output, clock } = context;
   await withVault(context, uri, async (vault) => {
     const { listSnapshots, staleness } = await import('../run/vault/list.ts');
-    const list = await listSnapshots(vault, { signal, nowMs: clock.now() });
+    const list = await listSnapshots(vault, { signal, nowMs: clock.now(), pipeline: options.pipeline });
     if (options.json) await output.json({ vault: vault.store.uri, ...list });
     else await output.lines(listText(list, output));
+    if (list.snapshots.length === 0 && options.maxAge === undefined) throw holdsNothing(uri);
     const stale = options.maxAge === undefined ? undefined : staleness(list, options.maxAge, vault.store.uri);
     if (stale !== undefined) throw stale;
+  });
+}
+
+function holdsNothing(uri: string): TablevaultError {
+  return new TablevaultError('VAULT_NOT_FOUND', `the vault ${uri} holds no snapshot`, {
+    at: { vault: uri },
+    hint: 'The next `tablevault snapshot` that ends well puts one there. If there were some: check the address, and what the store lists.',
   });
 }
 
 const COLUMNS: readonly Column[] = [
   { title: '#', align: 'right' },
   { title: 'snapshot' },
+  { title: 'pipeline', drop: 2 },
   { title: 'finished', drop: 1 },
   { title: 'state', style: (state) => (state === 'complete' ? undefined : 'warning') },
   { title: 'tables', align: 'right', drop: 3 },
   { title: 'rows', align: 'right', drop: 2 },
   { title: 'size', align: 'right', drop: 4 },
+  { title: 'added', align: 'right', drop: 7 },
   { title: 'took', align: 'right', drop: 6 },
   { title: 'note', drop: 5, style: () => 'warning' },
 ];
 
 function listText(list: SnapshotList, view: View): string[] {
-  if (list.snapshots.length === 0) return ['no snapshots'];
+  if (list.snapshots.length === 0) return [];
+  const several = list.series.length > 1;
   const rows = list.snapshots.map((each) => [
     String(each.sequence),
     each.snapshot,
+    ...(several ? [labelOf(each, list.series)] : []),
     view.width() === undefined ? each.finishedAt : toTheMinute(each.finishedAt),
     stateOf(each),
     count(each.tables),
     count(each.rows),
     bytes(each.bytes),
+    bytes(each.addedBytes),
     duration(each.readMs),
     noteOf(each),
   ]);
-  return table(COLUMNS, rows, view);
+  return table(several ? COLUMNS : COLUMNS.filter(({ title }) => title !== 'pipeline'), rows, view);
 }
 
 /** `2026-11-27 23:26Z`: the id beside it begins with the second in which the run began. */
@@ -81,8 +101,10 @@ function toTheMinute(iso: string): string {
   return iso.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):.*Z$/, '$1 $2Z');
 }
 
-function noteOf({ continued, notExact }: SnapshotSummary): string {
+function noteOf({ narrowed, pinned, continued, notExact }: SnapshotSummary): string {
   const notes = [
+    ...(narrowed ? ['narrowed'] : []),
+    ...(pinned ? ['pinned'] : []),
     ...(continued ? ['continued'] : []),
     ...(notExact === 0 ? [] : [`${plural(notExact, 'table')} not exact`]),
   ];

@@ -3,10 +3,11 @@ import type { Command } from 'commander';
 import type { CliContext } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { globList } from './options.ts';
-import { SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
+import { PIPELINE_OPTION, SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
 
 interface Options {
   readonly snapshot: string;
+  readonly pipeline?: string;
   readonly json?: true;
 }
 
@@ -20,6 +21,7 @@ export function addPaths(program: Command, context: CliContext): void {
     .argument('<vault>', VAULT_ARGUMENT)
     .argument('<table>', 'name or glob of the table; separate several with commas', globList)
     .option(...SNAPSHOT_OPTION)
+    .option(...PIPELINE_OPTION)
     .addOption(jsonOption())
     .action(async (vault: string, tables: string[], options: Options) => {
       await paths(context, vault, tables, options);
@@ -34,7 +36,7 @@ async function paths(context: CliContext, uri: string, tables: readonly string[]
   const { signal, output } = context;
   const { tablePaths } = await import('../run/vault/paths.ts');
   const found = await withVault(context, uri, (vault) =>
-    tablePaths(vault, tables, { signal, snapshot: options.snapshot }),
+    tablePaths(vault, tables, { signal, snapshot: options.snapshot, pipeline: options.pipeline }),
   );
   // `table`, as it was before one could name several.
   const [only, ...others] = found.tables;

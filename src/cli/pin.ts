@@ -3,10 +3,11 @@ import type { Command } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
 import type { CliContext } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
-import { SNAPSHOT_OPTION, snapshotOf, VAULT_ARGUMENT, withVault } from './vault.ts';
+import { PIPELINE_OPTION, SNAPSHOT_OPTION, snapshotOf, VAULT_ARGUMENT, withVault } from './vault.ts';
 
 interface Options {
   readonly reason: string;
+  readonly pipeline?: string;
   readonly remove?: true;
   readonly json?: true;
 }
@@ -19,6 +20,7 @@ export function addPin(program: Command, context: CliContext): void {
     .argument('<vault>', VAULT_ARGUMENT)
     .argument('[id]', 'the same as --snapshot')
     .option(SNAPSHOT_OPTION[0], SNAPSHOT_OPTION[1])
+    .option(...PIPELINE_OPTION)
     .option('--reason <text>', 'why the snapshot is pinned, for other people', '')
     .option('--remove', 'remove the pin of the snapshot')
     .addOption(jsonOption())
@@ -26,15 +28,16 @@ export function addPin(program: Command, context: CliContext): void {
       const wanted = snapshotOf(id, command);
       if (wanted === undefined) {
         throw new TablevaultError('USAGE', 'no snapshot is named', {
-          hint: 'Give --snapshot with an id, a sequence number, or latest.',
+          hint: 'Give --snapshot with an id, a sequence number, a date, or latest.',
         });
       }
       const { signal, clock, output, screen } = context;
+      const { pipeline } = options;
       const { pin, unpin } = await import('../run/vault/pin.ts');
       const at = await withVault(context, uri, (vault) =>
         options.remove === true
-          ? unpin(vault, wanted, { signal })
-          : pin(vault, wanted, { reason: options.reason, clock, signal }),
+          ? unpin(vault, wanted, { signal, pipeline })
+          : pin(vault, wanted, { reason: options.reason, clock, signal, pipeline }),
       );
       const pinned = options.remove !== true;
       if (options.json) await output.json({ ...at, pinned });

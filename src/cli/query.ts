@@ -4,10 +4,11 @@ import type { CliContext } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { formatRows, QUERY_FORMATS, type QueryFormat } from './query-format.ts';
 import { plainText } from './text.ts';
-import { SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
+import { PIPELINE_OPTION, SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
 
 interface Options {
   readonly snapshot: string;
+  readonly pipeline?: string;
   /** Undefined: a table, or a block for each row where the columns do not fit the terminal. */
   readonly format?: QueryFormat;
   readonly json?: true;
@@ -23,6 +24,7 @@ export function addQuery(program: Command, context: CliContext): void {
     .argument('<vault>', VAULT_ARGUMENT)
     .argument('<sql>', 'one statement that reads, such as SELECT or DESCRIBE')
     .option(...SNAPSHOT_OPTION)
+    .option(...PIPELINE_OPTION)
     .addOption(
       new Option(
         '--format <format>',
@@ -43,9 +45,9 @@ export function addQuery(program: Command, context: CliContext): void {
 async function query(context: CliContext, uri: string, sql: string, options: Options): Promise<void> {
   const { signal, output, screen } = context;
   const { querySnapshot } = await import('../run/vault/query.ts');
-  const { readSnapshot } = await import('../vault/vault.ts');
+  const { readSnapshot } = await import('../vault/snapshots.ts');
   await withVault(context, uri, async (vault) => {
-    const { manifest } = await readSnapshot(vault, options.snapshot, { signal });
+    const { manifest } = await readSnapshot(vault, options.snapshot, { signal, pipeline: options.pipeline });
     if (!manifest.complete) {
       const missing = manifest.failed.map(({ name }) => name).join(', ');
       screen.line(plainText(`warning: snapshot ${manifest.snapshot} is incomplete; it lacks ${missing}`));

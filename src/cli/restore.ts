@@ -7,10 +7,11 @@ import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { globList } from './options.ts';
 import { plainText } from './text.ts';
-import { SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
+import { PIPELINE_OPTION, SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
 
 interface Options {
   readonly snapshot: string;
+  readonly pipeline?: string;
   readonly to: string;
   readonly tables?: string[];
   readonly format?: FileFormat;
@@ -27,6 +28,7 @@ export function addRestore(program: Command, context: CliContext): void {
     )
     .argument('<vault>', VAULT_ARGUMENT)
     .option(...SNAPSHOT_OPTION)
+    .option(...PIPELINE_OPTION)
     .requiredOption(
       '--to <target>',
       'a folder, a file that ends in .duckdb, or postgres://user@host/database[?schema=name]',
@@ -53,7 +55,7 @@ export function addRestore(program: Command, context: CliContext): void {
 
 async function restore(context: CliContext, uri: string, options: Options): Promise<void> {
   const { signal, output, screen, redactor } = context;
-  const { snapshot, tables } = options;
+  const { snapshot, pipeline, tables } = options;
   const { parseTarget } = await import('../run/restore/target.ts');
   const target = parseTarget(options.to, options.format, options.replaceNul === true);
   if (target.kind === 'postgres') {
@@ -63,7 +65,7 @@ async function restore(context: CliContext, uri: string, options: Options): Prom
   const { restoreSnapshot } = await import('../run/restore/restore.ts');
   const emit = logEvent.bind(undefined, context.log);
   const report = await withVault(context, uri, (vault) =>
-    restoreSnapshot(vault, { snapshot, target, emit, signal, ...(tables === undefined ? {} : { tables }) }),
+    restoreSnapshot(vault, { snapshot, pipeline, target, emit, signal, ...(tables === undefined ? {} : { tables }) }),
   );
   for (const warning of report.warnings) screen.line(plainText(`warning: ${warning}`));
   if (options.json) return output.json(report);

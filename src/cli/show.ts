@@ -3,17 +3,19 @@ import type { Command } from 'commander';
 import { duration } from '../core/duration.ts';
 import { count, plural } from '../core/words.ts';
 import type { SnapshotDetails } from '../run/vault/show.ts';
+import { seriesOf } from '../vault/chain/series.ts';
 import { type Column, pairs, table } from './columns.ts';
 import type { CliContext } from './context.ts';
 import { bytes } from './format.ts';
 import { HOW_TABLES_ARE_READ, jsonOption, withHelp } from './help.ts';
 import { tableLines } from './notes.ts';
 import { plainText } from './text.ts';
-import { SNAPSHOT_OPTION, snapshotOf, VAULT_ARGUMENT, withVault } from './vault.ts';
+import { PIPELINE_OPTION, SNAPSHOT_OPTION, snapshotOf, VAULT_ARGUMENT, withVault } from './vault.ts';
 import type { View } from './view.ts';
 
 interface Options {
   readonly snapshot: string;
+  readonly pipeline?: string;
   readonly json?: true;
 }
 
@@ -27,9 +29,10 @@ export function addShow(program: Command, context: CliContext): void {
     .argument('<vault>', VAULT_ARGUMENT)
     .argument('[id]', 'the same as --snapshot')
     .option(...SNAPSHOT_OPTION)
+    .option(...PIPELINE_OPTION)
     .addOption(jsonOption())
     .action(async (vault: string, id: string | undefined, options: Options, command: Command) => {
-      await show(context, vault, snapshotOf(id, command) ?? options.snapshot, options.json === true);
+      await show(context, vault, { ...options, snapshot: snapshotOf(id, command) ?? options.snapshot });
     });
   withHelp(command, {
     exits: [7],
@@ -37,10 +40,10 @@ export function addShow(program: Command, context: CliContext): void {
   });
 }
 
-async function show(context: CliContext, uri: string, id: string, json: boolean): Promise<void> {
+async function show(context: CliContext, uri: string, { snapshot, pipeline, json }: Options): Promise<void> {
   const { signal, output } = context;
   const { showSnapshot } = await import('../run/vault/show.ts');
-  const details = await withVault(context, uri, (vault) => showSnapshot(vault, id, { signal }));
+  const details = await withVault(context, uri, (vault) => showSnapshot(vault, snapshot, { signal, pipeline }));
   if (json) await output.json(details);
   else await output.lines(detailsText(details, output));
 }
@@ -60,12 +63,13 @@ function lastRun({ startedAt, durationMs }: SnapshotDetails['manifest']): string
 
 function detailsText({ manifest, key, sha256, reusedParts, read, keptAsText }: SnapshotDetails, view: View): string[] {
   const { totals, instance } = manifest;
+  const narrowed = manifest.selection?.narrowed ?? null;
   const facts: readonly (readonly [string, string])[] = [
     [
       'snapshot',
-      `${manifest.snapshot} (number ${manifest.sequence}), ${manifest.complete ? 'complete' : 'incomplete'}`,
+      `${manifest.snapshot} (number ${manifest.sequence}), ${manifest.complete ? 'complete' : 'incomplete'}${narrowed === null ? '' : `, narrowed to ${narrowed.join(', ')}`}`,
     ],
-    ['pipeline', manifest.pipeline.name],
+    ['pipeline', `${manifest.pipeline.name}, of the database ${seriesOf(manifest).database}`],
     ['instance', `${instance.url}${instance.version === null ? '' : `, version ${instance.version}`}`],
     ['identity', `${manifest.identity.kind}: ${manifest.identity.describe}`],
     ['read', `${read.from} to ${read.to}, ${duration(read.ms)}`],

@@ -33,7 +33,17 @@ async function useVault<T>(
 /** The help text of the argument, the same everywhere. */
 export const VAULT_ARGUMENT = 'folder or s3://bucket/prefix';
 
-export const SNAPSHOT_OPTION = ['--snapshot <id>', 'a snapshot id, a sequence number, or latest', 'latest'] as const;
+export const SNAPSHOT_OPTION = [
+  '--snapshot <id>',
+  'a snapshot id, a sequence number, a date (the newest complete one finished by then, UTC), or latest (the newest complete one)',
+  'latest',
+] as const;
+
+/** Which snapshots `latest` and dates look at. */
+export const PIPELINE_OPTION = [
+  '--pipeline <name>',
+  'look at the snapshots of this pipeline alone; needed where a vault holds those of several (name@database: of one database)',
+] as const;
 
 /**
  * The snapshot that was named, as an argument or with `--snapshot`; undefined when it was not.

@@ -12,13 +12,15 @@ import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
 import { durationMs } from './options.ts';
 import { plainText } from './text.ts';
-import { SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
+import { PIPELINE_OPTION, SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
 
 interface Options {
   readonly snapshot: string;
+  readonly pipeline?: string;
   readonly level: VerifyLevel;
   readonly sample?: number;
   readonly within?: number;
+  readonly all?: true;
   readonly publicKey?: string[];
   readonly json?: true;
 }
@@ -28,13 +30,15 @@ export function addVerify(program: Command, context: CliContext): void {
     .command('verify')
     .summary('check a vault and a snapshot')
     .description(
-      'Checks a vault and changes nothing. Level manifest checks the chain of all manifests. Level files also checks size and SHA-256 of every part of the snapshot. Level rows also reads every part as Parquet and checks row and null counts, keys, and the least and greatest values.',
+      'Checks a vault and changes nothing. Every level checks the chain of snapshots by the index, and the manifests of the newest snapshot and of the one that is named; with --all, every manifest. Level files also checks size and SHA-256 of every part of the snapshot. Level rows also reads every part as Parquet and checks row and null counts, keys, and the least and greatest values.',
     )
     .argument('<vault>', VAULT_ARGUMENT)
     .option(...SNAPSHOT_OPTION)
+    .option(...PIPELINE_OPTION)
     .addOption(
       new Option('--level <level>', 'how thoroughly to check').choices(['manifest', 'files', 'rows']).default('files'),
     )
+    .option('--all', 'read every manifest of the vault, and hold it against the index')
     .option('--sample <percent>', 'at level files: check only this share of the parts, drawn at random', percentage)
     .option(
       '--within <time>',
@@ -43,7 +47,7 @@ export function addVerify(program: Command, context: CliContext): void {
     )
     .option(
       '--public-key <file>',
-      'every manifest must be signed with this Ed25519 key (PEM); may be given more than once',
+      'every manifest must be signed with this Ed25519 key (PEM), and is read; may be given more than once',
       (file: string, files: string[] = []) => [...files, file],
     )
     .addOption(jsonOption())
@@ -59,14 +63,14 @@ export function addVerify(program: Command, context: CliContext): void {
 
 async function verify(context: CliContext, uri: string, options: Options): Promise<void> {
   const { signal, output, screen, clock } = context;
-  const { snapshot, level, sample: percent, within: withinMs } = options;
+  const { snapshot, pipeline, all, level, sample: percent, within: withinMs } = options;
   const some = percent !== undefined || withinMs !== undefined;
   const sample = some ? { percent, withinMs, clock, random: Math.random } : undefined;
   const { verifyVault } = await import('../run/vault/verify.ts');
   const publicKeys = options.publicKey === undefined ? undefined : await readPublicKeys(options.publicKey);
   const emit = logEvent.bind(undefined, context.log);
   const report = await withVault(context, uri, (vault) =>
-    verifyVault(vault, { snapshot, level, sample, publicKeys, signal, emit }),
+    verifyVault(vault, { snapshot, pipeline, all, level, sample, publicKeys, signal, emit }),
   );
   if (options.json) await output.json(report);
   else await output.lines(reportText(report).map(plainText));

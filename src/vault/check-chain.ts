@@ -1,4 +1,4 @@
-/** Checks the chain: every manifest and tombstone, and that each names the hash of the one before. */
+/** Checks the chain: manifests, tombstones and index, and that each place names the hash of the one before. */
 import type { KeyObject } from 'node:crypto';
 import pLimit from 'p-limit';
 import * as z from 'zod';
@@ -6,84 +6,96 @@ import { sha256Hex } from '../core/digest.ts';
 import { asTablevaultError, hasCode } from '../core/errors.ts';
 import { canonicalJson } from '../core/json.ts';
 import type { CallOptions } from '../storage/store.ts';
-import type { Manifest, ParentLink } from './chain/manifest.ts';
-import { manifestBytes, manifestProblems } from './chain/manifest.ts';
+import { type Catalog, withTombstones } from './chain/catalog.ts';
+import { type ChainEntry, entryOfManifest } from './chain/entry.ts';
+import { type Manifest, manifestBytes, manifestProblems } from './chain/manifest.ts';
 import { parseObject } from './chain/parse.ts';
 import { signatureProblem } from './chain/signature.ts';
-import { readTombstone } from './chain/tombstones.ts';
 import { findUnfinishedCommits } from './commit/recover.ts';
-import { listRuns, readOutcome } from './commit/run.ts';
+import { readOutcome } from './commit/run.ts';
 import { collectFindings, type Findings } from './findings.ts';
-import { doneKey, LATEST_KEY, outcomeKey, snapshotKey, tombstoneKey } from './layout.ts';
-import type { Vault } from './vault.ts';
-import { readChain, readIfLive } from './vault.ts';
+import { LATEST_KEY, outcomeKey, snapshotKey, tombstoneKey } from './layout.ts';
+import { readIfLive, type Vault } from './vault.ts';
 
 const READERS = 4;
 
 export interface ChainResult {
-  /** The newest live snapshot whose manifest can be read. */
+  /** The newest live snapshot whose manifest could be read, or is indexed. */
   readonly newestReadable: number | undefined;
   readonly unreadable: ReadonlySet<number>;
 }
 
 /** One place of the chain as far as it is known. */
-interface Link {
-  readonly sha256: string;
-  readonly parent: ParentLink;
-  readonly snapshot: string;
-  /** Of manifests alone. */
+type Link = ChainEntry & {
+  /** Of manifests that were read. */
   readonly follows?: Manifest['follows'];
-}
+};
 
 export interface ChainOptions extends CallOptions {
-  /** Every manifest must be signed with one of these; undefined asks for no signature. */
+  /** Read every manifest and tombstone, not only those that the index does not hold, and the newest. */
+  readonly all: boolean;
+  /** Sequence of a snapshot whose manifest is read too. */
+  readonly chosen?: number | undefined;
+  /** Every manifest must be signed with one of these; undefined asks for no signature. Needs `all`. */
   readonly publicKeys?: readonly KeyObject[] | undefined;
 }
 
-/** Checks all manifests and tombstones, and that each names the hash of the one before. */
-export async function verifyChain(vault: Vault, findings: Findings, call: ChainOptions): Promise<ChainResult> {
-  const chain = await readChain(vault, call);
-  const fewAtOnce = pLimit(READERS);
-  const links = new Map<number, Link>();
+/**
+ * Checks the chain: no place is missing, each names the hash of the one before, ids and nonces are unique, no commit is unfinished. The index
+ * tells of manifests that were read when they were new; with `all` every manifest is read again and held against it.
+ */
+export async function verifyChain(
+  vault: Vault,
+  catalog: Catalog,
+  findings: Findings,
+  call: ChainOptions,
+): Promise<ChainResult> {
+  const { signal, all, chosen } = call;
+  for (const { key, message } of catalog.damagedIndex) findings.add('INDEX_UNREADABLE', key, message);
+  for (const sequence of catalog.strays) {
+    findings.add(
+      'STRAY_OBJECT',
+      snapshotKey(sequence),
+      'it lies far behind the end of the chain: nothing reads it, and it can be removed',
+    );
+  }
+  for (const { from, to } of catalog.missing) {
+    const more = to > from ? `, and so up to ${snapshotKey(to)}` : '';
+    findings.add(
+      'SEQUENCE_MISSING',
+      snapshotKey(from),
+      `neither a manifest nor a tombstone exists for this sequence${more}`,
+    );
+  }
+  const { entries, retired } = catalog;
+  const told = all ? new Map([...entries].filter(([sequence]) => !catalog.retiredMs.has(sequence))) : entries;
+  const links = new Map<number, Link>(
+    await withTombstones(vault, { entries: told, retired }, { signal }, (fault, sequence) =>
+      findings.add('TOMBSTONE_UNREADABLE', tombstoneKey(sequence), fault.message),
+    ),
+  );
+  findings.checked.tombstones += catalog.retired.length;
   const unreadable = new Set<number>();
-  /** Retired since the chain was listed. */
-  const late = new Set<number>();
-  await Promise.all([
-    ...chain.live.map((sequence) =>
+  const fewAtOnce = pLimit(READERS);
+  const newest = catalog.live.at(-1);
+  const isRead = (sequence: number) =>
+    all || sequence === newest || sequence === chosen || catalog.unreadable.has(sequence);
+  findings.checked.snapshots += catalog.live.length;
+  await Promise.all(
+    catalog.live.filter(isRead).map((sequence) =>
       fewAtOnce(async () => {
-        const link = await checkManifest(vault, sequence, findings, call);
-        if (link === 'retired') {
-          late.add(sequence);
-          return;
-        }
-        findings.checked.snapshots += 1;
+        const link = await checkManifest(vault, sequence, links.get(sequence), findings, call);
         if (link === undefined) unreadable.add(sequence);
+        if (link === undefined || link === 'retired') links.delete(sequence);
         else links.set(sequence, link);
       }),
     ),
-    ...chain.retired.map((sequence) =>
-      fewAtOnce(async () => {
-        findings.checked.tombstones += 1;
-        const tombstone = await damageTo(findings, 'TOMBSTONE_UNREADABLE', tombstoneKey(sequence), () =>
-          readTombstone(vault.store, sequence, call),
-        );
-        if (tombstone !== undefined) links.set(sequence, tombstone);
-      }),
-    ),
-  ]);
-  for (const sequence of late) {
-    const tombstone = await damageTo(findings, 'TOMBSTONE_UNREADABLE', tombstoneKey(sequence), () =>
-      readTombstone(vault.store, sequence, call),
-    );
-    if (tombstone !== undefined) links.set(sequence, tombstone);
-  }
-  const known = new Set([...chain.live, ...chain.retired]);
-  await addOverlooked(vault, known, chain.head, call);
-  checkLinks(known, chain.head, links, findings);
+  );
+  checkLinks(links, findings);
   if (call.publicKeys !== undefined) checkOrder(links, findings);
-  await checkRuns(vault, chain.head, unreadable, findings, call);
-  await checkHint(vault, chain.head, findings, call);
-  return { newestReadable: chain.live.findLast((sequence) => links.has(sequence)), unreadable };
+  await checkRuns(vault, catalog, unreadable, findings, { signal });
+  await checkHint(vault, catalog.head, findings, { signal });
+  return { newestReadable: catalog.live.findLast((sequence) => links.has(sequence)), unreadable };
 }
 
 /** Runs a read; damage becomes a finding and undefined, everything else is thrown. */
@@ -106,11 +118,12 @@ async function damageTo<T>(
 async function checkManifest(
   vault: Vault,
   sequence: number,
+  indexed: ChainEntry | undefined,
   findings: Findings,
   call: ChainOptions,
 ): Promise<Link | 'retired' | undefined> {
   const own = collectFindings();
-  const link = await checkLiveManifest(vault, sequence, own, call);
+  const link = await checkLiveManifest(vault, sequence, indexed, own, call);
   // What is wrong with a snapshot that is being pruned meanwhile is no damage.
   if (own.list.length > 0 && (await vault.store.head(tombstoneKey(sequence), call)) !== undefined) return 'retired';
   for (const finding of own.list) findings.list.push(finding);
@@ -120,6 +133,7 @@ async function checkManifest(
 async function checkLiveManifest(
   vault: Vault,
   sequence: number,
+  indexed: ChainEntry | undefined,
   findings: Findings,
   call: ChainOptions,
 ): Promise<Link | 'retired' | undefined> {
@@ -135,11 +149,20 @@ async function checkLiveManifest(
   if (sha256Hex(manifestBytes(manifest)) !== sha256)
     findings.add('MANIFEST_CONTRADICTION', key, 'its bytes differ from those that tablevault writes for this content');
   for (const problem of manifestProblems(manifest)) findings.add('MANIFEST_CONTRADICTION', key, problem);
+  const entry = entryOfManifest(manifest, sha256);
+  if (indexed !== undefined && canonicalJson(decisive(indexed)) !== canonicalJson(decisive(entry)))
+    findings.add('MANIFEST_CHANGED', key, 'it is not the manifest that the index tells of');
   await checkOutcome(vault, manifest, findings, call);
   const unsigned = call.publicKeys === undefined ? undefined : signatureProblem(manifest, call.publicKeys);
   if (unsigned !== undefined) findings.add('SIGNATURE', key, `it ${unsigned}`);
-  const { parent, snapshot, follows } = manifest;
-  return { sha256, parent, snapshot, follows };
+  return { ...entry, follows: manifest.follows };
+}
+
+/** What decides which snapshot is chosen; the rest of a summary is for people, and its members may change with versions. */
+function decisive({ summary, ...place }: ChainEntry): object {
+  if (summary === null) return place;
+  const { pipeline, database, complete, narrowed, finishedAt } = summary;
+  return { ...place, pipeline, database, complete, narrowed, finishedAt };
 }
 
 /** The outcome holds the manifest a second time: it shows changes of the newest manifest, which no other names the hash of. */
@@ -165,39 +188,31 @@ async function checkOutcome(vault: Vault, manifest: Manifest, findings: Findings
   }
 }
 
-/** A folder's listing may overlook what is created while it is read: look at each place that seems empty. */
-async function addOverlooked(vault: Vault, known: Set<number>, head: number, call: CallOptions): Promise<void> {
-  for (let sequence = 1; sequence <= head; sequence += 1) {
-    if (known.has(sequence)) continue;
-    if (await isKnown(vault, sequence, call)) known.add(sequence);
-  }
-}
-
-function checkLinks(
-  known: ReadonlySet<number>,
-  head: number,
-  links: ReadonlyMap<number, Link>,
-  findings: Findings,
-): void {
-  for (let sequence = 1; sequence <= head; sequence += 1) {
-    if (!known.has(sequence)) {
-      findings.add(
-        'SEQUENCE_MISSING',
-        snapshotKey(sequence),
-        'neither a manifest nor a tombstone exists for this sequence',
-      );
-      continue;
-    }
-    const link = links.get(sequence);
+/** Each place names the hash of the one before, and no two are the same snapshot: what was copied to another place is found. */
+function checkLinks(links: ReadonlyMap<number, Link>, findings: Findings): void {
+  const seen = new Map<string, number>();
+  for (const [sequence, link] of [...links].sort(([a], [b]) => a - b)) {
     const before = links.get(sequence - 1);
-    if (link === undefined || (sequence > 1 && before === undefined)) continue;
-    const expected = before === undefined ? null : { sequence: sequence - 1, sha256: before.sha256 };
-    if (canonicalJson(link.parent) !== canonicalJson(expected)) {
-      const what =
-        expected === null
-          ? 'it names a parent and is the first'
-          : `it names another parent than ${snapshotKey(sequence - 1)} as it is stored`;
-      findings.add('CHAIN_BROKEN', snapshotKey(sequence), what);
+    if (sequence === 1 && link.parent !== null)
+      findings.add('CHAIN_BROKEN', snapshotKey(sequence), 'it names a parent and is the first');
+    if (before !== undefined && link.parent !== before.sha256) {
+      findings.add(
+        'CHAIN_BROKEN',
+        snapshotKey(sequence),
+        `it names another parent than ${snapshotKey(sequence - 1)} as it is stored`,
+      );
+    }
+    for (const unique of [link.snapshot, link.nonce]) {
+      const other = seen.get(unique);
+      if (other === undefined) seen.set(unique, sequence);
+      else {
+        findings.add(
+          'CHAIN_BROKEN',
+          snapshotKey(sequence),
+          `it is snapshot ${link.snapshot} a second time, after ${snapshotKey(other)}`,
+        );
+        break;
+      }
     }
   }
 }
@@ -216,35 +231,25 @@ function checkOrder(links: ReadonlyMap<number, Link>, findings: Findings): void 
   }
 }
 
-const doneSchema = z.object({ sequence: z.int().positive(), snapshot: z.string() });
+const hintSchema = z.object({ sequence: z.int().positive(), snapshot: z.string() });
 
-/** Runs that say they were published beyond the chain's head, and decided commits that were not published. */
+/** Places that the index tells of beyond the chain's head, and decided commits that were not published. */
 async function checkRuns(
   vault: Vault,
-  head: number,
+  catalog: Catalog,
   unreadable: ReadonlySet<number>,
   findings: Findings,
   call: CallOptions,
 ): Promise<void> {
-  const fewAtOnce = pLimit(READERS);
-  await Promise.all(
-    (await listRuns(vault, call)).map((run) =>
-      fewAtOnce(async () => {
-        const key = doneKey(run);
-        if ((await vault.store.head(key, call)) === undefined) return;
-        const done = await readHint(vault, key, call);
-        if (done === undefined) findings.notice('HINT_WRONG', key, 'it cannot be read; it only saves a search');
-        // Listed before: a snapshot that was published since is beyond the head and there.
-        else if (done.sequence > head && !(await isKnown(vault, done.sequence, call))) {
-          findings.add('SNAPSHOT_MISSING', snapshotKey(done.sequence), `snapshot ${done.snapshot} was published there`);
-        }
-      }),
-    ),
-  );
+  const indexed = Math.max(0, ...catalog.index);
+  // Listed before: a snapshot that was published since is beyond the head and there.
+  if (indexed > catalog.head && !(await isKnown(vault, indexed, call))) {
+    findings.add('SNAPSHOT_MISSING', snapshotKey(indexed), 'a snapshot was published there, as the index tells');
+  }
   // With unreadable manifests about, a commit may seem unfinished that is there; the manifests are found already.
-  if (unreadable.size > 0) return;
+  if (unreadable.size + catalog.unreadable.size > 0) return;
   try {
-    for (const { run } of (await findUnfinishedCommits(vault, call)).outcomes) {
+    for (const { run } of (await findUnfinishedCommits(vault, catalog, call)).outcomes) {
       findings.notice('COMMIT_UNFINISHED', outcomeKey(run), `the next run publishes the snapshot of run ${run}`);
     }
   } catch (error) {
@@ -265,7 +270,7 @@ async function isKnown(vault: Vault, sequence: number, call: CallOptions): Promi
 
 async function readHint(vault: Vault, key: string, call: CallOptions) {
   try {
-    return parseObject(doneSchema, await vault.store.get(key, call), key);
+    return parseObject(hintSchema, await vault.store.get(key, call), key);
   } catch (error) {
     const { code } = asTablevaultError(error);
     if (code === 'VAULT_CORRUPT' || code === 'OBJECT_MISSING') return undefined;

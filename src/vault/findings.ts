@@ -2,9 +2,13 @@
 import type { ErrorCode } from '../core/errors.ts';
 
 export type FindingCode =
+  | 'VAULT_EMPTY'
   | 'MANIFEST_UNREADABLE'
   | 'MANIFEST_CONTRADICTION'
+  | 'MANIFEST_CHANGED'
   | 'CHAIN_BROKEN'
+  | 'INDEX_UNREADABLE'
+  | 'STRAY_OBJECT'
   | 'SIGNATURE'
   | 'SEQUENCE_MISSING'
   | 'SNAPSHOT_MISSING'
@@ -26,7 +30,7 @@ export type FindingCode =
   | 'KEY_DUPLICATE';
 
 /** No damage. */
-export type NoticeCode = 'VAULT_EMPTY' | 'COMMIT_UNFINISHED' | 'HINT_WRONG' | 'SNAPSHOT_RETIRED';
+export type NoticeCode = 'COMMIT_UNFINISHED' | 'HINT_WRONG' | 'SNAPSHOT_RETIRED';
 
 export interface Finding {
   readonly code: FindingCode | NoticeCode;

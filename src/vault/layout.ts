@@ -9,6 +9,7 @@ export const TOMBSTONES = 'tombstones/';
 export const RUNS = 'runs/';
 export const TABLES = 'tables/';
 export const PINS = 'pins/';
+export const INDEX = 'index/';
 /** Objects of `storage/try-create-only.ts` that a writer could not remove. */
 export const PROBES = 'probe/';
 
@@ -24,9 +25,10 @@ const padded = (sequence: number): string => String(sequence).padStart(SEQUENCE_
 export const snapshotKey = (sequence: number): string => `${SNAPSHOTS}${padded(sequence)}.json`;
 export const tombstoneKey = (sequence: number): string => `${TOMBSTONES}${padded(sequence)}.json`;
 
+export const indexKey = (sequence: number): string => `${INDEX}${padded(sequence)}.json`;
 export const pinKey = (sequence: number): string => `${PINS}${padded(sequence)}.json`;
 
-/** The sequence in a key of `snapshots/`, `tombstones/` or a lock, undefined for a foreign object. */
+/** The sequence in a key of `snapshots/`, `tombstones/`, `index/` or a lock, undefined for a foreign object. */
 export function sequenceOf(key: string, folder: string): number | undefined {
   const name = key.startsWith(folder) ? key.slice(folder.length) : '';
   if (!/^\d{20}\.json$/.test(name)) return undefined;
@@ -39,8 +41,6 @@ export const planKey = (run: string): string => `${runFolder(run)}plan.json`;
 export const outcomeKey = (run: string): string => `${runFolder(run)}outcome.json`;
 /** Nobody continues the run, nor an earlier one of its pipeline. */
 export const closedKey = (run: string): string => `${runFolder(run)}closed.json`;
-/** Written after the manifest was confirmed: spares later writers the search for it. Never the proof of a commit. */
-export const doneKey = (run: string): string => `${runFolder(run)}done.json`;
 export const refsKey = (run: string, n: number): string => `${runFolder(run)}refs-${n}.json`;
 export const checkpointFolder = (run: string, table?: string): string =>
   `${runFolder(run)}ckpt/${table === undefined ? '' : `${segment(table)}/`}`;

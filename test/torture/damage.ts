@@ -12,13 +12,16 @@ import { asTablevaultError } from '../../src/core/errors.ts';
 import { pruneVault } from '../../src/run/vault/prune.ts';
 import { type VerifyLevel, verifyVault } from '../../src/run/vault/verify.ts';
 import type { Store } from '../../src/storage/store.ts';
+import { readCatalog, readPlaces } from '../../src/vault/chain/catalog.ts';
+import { entryOfManifest } from '../../src/vault/chain/entry.ts';
 import type { TableEntry } from '../../src/vault/chain/manifest.ts';
+import { indexCommitted } from '../../src/vault/chain/write-index.ts';
 import { commitSnapshot } from '../../src/vault/commit/commit.ts';
 import { beginRun } from '../../src/vault/commit/run.ts';
 import { partKey } from '../../src/vault/layout.ts';
 import { openVault } from '../../src/vault/open.ts';
-import { latestSnapshot } from '../../src/vault/vault.ts';
-import { draft, partEntry, runId, tableEntry } from '../unit/vault/support.ts';
+import { readNewestComplete } from '../../src/vault/snapshots.ts';
+import { draft, partEntry, runId, SERIES, tableEntry } from '../unit/vault/support.ts';
 import { type Budget, type Figures, tally } from './lib/figures.ts';
 import { QUICK, quickClock } from './lib/mini-run.ts';
 import { type Random, random } from './lib/random.ts';
@@ -40,7 +43,7 @@ async function soundVault(store: Store, seed: number): Promise<void> {
     const vault = await openVault(store, { write: true, tool: 'torture' });
     for (let n = 0; n < 4; n += 1) {
       const run = runId();
-      const base = await latestSnapshot(vault, { complete: true });
+      const base = await readNewestComplete(vault, await readCatalog(vault), SERIES);
       const tables: TableEntry[] = [];
       for (const name of ['A', 'B', 'C']) {
         const before = base?.manifest.tables.find((table) => table.name === name);
@@ -60,15 +63,33 @@ async function soundVault(store: Store, seed: number): Promise<void> {
         const part = partEntry({ key, run, rows: 3, bytes: bytes.byteLength, sha256, columns });
         tables.push(tableEntry([part], { name, schema: SCHEMA }));
       }
-      await commitSnapshot(vault, draft({ run, snapshot: run, tables }), deps);
+      const before = { catalog: await readCatalog(vault), abandoned: new Set<string>() };
+      const { manifest, sha256 } = await commitSnapshot(vault, draft({ run, snapshot: run, tables }), deps);
+      await indexCommitted(vault, before, entryOfManifest(manifest, sha256));
       const policy = { keepLast: n + 1 };
       if (n === 2) await pruneVault(vault, { policy: { keepLast: 1 }, dryRun: false, graceMs: 0 }, deps);
       else await pruneVault(vault, { policy, dryRun: false }, deps);
     }
     await pruneVault(vault, { policy: { keepLast: 1 }, dryRun: false, graceMs: 3_600_000 }, deps);
-    await commitSnapshot(vault, draft({ tables: (await latestSnapshot(vault))?.manifest.tables ?? [] }), deps);
+    await commitSnapshot(
+      vault,
+      draft({ tables: (await readNewestComplete(vault, await readCatalog(vault), SERIES))?.manifest.tables ?? [] }),
+      deps,
+    );
     const unfinished = runId();
-    await beginRun(vault, { run: unfinished, pipeline: 'p', planHash: sha256Hex('x'), plan: null, tool: 't' }, deps);
+    await beginRun(
+      vault,
+      {
+        run: unfinished,
+        pipeline: 'p',
+        database: 'd',
+        narrowed: null,
+        planHash: sha256Hex('x'),
+        plan: null,
+        tool: 't',
+      },
+      deps,
+    );
   } finally {
     connection.closeSync();
     duck.closeSync();
@@ -143,11 +164,11 @@ export async function tortureDamage(
 /** Parts of the newest snapshot, and the outcomes of live snapshots. */
 async function neededBy(store: Store): Promise<{ parts: ReadonlySet<string>; runs: ReadonlySet<string> }> {
   const vault = await openVault(store);
-  const newest = await latestSnapshot(vault);
+  const newest = await readNewestComplete(vault, await readCatalog(vault), SERIES);
   const parts = new Set(newest?.manifest.tables.flatMap((table) => table.parts.map(({ key }) => key)));
-  const { readChain, readStoredManifest } = await import('../../src/vault/vault.ts');
+  const { readStoredManifest } = await import('../../src/vault/vault.ts');
   const runs = new Set<string>();
-  for (const sequence of (await readChain(vault)).live) {
+  for (const sequence of (await readPlaces(vault)).live) {
     runs.add(`runs/${(await readStoredManifest(vault, sequence)).manifest.run}/outcome.json`);
   }
   return { parts, runs };

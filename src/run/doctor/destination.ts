@@ -5,12 +5,13 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import { duration } from '../../core/duration.ts';
 import { hasCode } from '../../core/errors.ts';
+import type { Pipeline } from '../../core/pipeline.ts';
 import { plural } from '../../core/words.ts';
 import { openStore } from '../../storage/open.ts';
 import type { Store } from '../../storage/store.ts';
 import { tryCreateOnly } from '../../storage/try-create-only.ts';
+import { readCatalog } from '../../vault/chain/catalog.ts';
 import { openVault } from '../../vault/open.ts';
-import { latestSnapshot, readChain } from '../../vault/vault.ts';
 import type { StepFinding } from './steps.ts';
 
 /** A store's clock that is further off is refused by S3 from 15 minutes on, and spoils ages before, ms. */
@@ -18,7 +19,11 @@ const SKEW_MS = 60_000;
 /** Less free space is worth a word, bytes. */
 const LITTLE_SPACE = 2_000_000_000;
 
-export async function tryDestination(destination: string, clock: Clock, signal: AbortSignal): Promise<StepFinding> {
+export async function tryDestination(
+  { destination, name: pipeline }: Pick<Pipeline, 'destination' | 'name'>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<StepFinding> {
   const store = await openStore(destination, { signal });
   const missing = store.localPath === undefined ? [] : missingFolders(store.uri);
   try {
@@ -27,7 +32,7 @@ export async function tryDestination(destination: string, clock: Clock, signal: 
     const took = clock.now() - begun;
     const details = [`a probe object was created and removed; a second writer was refused, as it must be (${took} ms)`];
     const fixes: string[] = [];
-    details.push(await whatIsThere(store, clock, signal));
+    details.push(await whatIsThere(store, pipeline, clock, signal));
     const off = (await store.serverNowMs({ signal })) - clock.now();
     if (Math.abs(off) > SKEW_MS) {
       details.push(`its clock differs by ${Math.round(Math.abs(off) / 1000)} s`);
@@ -55,14 +60,16 @@ function missingFolders(root: string): readonly string[] {
   return folders.filter((folder) => !existsSync(folder));
 }
 
-async function whatIsThere(store: Store, clock: Clock, signal: AbortSignal): Promise<string> {
+async function whatIsThere(store: Store, pipeline: string, clock: Clock, signal: AbortSignal): Promise<string> {
   try {
     const vault = await openVault(store, { signal });
-    const { live } = await readChain(vault, { signal });
-    const newest = await latestSnapshot(vault, { complete: true, signal });
-    if (newest === undefined) return `a vault with ${plural(live.length, 'snapshot')}, none of them complete`;
-    const age = duration(clock.now() - Date.parse(newest.manifest.finishedAt));
-    return `a vault with ${plural(live.length, 'snapshot')}, the newest complete one ${age} old`;
+    const { snapshots } = await readCatalog(vault, { signal });
+    const held = `a vault with ${plural(snapshots.length, 'snapshot')}`;
+    const own = snapshots.filter(({ summary }) => summary.pipeline === pipeline);
+    const newest = own.findLast(({ summary }) => summary.complete && !summary.narrowed);
+    if (newest === undefined) return `${held}, no complete one of the pipeline ${pipeline}`;
+    const age = duration(clock.now() - Date.parse(newest.summary.finishedAt));
+    return `${held}, the newest complete one of the pipeline ${pipeline} ${age} old`;
   } catch (thrown) {
     if (hasCode(thrown, 'VAULT_NOT_FOUND')) return 'no vault yet; the first snapshot creates it';
     throw thrown;

@@ -50,7 +50,7 @@ export async function runDoctor(
   } finally {
     await instance?.close();
   }
-  await examination.step('destination', ['configuration'], () => tryDestination(given.destination, clock, signal));
+  await examination.step('destination', ['configuration'], () => tryDestination(given, clock, signal));
   const exitCode = examination.exitCode();
   return { ok: exitCode === 0, exitCode, steps: examination.steps, probes };
 }

@@ -17,9 +17,11 @@ import { readTableSizes } from '../../read/sizes.ts';
 import type { ScanKey } from '../../scan/key.ts';
 import type { Consistency } from '../../scan/verdict.ts';
 import { openStore } from '../../storage/open.ts';
+import { readCatalog } from '../../vault/chain/catalog.ts';
 import type { Manifest } from '../../vault/chain/manifest.ts';
+import { type Series, seriesOf } from '../../vault/chain/series.ts';
 import { openVault } from '../../vault/open.ts';
-import { latestSnapshot } from '../../vault/vault.ts';
+import { readNewestComplete } from '../../vault/snapshots.ts';
 import { forecast, type Rates, ratesOf, requestsOf, seatMinutes, type TableForecast } from './rates.ts';
 
 /** Ranges of a table at most, as far as a plan that is only looked at goes; of 200,000 rows each. */
@@ -89,7 +91,11 @@ export async function reportPlan(pipeline: Pipeline, options: PlanOptions, deps:
   try {
     const chosen = chooseTables(instance.model, pipeline, options.tables, readSensitiveColumns(), emit);
     emit({ type: 'doing', what: 'looking at the last snapshot' });
-    const previous = await lastSnapshot(pipeline, deps);
+    const previous = await lastSnapshot(
+      pipeline,
+      seriesOf({ pipeline, instance: { url: instance.url, database: instance.discovery.databaseName } }),
+      deps,
+    );
     emit({ type: 'doing', what: 'asking the instance what it can do' });
     const probe = await probeInstance(instance, chosen, signal);
     const sizes = await readTableSizes(instance, signal);
@@ -126,12 +132,13 @@ export async function reportPlan(pipeline: Pipeline, options: PlanOptions, deps:
 /** Of the destination, where it can be read: a plan is worth having without it. */
 async function lastSnapshot(
   { destination }: Pipeline,
+  series: Series,
   { emit, signal }: PlanReportDeps,
 ): Promise<Manifest | undefined> {
   const store = await openStore(destination, { signal });
   try {
     const vault = await openVault(store, { signal });
-    return (await latestSnapshot(vault, { complete: true, signal }))?.manifest;
+    return (await readNewestComplete(vault, await readCatalog(vault, { signal }), series, { signal }))?.manifest;
   } catch (thrown) {
     if (!(thrown instanceof TablevaultError)) throw thrown;
     if (thrown.code === 'VAULT_NOT_FOUND') return undefined;

@@ -6,13 +6,14 @@ import { TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { count, plural } from '../../core/words.ts';
 import type { CallOptions } from '../../storage/store.ts';
+import { readCatalog } from '../../vault/chain/catalog.ts';
 import type { Manifest, TableEntry } from '../../vault/chain/manifest.ts';
 import { verifyChain } from '../../vault/check-chain.ts';
 import { copyPart } from '../../vault/copy-part.ts';
 import { collectFindings } from '../../vault/findings.ts';
 import { outcomeKey, snapshotKey } from '../../vault/layout.ts';
+import { readSnapshot } from '../../vault/snapshots.ts';
 import type { Vault } from '../../vault/vault.ts';
-import { readSnapshot } from '../../vault/vault.ts';
 import { tablesOf } from '../vault/tables.ts';
 import { openDuckDbWriter } from './duckdb.ts';
 import { openEngine } from './engine.ts';
@@ -22,8 +23,10 @@ import type { RestoreTarget } from './target.ts';
 import type { RestoreWriter } from './writer.ts';
 
 export interface RestoreOptions extends CallOptions {
-  /** Id, sequence or `latest` (default). */
+  /** Id, sequence, date or `latest` (default). */
   readonly snapshot?: string;
+  /** The series that `latest` and dates look at. Default: the only one that there is. */
+  readonly pipeline?: string | undefined;
   readonly target: RestoreTarget;
   /** Globs; default all tables. */
   readonly tables?: readonly string[];
@@ -51,8 +54,8 @@ export interface RestoreReport {
  * target. After these errors the target is as empty as before. `COMMIT_UNKNOWN` when PostgreSQL did not say whether it committed.
  */
 export async function restoreSnapshot(vault: Vault, options: RestoreOptions): Promise<RestoreReport> {
-  const { signal, target, emit, memoryMb = 512 } = options;
-  const { manifest } = await readSnapshot(vault, options.snapshot ?? 'latest', { signal });
+  const { signal, target, emit, pipeline, memoryMb = 512 } = options;
+  const { manifest } = await readSnapshot(vault, options.snapshot ?? 'latest', { signal, pipeline });
   const warnings = await refuseDamage(vault, manifest, { signal });
   const tables = options.tables === undefined ? manifest.tables : tablesOf(manifest, options.tables);
   const folder = await mkdtemp(join(tmpdir(), 'tablevault-restore-'));
@@ -105,7 +108,8 @@ function openWriter(
 /** Damage to this snapshot ends the restore; damage elsewhere in the vault is told. */
 async function refuseDamage(vault: Vault, manifest: Manifest, call: CallOptions): Promise<string[]> {
   const findings = collectFindings();
-  await verifyChain(vault, findings, call);
+  const catalog = await readCatalog(vault, call);
+  await verifyChain(vault, catalog, findings, { ...call, all: false, chosen: manifest.sequence });
   const own = [snapshotKey(manifest.sequence), outcomeKey(manifest.run)];
   const first = findings.list.find(({ object }) => own.includes(object));
   if (first !== undefined) {

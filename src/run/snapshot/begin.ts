@@ -16,6 +16,7 @@ import {
   type TableHint,
 } from '../../read/plan.ts';
 import type { ProbeResult } from '../../read/probe.ts';
+import type { Series } from '../../vault/chain/series.ts';
 import { type Checkpoint, readCheckpoints } from '../../vault/commit/checkpoints.ts';
 import { findResumable, newestUnfinished } from '../../vault/commit/resume.ts';
 import { beginRun } from '../../vault/commit/run.ts';
@@ -27,6 +28,9 @@ export interface BeginInput {
   readonly pipeline: Pipeline;
   readonly instance: Instance;
   readonly vault: Vault;
+  readonly series: Series;
+  /** Globs of `--tables`; null for all tables of the pipeline. */
+  readonly narrowed: readonly string[] | null;
   readonly chosen: readonly ChosenTable[];
   readonly probe: ProbeResult;
   readonly counts: CountKnowledge;
@@ -59,20 +63,23 @@ export async function begin(input: BeginInput): Promise<BegunRun> {
 }
 
 /** Whoever began a run that was broken off expects the next one to continue it. */
-async function tellWhyAnew({ vault, pipeline, clock, emit, signal }: BeginInput, plan: SamePlan): Promise<void> {
-  const unfinished = await newestUnfinished(vault, { pipeline: pipeline.name, signal });
+async function tellWhyAnew(
+  { vault, pipeline, series, clock, emit, signal }: BeginInput,
+  plan: SamePlan,
+): Promise<void> {
+  const unfinished = await newestUnfinished(vault, { ...series, signal });
   if (unfinished === undefined) return;
   const why = whyNotContinued(unfinished, plan, { withinMs: pipeline.limits.resumeWithinMs, nowMs: clock.now() });
   emit({ type: 'notContinued', run: unfinished.plan.run, why });
 }
 
 async function continued(input: BeginInput, { planHash }: SamePlan): Promise<BegunRun | undefined> {
-  const { pipeline, vault, chosen, fresh, clock, emit, signal } = input;
+  const { pipeline, vault, series, chosen, fresh, clock, emit, signal } = input;
   if (fresh) return undefined;
   const { resumeWithinMs: withinMs } = pipeline.limits;
   const unfinished = await findResumable(vault, {
     planHash,
-    pipeline: pipeline.name,
+    ...series,
     withinMs,
     nowMs: clock.now(),
     signal,
@@ -96,11 +103,12 @@ async function continued(input: BeginInput, { planHash }: SamePlan): Promise<Beg
 }
 
 async function begun(input: BeginInput, { planHash, parts }: SamePlan): Promise<BegunRun> {
-  const { pipeline, instance, vault, chosen, probe, counts, hints, clock, emit, signal } = input;
+  const { pipeline, instance, vault, series, narrowed, chosen, probe, counts, hints, clock, emit, signal } = input;
   const planned = await planTables(chosen, { instance, probe, counts, hints, pipeline, signal, emit });
   const run = newRunId(clock.now(), () => randomBytes(4).toString('hex'));
   const plan = { probe: probe.capabilities, tables: planned.map(storePlan), parts };
-  await beginRun(vault, { run, pipeline: pipeline.name, planHash, plan, tool: userAgent() }, { clock, signal });
+  const begin = { run, ...series, narrowed, planHash, plan, tool: userAgent() };
+  await beginRun(vault, begin, { clock, signal });
   return { run, continued: null, planned, finished: new Map(), nextNumber: numbering(new Map()) };
 }
 

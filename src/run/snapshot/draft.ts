@@ -5,10 +5,11 @@ import type { Pipeline } from '../../core/pipeline.ts';
 import { parsePrivateKey } from '../../core/signing-key.ts';
 import type { Instance } from '../../instance/open.ts';
 import { fewerThanTold } from '../../read/told-rows.ts';
+import { readCatalog } from '../../vault/chain/catalog.ts';
 import { FORMAT_VERSION, type Manifest, type ManifestDraft, type TableEntry } from '../../vault/chain/manifest.ts';
 import { signDraft } from '../../vault/chain/signature.ts';
 import { planHashOf } from '../../vault/commit/run.ts';
-import { latestSnapshot, type Vault } from '../../vault/vault.ts';
+import type { Vault } from '../../vault/vault.ts';
 import { changeWarnings, driftOf } from './expectations.ts';
 import type { FailedTable } from './report.ts';
 
@@ -67,6 +68,8 @@ export interface DraftParts {
   readonly run: string;
   readonly instance: Instance;
   readonly pipeline: Pipeline;
+  /** Globs of `--tables`; null for all tables of the pipeline. */
+  readonly narrowed: readonly string[] | null;
   readonly tables: readonly TableEntry[];
   readonly failed: readonly FailedTable[];
   readonly startedMs: number;
@@ -84,14 +87,16 @@ export async function signedDraft(
 ): Promise<ManifestDraft> {
   const key = signingKey === undefined ? undefined : parsePrivateKey(signingKey.reveal());
   if (key === undefined) return draft;
-  const newest = await latestSnapshot(vault, { signal });
-  const follows = newest === undefined ? null : { snapshot: newest.manifest.snapshot, sha256: newest.sha256 };
+  const catalog = await readCatalog(vault, { signal });
+  for (const fault of catalog.unreadable.values()) throw fault;
+  const newest = catalog.snapshots.at(-1);
+  const follows = newest === undefined ? null : { snapshot: newest.snapshot, sha256: newest.sha256 };
   return signDraft({ ...draft, follows }, key);
 }
 
 /** The manifest of a run, but for its place in the chain. */
 export function draftManifest(parts: DraftParts): ManifestDraft {
-  const { run, instance, pipeline, tables, failed, startedMs, finishedMs, requests, bytesReceived } = parts;
+  const { run, instance, pipeline, narrowed, tables, failed, startedMs, finishedMs, requests, bytesReceived } = parts;
   const sum = (pick: (entry: TableEntry) => number) => tables.reduce((total, entry) => total + pick(entry), 0);
   return {
     formatVersion: FORMAT_VERSION,
@@ -108,6 +113,7 @@ export function draftManifest(parts: DraftParts): ManifestDraft {
     identity: { kind: instance.identity.kind, describe: instance.identity.describe() },
     tool: { version: toolVersion(), formatVersion: FORMAT_VERSION },
     complete: failed.length === 0,
+    selection: { narrowed },
     startedAt: new Date(startedMs).toISOString(),
     finishedAt: new Date(finishedMs).toISOString(),
     tables,

@@ -8,6 +8,8 @@ export interface SnapshotReport {
   readonly snapshot: string | null;
   readonly sequence: number;
   readonly complete: boolean;
+  /** Was it narrowed by `--tables`? Then it is not the newest complete one for anything. */
+  readonly narrowed: boolean;
   readonly resumed: boolean;
   readonly tables: readonly TableReport[];
   readonly requests: number;
@@ -25,6 +27,8 @@ export interface TableReport {
   readonly parts: number;
   readonly strategy: string | null;
   readonly consistency: string | null;
+  /** Rows that changed since the snapshot before, where only these were read; null for a table that was read whole. */
+  readonly changes: null;
   readonly requests: number;
   readonly warnings: readonly string[];
   readonly error: { readonly code: ErrorCode; readonly message: string } | null;
@@ -54,6 +58,7 @@ export function doneTable(entry: TableEntry): TableReport {
     parts: parts.length,
     strategy,
     consistency,
+    changes: null,
     requests,
     warnings,
     error: null,
@@ -74,6 +79,7 @@ export function emptyTable(name: string): TableReport {
     parts: 0,
     strategy: null,
     consistency: null,
+    changes: null,
     requests: 0,
     warnings: [],
     error: null,
@@ -83,6 +89,7 @@ export function emptyTable(name: string): TableReport {
 export interface ReportParts {
   readonly manifest: Manifest | null;
   readonly tables: readonly TableReport[];
+  readonly narrowed: boolean;
   readonly continued: Continued | null;
   readonly requests: number;
   readonly bytesReceived: number;
@@ -91,7 +98,7 @@ export interface ReportParts {
 }
 
 export function outcomeOf(parts: ReportParts): SnapshotOutcome {
-  const { manifest, tables, continued, requests, bytesReceived, durationMs } = parts;
+  const { manifest, tables, narrowed, continued, requests, bytesReceived, durationMs } = parts;
   const error = parts.error === null ? null : asTablevaultError(parts.error);
   return {
     exitCode: error?.exitCode ?? EXIT.done,
@@ -101,6 +108,7 @@ export function outcomeOf(parts: ReportParts): SnapshotOutcome {
       snapshot: manifest?.snapshot ?? null,
       sequence: manifest?.sequence ?? 0,
       complete: manifest?.complete ?? false,
+      narrowed,
       resumed: continued !== null,
       tables,
       requests,

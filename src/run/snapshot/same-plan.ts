@@ -31,14 +31,19 @@ export interface PlanOf {
   readonly instance: Instance;
   readonly vault: Vault;
   readonly chosen: readonly ChosenTable[];
+  readonly narrowed: readonly string[] | null;
 }
 
-export async function samePlanOf({ pipeline, instance, vault, chosen }: PlanOf): Promise<SamePlan> {
+export async function samePlanOf({ pipeline, instance, vault, chosen, narrowed }: PlanOf): Promise<SamePlan> {
   const settings = settingsOf(pipeline);
   const identity = await identityOf(pipeline.auth, vault.info.id);
   // Where discovery is not asked, the address alone tells databases apart.
   const [database, { tableApi }] = [instance.discovery.databaseName, instance];
-  const tables = chosen.map(({ table, fingerprint }) => ({ name: table.name, fingerprint }));
+  // A narrowed run is none of the whole pipeline, even where it happens to be of the same tables.
+  const tables = {
+    narrowed: narrowed !== null,
+    chosen: chosen.map(({ table, fingerprint }) => ({ name: table.name, fingerprint })),
+  };
   return {
     planHash: planHashOf({ formatVersion: FORMAT_VERSION, pipeline: settings, identity, database, tableApi, tables }),
     parts: {

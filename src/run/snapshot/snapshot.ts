@@ -20,12 +20,17 @@ import { CountKnowledge } from '../../read/counts.ts';
 import { type ChosenTable, chooseTables, planTables } from '../../read/plan.ts';
 import { type ProbeResult, probeInstance, readTableRows } from '../../read/probe.ts';
 import { openStore } from '../../storage/open.ts';
+import { type Catalog, seriesIn } from '../../vault/chain/catalog.ts';
+import { entryOfManifest } from '../../vault/chain/entry.ts';
 import type { Manifest, ManifestDraft } from '../../vault/chain/manifest.ts';
+import { isSameSeries, type Series, seriesName, seriesOf } from '../../vault/chain/series.ts';
+import { indexCommitted } from '../../vault/chain/write-index.ts';
 import { commitSnapshot } from '../../vault/commit/commit.ts';
 import { finishCommits } from '../../vault/commit/recover.ts';
 import { acquireLease, type Lease } from '../../vault/lease/lease.ts';
 import { openVault } from '../../vault/open.ts';
-import { latestSnapshot, type Vault } from '../../vault/vault.ts';
+import { readNewestComplete } from '../../vault/snapshots.ts';
+import type { Vault } from '../../vault/vault.ts';
 import { type BegunRun, begin } from './begin.ts';
 import { draftManifest, finishEntry, signedDraft } from './draft.ts';
 import { interrupted, outweighsInterrupt } from './errors.ts';
@@ -110,6 +115,7 @@ export async function runSnapshot(
     manifest,
     error,
     tables: state.results.reports(),
+    narrowed: options.tables !== undefined,
     continued: state.continued,
     durationMs: clock.now() - startedMs,
     ...trafficOf(state.instance),
@@ -145,7 +151,7 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
   const { pipeline, options, clock, state } = run;
   const { results } = state;
   const opened = await open(run);
-  const { instance, vault, previous, emit, signal } = opened;
+  const { instance, vault, series, previous, emit, signal } = opened;
 
   emit({ type: 'doing', what: 'asking the instance what it can do' });
   const cached = options.fresh ? undefined : await readCachedProbe(vault, instance, clock.now(), signal);
@@ -157,7 +163,11 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
   const fresh = options.fresh === true;
   emit({ type: 'doing', what: `planning ${plural(chosen.length, 'table')}` });
   const counts = new CountKnowledge(probe.capabilities.count);
-  const begun = await begin({ pipeline, instance, vault, chosen, probe, counts, hints, fresh, clock, emit, signal });
+  const narrowed = options.tables ?? null;
+  const begun = await begin({
+    ...{ pipeline, instance, vault, series, narrowed, chosen, probe, counts, hints, fresh },
+    ...{ clock, emit, signal },
+  });
   state.continued = begun.continued;
   state.begun = true;
   const closing = createRefusalWatch(vault, begun.run, pipeline.name, { clock, emit });
@@ -204,14 +214,21 @@ async function readBegun(
   await lease.assertHeld();
   // All is read: a commit is not worth breaking off.
   deadline.stop();
-  return (await commitSnapshot(vault, draft, { clock, emit, signal })).manifest;
+  const { manifest, sha256 } = await commitSnapshot(vault, draft, { clock, emit, signal });
+  await indexCommitted(vault, opened, entryOfManifest(manifest, sha256), emit);
+  return manifest;
 }
 
 interface Opened {
   readonly instance: Instance;
   readonly vault: Vault;
   readonly lease: Lease;
-  /** The newest complete snapshot. */
+  readonly series: Series;
+  /** What the vault held when the run began. */
+  readonly catalog: Catalog;
+  /** Runs that were given up. */
+  readonly abandoned: ReadonlySet<string>;
+  /** The newest complete snapshot of the series. */
   readonly previous: Manifest | undefined;
   readonly emit: Emit;
   /** Aborts when the caller, the deadline, the loss of the lease or `abort` ends the run. */
@@ -230,13 +247,27 @@ async function open(run: SnapshotRun): Promise<Opened> {
   const store = await openStore(pipeline.destination, { signal: outer });
   closers.add(() => store.close());
   const vault = await openVault(store, { write: true, tool: userAgent(), clock, signal: outer });
-  const lease = await acquireLease(store, pipeline.name, { clock, signal: outer });
+  const { url, discovery } = instance;
+  const series = seriesOf({ pipeline, instance: { url, database: discovery.databaseName } });
+  const lease = await acquireLease(store, seriesName(series), { clock, signal: outer });
   closers.add(() => lease.release());
   const abort = new AbortController();
   const signal = anySignal([outer, lease.signal, abort.signal]);
-  await finishCommits(vault, { clock, emit, signal });
-  const previous = (await latestSnapshot(vault, { complete: true, signal }))?.manifest;
-  return { instance, vault, lease, previous, emit, signal, abort };
+  const { catalog, abandoned } = await finishCommits(vault, { clock, emit, signal });
+  const previous = (await readNewestComplete(vault, catalog, series, { signal }))?.manifest;
+  tellOtherDatabases(series, seriesIn(catalog), emit);
+  return { instance, vault, lease, series, catalog, abandoned, previous, emit, signal, abort };
+}
+
+/** A pipeline that reads another database than before is another series: nobody should find out from a restore. */
+function tellOtherDatabases(series: Series, known: readonly Series[], emit: Emit): void {
+  const others = known.filter(({ pipeline, database }) => pipeline === series.pipeline && database !== series.database);
+  if (others.length === 0 || known.some((each) => isSameSeries(each, series))) return;
+  const names = others.map(({ database }) => database).join(', ');
+  emit({
+    type: 'warning',
+    message: `the pipeline ${series.pipeline} has snapshots of the database ${names} in this vault, and now reads ${series.database}: its snapshots are a series of their own, with no earlier ones to be held against`,
+  });
 }
 
 /** Writers, a folder for parts until they are stored, and all else that reading takes. */
@@ -318,7 +349,7 @@ function keepsChanging(changed: readonly ChosenTable[]): TablevaultError {
 
 /** The manifest, with what is only known at the end: rows counted after the read, changes since the last snapshot. */
 async function draftOf(
-  { pipeline, clock, startedMs, state: { results, cut } }: SnapshotRun,
+  { pipeline, options, clock, startedMs, state: { results, cut } }: SnapshotRun,
   { instance, previous, emit, signal }: Opened,
   run: string,
   probe: ProbeResult,
@@ -328,6 +359,7 @@ async function draftOf(
     run,
     instance,
     pipeline,
+    narrowed: options.tables ?? null,
     tables: results.update((entry) => {
       const finished = finishEntry(entry, { previous, told, cut });
       const late = finished.warnings.slice(entry.warnings.length);

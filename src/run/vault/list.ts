@@ -3,11 +3,13 @@ import pLimit from 'p-limit';
 import { duration } from '../../core/duration.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';
-import type { Manifest } from '../../vault/chain/manifest.ts';
+import { readCatalog, readEntry } from '../../vault/chain/catalog.ts';
+import type { ChainEntry } from '../../vault/chain/entry.ts';
+import { distinctSeries, isSameSeries, labelOf } from '../../vault/chain/series.ts';
+import { readPinned } from '../../vault/gc/pins.ts';
 import { partInQuarantine, QUARANTINE } from '../../vault/layout.ts';
+import { chosenSeries, type SnapshotQuery } from '../../vault/snapshots.ts';
 import type { Vault } from '../../vault/vault.ts';
-import { readChain, readIfLive } from '../../vault/vault.ts';
-import { readSpan } from './span.ts';
 
 /** Manifests read at once. */
 const READERS = 4;
@@ -19,7 +21,12 @@ export interface SnapshotSummary {
   readonly snapshot: string;
   readonly sequence: number;
   readonly complete: boolean;
+  /** Of some of the pipeline's tables (`--tables`): it is not the newest complete one for anything. */
+  readonly narrowed: boolean;
+  /** No retention retires it. */
+  readonly pinned: boolean;
   readonly pipeline: string;
+  readonly database: string;
   readonly instance: string;
   readonly startedAt: string;
   readonly finishedAt: string;
@@ -36,45 +43,87 @@ export interface SnapshotSummary {
   readonly failedTables: number;
   readonly rows: number;
   readonly bytes: number;
+  /** Of the parts that it does not share with earlier snapshots. */
+  readonly addedBytes: number;
   /** Parts that `repair` found damaged and put into quarantine, and that nobody has put back. Others may be missing: `verify` looks. */
   readonly missingParts: number;
+}
+
+/** The snapshots of one pipeline of one database. */
+export interface SeriesSummary {
+  readonly pipeline: string;
+  readonly database: string;
+  /** Id of the newest complete one, by sequence, that is not narrowed and lacks no part as far as is known. */
+  readonly newestComplete: string | null;
+  /** Time since that one was finished, milliseconds; null without one. */
+  readonly ageMs: number | null;
 }
 
 export interface SnapshotList {
   /** Live snapshots, oldest first. */
   readonly snapshots: readonly SnapshotSummary[];
-  /** Id of the newest complete one, by sequence, of those that lack no part as far as is known. */
+  /** In the order of their first snapshots. */
+  readonly series: readonly SeriesSummary[];
+  /** Of the only series, or of the one that was named; null where there are several. */
   readonly newestComplete: string | null;
-  /** Time since that one was finished, milliseconds; null without one. */
   readonly ageMs: number | null;
   /** Number of snapshots that were retired. */
   readonly retired: number;
 }
 
+/** @param pipeline lists the snapshots of one series: its pipeline, or `pipeline@database`. Default: all. */
+export type ListOptions = SnapshotQuery & { readonly nowMs: number };
+
 /** The snapshots of a vault, for `ls`. An unreadable manifest is an error, not a missing line. */
-export async function listSnapshots(
-  vault: Vault,
-  options: CallOptions & { readonly nowMs: number },
-): Promise<SnapshotList> {
-  const chain = await readChain(vault, options);
-  const missing = await partsMissing(vault, options);
-  const limit = pLimit(READERS);
-  const summaries = await Promise.all(
-    chain.live.map((sequence) =>
-      limit(async () => {
-        const found = await readIfLive(vault, sequence, options);
-        return found === undefined ? undefined : summarise(found.manifest, missing);
-      }),
-    ),
+export async function listSnapshots(vault: Vault, options: ListOptions): Promise<SnapshotList> {
+  const { signal, nowMs, pipeline } = options;
+  const catalog = await readCatalog(vault, { signal });
+  for (const fault of catalog.unreadable.values()) throw fault;
+  const only = pipeline === undefined ? undefined : chosenSeries(catalog, pipeline);
+  const entries = catalog.snapshots.filter(({ summary }) => only === undefined || isSameSeries(summary, only));
+  const missing = await partsMissing(vault, { signal });
+  const lacking = missing.size === 0 ? new Map<number, number>() : await lackingParts(vault, entries, missing, signal);
+  const pinned = await readPinned(vault, { signal });
+  const snapshots = entries.map(
+    ({ snapshot, sequence, summary }): SnapshotSummary => ({
+      snapshot,
+      sequence,
+      ...summary,
+      pinned: pinned.has(sequence),
+      missingParts: lacking.get(sequence) ?? 0,
+    }),
   );
-  const snapshots = summaries.filter((summary) => summary !== undefined);
-  const newest = snapshots.findLast((summary) => summary.complete && summary.missingParts === 0);
-  return {
-    snapshots,
-    newestComplete: newest?.snapshot ?? null,
-    ageMs: newest === undefined ? null : options.nowMs - Date.parse(newest.finishedAt),
-    retired: chain.retired.length,
+  const series = distinctSeries(snapshots).map((each): SeriesSummary => {
+    const newest = snapshots.findLast(
+      (one) => isSameSeries(one, each) && one.complete && !one.narrowed && one.missingParts === 0,
+    );
+    return {
+      ...each,
+      newestComplete: newest?.snapshot ?? null,
+      ageMs: newest === undefined ? null : nowMs - Date.parse(newest.finishedAt),
+    };
+  });
+  const [one, ...others] = series;
+  const { newestComplete = null, ageMs = null } = others.length === 0 ? (one ?? {}) : {};
+  return { snapshots, series, newestComplete, ageMs, retired: catalog.retired.length };
+}
+
+/** How many of the missing parts each snapshot needs. */
+async function lackingParts(
+  vault: Vault,
+  entries: readonly ChainEntry[],
+  missing: ReadonlySet<string>,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<number, number>> {
+  const limit = pLimit(READERS);
+  const lacking = new Map<number, number>();
+  const readOne = async (entry: ChainEntry) => {
+    const found = await readEntry(vault, entry, { signal });
+    const parts = found?.manifest.tables.flatMap((table) => table.parts) ?? [];
+    lacking.set(entry.sequence, parts.filter(({ key }) => missing.has(key)).length);
   };
+  await Promise.all(entries.map((entry) => limit(() => readOne(entry))));
+  return lacking;
 }
 
 /** Parts in quarantine, but for those that are in their place again. */
@@ -87,34 +136,10 @@ async function partsMissing(vault: Vault, call: CallOptions): Promise<ReadonlySe
   return missing;
 }
 
-function summarise(manifest: Manifest, missing: ReadonlySet<string>): SnapshotSummary {
-  const parts = missing.size === 0 ? [] : manifest.tables.flatMap((table) => table.parts);
-  const span = readSpan(manifest);
-  return {
-    snapshot: manifest.snapshot,
-    sequence: manifest.sequence,
-    complete: manifest.complete,
-    pipeline: manifest.pipeline.name,
-    instance: manifest.instance.url,
-    startedAt: manifest.startedAt,
-    finishedAt: manifest.finishedAt,
-    durationMs: manifest.durationMs,
-    readFrom: span.from,
-    readMs: span.ms,
-    continued: span.continued,
-    tables: manifest.tables.length,
-    notExact: manifest.tables.filter(({ consistency }) => consistency !== 'exact').length,
-    failedTables: manifest.failed.length,
-    rows: manifest.totals.rows,
-    bytes: manifest.totals.bytes,
-    missingParts: parts.filter(({ key }) => missing.has(key)).length,
-  };
-}
-
 /**
  * What `ls --max-age` finds wrong: undefined when the newest complete snapshot is young enough. One that claims to be of the
  * future has no known age and counts as stale, else a clock once wrong would hide every missing night.
- * @throws TablevaultError USAGE for an age that is no number, or below 0: nothing would be older than that
+ * @throws TablevaultError USAGE for an age that is no number, or below 0: nothing would be older than that; and for a list of several series
  */
 export function staleness(list: SnapshotList, maxAgeMs: number, vaultUri: string): TablevaultError | undefined {
   if (!(maxAgeMs >= 0)) {
@@ -127,6 +152,12 @@ export function staleness(list: SnapshotList, maxAgeMs: number, vaultUri: string
       at: { vault: vaultUri },
       hint: 'Find out why the last runs did not finish: run the pipeline by hand, or read its log.',
     });
+  if (list.series.length > 1) {
+    throw new TablevaultError('USAGE', 'the vault holds snapshots of several pipelines or databases', {
+      at: { vault: vaultUri },
+      hint: `Name one with --pipeline: ${list.series.map((each) => labelOf(each, list.series)).join(', ')}.`,
+    });
+  }
   if (list.ageMs === null) return stale('the vault holds no complete snapshot of which no file is missing');
   if (list.ageMs < -CLOCK_TOLERANCE_MS) {
     return stale(

@@ -1,8 +1,7 @@
 /** `paths`: the Parquet files of a table. */
-import type { CallOptions } from '../../storage/store.ts';
 import type { TableEntry } from '../../vault/chain/manifest.ts';
+import { readSnapshot, type SnapshotQuery } from '../../vault/snapshots.ts';
 import type { Vault } from '../../vault/vault.ts';
-import { readSnapshot } from '../../vault/vault.ts';
 import { tablesOf } from './tables.ts';
 
 export interface TablePaths {
@@ -21,7 +20,7 @@ export interface TablePaths {
 export async function tablePaths(
   vault: Vault,
   tables: string | readonly string[],
-  options: CallOptions & { readonly snapshot?: string } = {},
+  options: SnapshotQuery & { readonly snapshot?: string } = {},
 ): Promise<TablePaths> {
   const { manifest } = await readSnapshot(vault, options.snapshot ?? 'latest', options);
   const { store } = vault;

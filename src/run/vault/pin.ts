@@ -1,10 +1,9 @@
 /** `pin`: keeps a snapshot from retention. */
 import type { Clock } from '../../core/clock.ts';
 import { TablevaultError } from '../../core/errors.ts';
-import type { CallOptions } from '../../storage/store.ts';
 import { pinSnapshot, unpinSnapshot } from '../../vault/gc/pins.ts';
+import { readSnapshot, type SnapshotQuery } from '../../vault/snapshots.ts';
 import type { Vault } from '../../vault/vault.ts';
-import { readSnapshot } from '../../vault/vault.ts';
 
 export interface Pinned {
   readonly snapshot: string;
@@ -18,10 +17,10 @@ export interface Pinned {
 export async function pin(
   vault: Vault,
   wanted: string,
-  options: CallOptions & { readonly reason: string; readonly clock: Clock },
+  options: SnapshotQuery & { readonly reason: string; readonly clock: Clock },
 ): Promise<Pinned> {
-  const { signal, reason, clock } = options;
-  const { manifest } = await readSnapshot(vault, wanted, { signal });
+  const { signal, reason, clock, pipeline } = options;
+  const { manifest } = await readSnapshot(vault, wanted, { signal, pipeline });
   const { sequence, snapshot } = manifest;
   const pinnedAt = new Date(clock.now()).toISOString();
   if (await pinSnapshot(vault, { sequence, snapshot, reason, pinnedAt }, { signal })) return { snapshot, sequence };
@@ -32,7 +31,7 @@ export async function pin(
 }
 
 /** Lets retention decide again about a snapshot. One that is not pinned stays so. */
-export async function unpin(vault: Vault, wanted: string, call: CallOptions): Promise<Pinned> {
+export async function unpin(vault: Vault, wanted: string, call: SnapshotQuery): Promise<Pinned> {
   const { sequence, snapshot } = (await readSnapshot(vault, wanted, call)).manifest;
   await unpinSnapshot(vault, sequence, call);
   return { snapshot, sequence };

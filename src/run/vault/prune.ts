@@ -1,13 +1,13 @@
 /** `prune`: retires snapshots by a policy and removes what nothing needs any more. */
-import pLimit from 'p-limit';
 import type { Clock } from '../../core/clock.ts';
 import { hasCode, TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import type { CallOptions, ListedObject } from '../../storage/store.ts';
+import { type Catalog, readCatalog, readEntry, withTombstones } from '../../vault/chain/catalog.ts';
 import { writeTombstone } from '../../vault/chain/tombstones.ts';
 import { verifyChain } from '../../vault/check-chain.ts';
 import { finishCommits } from '../../vault/commit/recover.ts';
-import { abandonRun, listRuns, readOutcome, readPlan } from '../../vault/commit/run.ts';
+import { abandonRun, leaseOf, listRuns, readOutcome, readPlan } from '../../vault/commit/run.ts';
 import { collectFindings } from '../../vault/findings.ts';
 import { readMarks } from '../../vault/gc/mark.ts';
 import { readPinned } from '../../vault/gc/pins.ts';
@@ -20,12 +20,12 @@ import {
   type RetentionSnapshot,
 } from '../../vault/gc/retention.ts';
 import { type Swept, sweep } from '../../vault/gc/sweep.ts';
-import { doneKey, PROBES, planKey, RUNS, runFolder, TABLES, tombstoneKey } from '../../vault/layout.ts';
+import { PROBES, planKey, RUNS, runFolder, TABLES, tombstoneKey } from '../../vault/layout.ts';
 import { isLeased } from '../../vault/lease/lease.ts';
-import type { StoredManifest, Vault } from '../../vault/vault.ts';
-import { readChain, readIfLive } from '../../vault/vault.ts';
+import type { Vault } from '../../vault/vault.ts';
 
-const READERS = 4;
+/** Findings that say nothing of what the vault needs: nobody relies on these objects. */
+const HARMLESS: ReadonlySet<string> = new Set(['INDEX_UNREADABLE', 'STRAY_OBJECT', 'VAULT_EMPTY']);
 /** Time that readers have to finish with a retired snapshot, and that leftovers stay. */
 const DEFAULT_GRACE_MS = 24 * 60 * 60 * 1000;
 /** An undecided run in which nothing was written for so long, and whose pipeline's lease nobody holds, is given up. */
@@ -72,16 +72,12 @@ export async function pruneVault(vault: Vault, options: PruneOptions, deps: Prun
   const call = { signal };
   planRetention([], options.policy, 0);
   if (!dryRun) await finishCommits(vault, { ...deps, signal });
-  await refuseDamage(vault, call);
+  const catalog = await readCatalog(vault, call);
+  await refuseDamage(vault, catalog, call);
   const nowMs = await vault.store.serverNowMs(call);
-  const manifests = await liveManifests(vault, call);
-  const plan = planRetention(
-    [...manifests.values()].map(({ summary }) => summary),
-    options.policy,
-    nowMs,
-  );
-  const retired = dryRun ? plan.retire : await retire(vault, plan, manifests, deps, call);
-  const abandoned = await abandonDead(vault, nowMs, options, deps);
+  const plan = planRetention(await candidates(vault, catalog, call), options.policy, nowMs);
+  const retired = dryRun ? plan.retire : await retire(vault, plan, catalog, deps, call);
+  const abandoned = await abandonDead(vault, catalog, nowMs, options, deps);
   const sweepPlan = await readSweepPlan(vault, dryRun ? plan.retire : [], graceMs, call);
   const swept = dryRun ? wouldSweep(sweepPlan) : await sweepAll(vault, sweepPlan, graceMs, call);
   const { later, ...done } = swept;
@@ -100,10 +96,11 @@ export async function pruneVault(vault: Vault, options: PruneOptions, deps: Prun
 }
 
 /** Nothing is removed of a vault that is damaged: what is missing may be what protected it. */
-async function refuseDamage(vault: Vault, call: CallOptions): Promise<void> {
+async function refuseDamage(vault: Vault, catalog: Catalog, { signal }: CallOptions): Promise<void> {
   const findings = collectFindings();
-  await verifyChain(vault, findings, call);
-  const [first] = findings.list;
+  // Every manifest is read when what the vault needs is marked.
+  await verifyChain(vault, catalog, findings, { signal, all: false });
+  const [first] = findings.list.filter(({ code }) => !HARMLESS.has(code));
   if (first === undefined) return;
   throw new TablevaultError(
     'VAULT_CORRUPT',
@@ -115,53 +112,31 @@ async function refuseDamage(vault: Vault, call: CallOptions): Promise<void> {
   );
 }
 
-interface Live {
-  readonly stored: StoredManifestFacts;
-  readonly summary: RetentionSnapshot;
-}
-type StoredManifestFacts = Pick<StoredManifest, 'sha256'> &
-  Pick<StoredManifest['manifest'], 'sequence' | 'snapshot' | 'run' | 'nonce' | 'parent'>;
-
-async function liveManifests(vault: Vault, call: CallOptions): Promise<ReadonlyMap<number, Live>> {
-  const { live } = await readChain(vault, call);
+async function candidates(vault: Vault, catalog: Catalog, call: CallOptions): Promise<readonly RetentionSnapshot[]> {
   const pinned = await readPinned(vault, call);
-  const limit = pLimit(READERS);
-  const found = await Promise.all(
-    live.map((sequence) =>
-      limit(async (): Promise<Live | undefined> => {
-        const read = await readIfLive(vault, sequence, call);
-        if (read === undefined) return undefined;
-        const { snapshot, run, nonce, parent, complete, finishedAt, pipeline } = read.manifest;
-        return {
-          stored: { sequence, snapshot, run, nonce, parent, sha256: read.sha256 },
-          summary: {
-            sequence,
-            snapshot,
-            pipeline: pipeline.name,
-            complete,
-            finishedAt,
-            pinned: pinned.has(sequence),
-          },
-        };
-      }),
-    ),
-  );
-  return new Map(found.filter((each) => each !== undefined).map((each) => [each.stored.sequence, each]));
+  return catalog.snapshots.map(({ sequence, snapshot, summary }) => {
+    const { pipeline, database, complete, narrowed, finishedAt } = summary;
+    return { sequence, snapshot, pipeline, database, complete, narrowed, finishedAt, pinned: pinned.has(sequence) };
+  });
 }
 
 /** Writes the tombstones; takes back those of snapshots that were pinned at the same time. */
 async function retire(
   vault: Vault,
   plan: RetentionPlan,
-  manifests: ReadonlyMap<number, Live>,
+  catalog: Catalog,
   { clock }: PruneDeps,
   call: CallOptions,
 ): Promise<readonly RetentionSnapshot[]> {
   for (const { sequence } of plan.retire) {
     call.signal?.throwIfAborted();
-    const { stored } = manifests.get(sequence)!;
+    // From the manifest itself: the chain is checked across what its tombstone keeps.
+    const read = await readEntry(vault, catalog.entries.get(sequence)!, call);
+    if (read === undefined) continue;
+    const { snapshot, run, nonce, parent } = read.manifest;
     const retiredAt = new Date(clock.now()).toISOString();
-    await writeTombstone(vault.store, { ...stored, retiredAt, reason: 'retention' }, call);
+    const tombstone = { sequence, snapshot, run, nonce, parent, sha256: read.sha256, retiredAt, reason: 'retention' };
+    await writeTombstone(vault.store, tombstone, call);
   }
   const pinned = plan.retire.length === 0 ? new Set<number>() : await readPinned(vault, call);
   for (const { sequence } of plan.retire) {
@@ -173,16 +148,17 @@ async function retire(
 /** Gives up runs that nobody continues any more, so that what they wrote can be swept. */
 async function abandonDead(
   vault: Vault,
+  catalog: Catalog,
   nowMs: number,
   options: PruneOptions,
   { clock }: PruneDeps,
 ): Promise<readonly string[]> {
   const { signal, dryRun, abandonAfterMs = ABANDON_AFTER_MS } = options;
   const dead: string[] = [];
+  const places = await withTombstones(vault, catalog, { signal });
+  const over = new Set([...[...places.values()].map(({ run }) => run), ...catalog.abandoned]);
   for (const run of await listRuns(vault, { signal })) {
-    if ((await readOutcome(vault, run, { signal })) !== undefined) continue;
-    // Its snapshot was retired and swept, and its outcome with it.
-    if ((await vault.store.head(doneKey(run), { signal })) !== undefined) continue;
+    if (over.has(run) || (await readOutcome(vault, run, { signal })) !== undefined) continue;
     let lastMs = Number.NEGATIVE_INFINITY;
     for await (const { modifiedMs } of vault.store.list(runFolder(run), { signal }))
       lastMs = Math.max(lastMs, modifiedMs);
@@ -196,7 +172,7 @@ async function abandonDead(
 async function mayLive(vault: Vault, run: string, signal: AbortSignal | undefined): Promise<boolean> {
   try {
     const plan = await readPlan(vault, run, { signal });
-    return plan !== undefined && (await isLeased(vault.store, plan.pipeline, { signal }));
+    return plan !== undefined && (await isLeased(vault.store, leaseOf(plan), { signal }));
   } catch (error) {
     // A run whose plan is damaged cannot be continued by anybody.
     if (hasCode(error, 'VAULT_CORRUPT') && error.at['object'] === planKey(run)) return false;

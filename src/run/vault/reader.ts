@@ -4,7 +4,8 @@ import { openStore } from '../../storage/open.ts';
 import type { CallOptions, Store } from '../../storage/store.ts';
 import type { Manifest } from '../../vault/chain/manifest.ts';
 import { openVault } from '../../vault/open.ts';
-import { readSnapshot, type Vault } from '../../vault/vault.ts';
+import { readSnapshot, type SnapshotQuery } from '../../vault/snapshots.ts';
+import type { Vault } from '../../vault/vault.ts';
 import { listSnapshots, type SnapshotList, staleness } from './list.ts';
 import { type TablePaths, tablePaths } from './paths.ts';
 
@@ -26,20 +27,20 @@ export interface VaultReader {
    * The snapshots, oldest first, and which one is the newest complete one.
    * @throws TablevaultError `VAULT_CORRUPT` when a manifest cannot be read: it is never left out.
    */
-  listSnapshots(call?: CallOptions): Promise<SnapshotList>;
+  listSnapshots(call?: SnapshotQuery): Promise<SnapshotList>;
 
   /**
    * As `listSnapshots`, when the newest complete snapshot was finished no longer than `maxAgeMs` milliseconds ago.
    * @throws TablevaultError `VAULT_STALE` when it is older, when there is none, or when it is dated later than now; `USAGE` when `maxAgeMs` is no number, or below 0.
    */
-  requireFresh(maxAgeMs: number, call?: CallOptions): Promise<SnapshotList>;
+  requireFresh(maxAgeMs: number, call?: SnapshotQuery): Promise<SnapshotList>;
 
   /**
    * What a snapshot is: its tables with their columns, rows and parts, what was left out, and what failed.
-   * @param snapshot an id, a sequence number, or `latest` (the default): the newest one, complete or not.
+   * @param snapshot an id, a sequence number, a date, or `latest` (the default): the newest complete one that is not narrowed.
    * @throws TablevaultError `USAGE` when there is no such snapshot.
    */
-  readManifest(snapshot?: string | number, call?: CallOptions): Promise<Manifest>;
+  readManifest(snapshot?: string | number, call?: SnapshotQuery): Promise<Manifest>;
 
   /**
    * The Parquet files of tables, those of each in key order.
@@ -52,8 +53,8 @@ export interface VaultReader {
   close(): Promise<void>;
 }
 
-export interface ListPathsOptions extends CallOptions {
-  /** An id, a sequence number, or `latest`. Default `latest`. */
+export interface ListPathsOptions extends SnapshotQuery {
+  /** An id, a sequence number, a date, or `latest`. Default `latest`. */
   readonly snapshot?: string;
 }
 
@@ -73,7 +74,7 @@ export async function openVaultReader(uri: string, options: VaultReaderOptions =
 }
 
 function readerOf(vault: Vault, store: Store, clock: Clock): VaultReader {
-  const list = (call: CallOptions = {}) => listSnapshots(vault, { ...call, nowMs: clock.now() });
+  const list = (call: SnapshotQuery = {}) => listSnapshots(vault, { ...call, nowMs: clock.now() });
   return {
     uri: store.uri,
     id: vault.info.id,

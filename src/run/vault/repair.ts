@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import type { Emit } from '../../core/events.ts';
 import type { CallOptions } from '../../storage/store.ts';
+import { readCatalog } from '../../vault/chain/catalog.ts';
 import type { TableEntry } from '../../vault/chain/manifest.ts';
 import { verifyChain } from '../../vault/check-chain.ts';
 import { judgePart } from '../../vault/check-parts.ts';
@@ -13,7 +14,7 @@ import type { KnownPart } from '../../vault/copy-part.ts';
 import { collectFindings, type Finding, type Unjudged } from '../../vault/findings.ts';
 import { type Left, moveAside } from '../../vault/quarantine.ts';
 import type { Vault } from '../../vault/vault.ts';
-import { readChain, readIfLive } from '../../vault/vault.ts';
+import { readIfLive } from '../../vault/vault.ts';
 
 /** A part that is not what manifests say, and who needs it. */
 export interface BrokenPart {
@@ -52,10 +53,11 @@ export interface RepairReport extends RepairPlan {
 /** Looks at every part of every live snapshot, each once. Changes nothing. */
 export async function planRepair(vault: Vault, call: CallOptions & { readonly emit?: Emit } = {}): Promise<RepairPlan> {
   const chainFindings = collectFindings();
-  const { unreadable } = await verifyChain(vault, chainFindings, call);
+  const catalog = await readCatalog(vault, call);
+  const { unreadable } = await verifyChain(vault, catalog, chainFindings, { signal: call.signal, all: true });
   const parts = new Map<string, { table: TableEntry; part: KnownPart; snapshots: number[] }>();
   let newest: { readonly tables: readonly TableEntry[] } | undefined;
-  for (const sequence of (await readChain(vault, call)).live.filter((each) => !unreadable.has(each))) {
+  for (const sequence of catalog.live.filter((each) => !unreadable.has(each))) {
     const found = await readIfLive(vault, sequence, call);
     if (found === undefined) continue;
     if (found.manifest.complete) newest = found.manifest;

@@ -1,11 +1,10 @@
 /** `show`: one snapshot. */
 import { isKeptAsText } from '../../odata/edm-types.ts';
-import type { CallOptions } from '../../storage/store.ts';
 import type { Manifest } from '../../vault/chain/manifest.ts';
+import { type ReadSpan, readSpan } from '../../vault/chain/span.ts';
 import { snapshotKey } from '../../vault/layout.ts';
+import { readSnapshot, type SnapshotQuery } from '../../vault/snapshots.ts';
 import type { Vault } from '../../vault/vault.ts';
-import { readSnapshot } from '../../vault/vault.ts';
-import { type ReadSpan, readSpan } from './span.ts';
 
 /** What `show` tells of one snapshot. */
 export interface SnapshotDetails {
@@ -24,11 +23,11 @@ export interface SnapshotDetails {
 }
 
 /**
- * One snapshot by id, sequence or `latest`.
+ * One snapshot by id, sequence, date or `latest`.
  * @throws TablevaultError `USAGE` when there is none.
  */
-export async function showSnapshot(vault: Vault, wanted: string, call: CallOptions = {}): Promise<SnapshotDetails> {
-  const { manifest, sha256, bytes } = await readSnapshot(vault, wanted, call);
+export async function showSnapshot(vault: Vault, wanted: string, query: SnapshotQuery = {}): Promise<SnapshotDetails> {
+  const { manifest, sha256, bytes } = await readSnapshot(vault, wanted, query);
   const parts = manifest.tables.flatMap((table) => table.parts);
   return {
     manifest,

@@ -4,23 +4,29 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
-import { TablevaultError } from '../../core/errors.ts';
+import { hasCode, TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
+import { type Catalog, readCatalog } from '../../vault/chain/catalog.ts';
+import type { ChainEntry } from '../../vault/chain/entry.ts';
 import type { Manifest } from '../../vault/chain/manifest.ts';
 import { verifyChain } from '../../vault/check-chain.ts';
 import { verifyParts } from '../../vault/check-parts.ts';
 import { collectFindings, type Finding, type Findings, type Unjudged } from '../../vault/findings.ts';
 import { snapshotKey, tombstoneKey } from '../../vault/layout.ts';
-import type { Vault } from '../../vault/vault.ts';
-import { readChain, readIfLive, readSnapshot } from '../../vault/vault.ts';
+import { findSnapshot } from '../../vault/snapshots.ts';
+import { readIfLive, type Vault } from '../../vault/vault.ts';
 import type { RowChecker } from './verify-rows.ts';
 
 /** Each level includes those before it. */
 export type VerifyLevel = 'manifest' | 'files' | 'rows';
 
 export interface VerifyOptions {
-  /** Id, sequence or `latest` (the default): whose parts are checked. The chain is always checked whole. */
+  /** Id, sequence, date or `latest` (the default): whose manifest and parts are checked. */
   readonly snapshot?: string | undefined;
+  /** The series that `latest` and dates look at. Default: the only one that there is. */
+  readonly pipeline?: string | undefined;
+  /** Read every manifest and tombstone of the chain, not only what the index does not hold. Default false; true with `publicKeys`. */
+  readonly all?: boolean | undefined;
   readonly level: VerifyLevel;
   readonly signal?: AbortSignal | undefined;
   readonly emit?: Emit;
@@ -80,8 +86,11 @@ export async function verifyVault(vault: Vault, options: VerifyOptions): Promise
   const findings = collectFindings();
   let sampled: VerifyReport['sampled'] = null;
   const { signal, publicKeys } = options;
-  const chain = await verifyChain(vault, findings, { signal, publicKeys });
-  const manifest = await chosenManifest(vault, chain.newestReadable, chain.unreadable, options, findings);
+  const catalog = await readCatalog(vault, { signal });
+  const entry = await chosenEntry(vault, catalog, options, findings);
+  const all = options.all === true || publicKeys !== undefined;
+  const chain = await verifyChain(vault, catalog, findings, { signal, publicKeys, all, chosen: entry?.sequence });
+  const manifest = entry === undefined ? undefined : await readable(vault, entry, chain.unreadable, signal);
   if (manifest !== undefined && options.level !== 'manifest') {
     const deeper = collectFindings(findings.checked);
     if (options.sample === undefined) await verifyTables(vault, manifest, options, deeper);
@@ -109,42 +118,42 @@ export async function verifyVault(vault: Vault, options: VerifyOptions): Promise
   };
 }
 
-/** The manifest to check further; what cannot be read was found by the chain's check already. */
-async function chosenManifest(
+/** The snapshot to check further. Where `latest` cannot be told for damage, the newest that can be read stands for it. */
+async function chosenEntry(
   vault: Vault,
-  newest: number | undefined,
-  unreadable: ReadonlySet<number>,
+  catalog: Catalog,
   options: VerifyOptions,
   findings: Findings,
-): Promise<Manifest | undefined> {
-  const wanted = options.snapshot ?? 'latest';
-  if (unreadable.size === 0) {
-    if (newest !== undefined || wanted !== 'latest') return (await readSnapshot(vault, wanted, options)).manifest;
-    findings.notice('VAULT_EMPTY', vault.store.uri, 'the vault holds no snapshot yet');
+): Promise<ChainEntry | undefined> {
+  const { snapshot = 'latest', pipeline, level, signal } = options;
+  if (catalog.live.length === 0 && snapshot === 'latest') {
+    findings.add('VAULT_EMPTY', vault.store.uri, 'the vault holds no snapshot');
     return undefined;
   }
-  // With damaged manifests about, only a readable one that is named, or the newest readable, can be looked at.
-  if (wanted !== 'latest' && unreadable.has(Number(wanted))) return undefined;
-  if (wanted !== 'latest' && /^\d+$/.test(wanted)) return (await readSnapshot(vault, wanted, options)).manifest;
-  if (wanted === 'latest') {
-    if (newest === undefined) return undefined;
-    return (await readSnapshot(vault, String(newest), options)).manifest;
+  // The chain is of all series, and no part is looked at.
+  if (snapshot === 'latest' && pipeline === undefined && level === 'manifest') return catalog.snapshots.at(-1);
+  try {
+    return await findSnapshot(vault, catalog, snapshot, { pipeline, signal });
+  } catch (error) {
+    if (catalog.unreadable.size === 0 || !hasCode(error, 'VAULT_CORRUPT', 'OBJECT_MISSING')) throw error;
+    return snapshot === 'latest' ? catalog.snapshots.at(-1) : undefined;
   }
-  return findById(vault, wanted, unreadable, options);
 }
 
-async function findById(
+/** Its manifest; undefined when it cannot be read, which the check of the chain has found, or was retired meanwhile. */
+async function readable(
   vault: Vault,
-  id: string,
+  entry: ChainEntry,
   unreadable: ReadonlySet<number>,
-  options: VerifyOptions,
+  signal: AbortSignal | undefined,
 ): Promise<Manifest | undefined> {
-  const { live } = await readChain(vault, options);
-  for (const sequence of live.filter((each) => !unreadable.has(each)).toReversed()) {
-    const found = await readIfLive(vault, sequence, options);
-    if (found?.manifest.snapshot === id) return found.manifest;
+  if (unreadable.has(entry.sequence)) return undefined;
+  try {
+    return (await readIfLive(vault, entry.sequence, { signal }))?.manifest;
+  } catch (error) {
+    if (hasCode(error, 'VAULT_CORRUPT', 'OBJECT_MISSING')) return undefined;
+    throw error;
   }
-  return undefined;
 }
 
 /** Parts drawn at random, each with its hash. */

@@ -127,6 +127,19 @@ const draftShape = {
   identity: z.object({ kind: z.string(), describe: z.string() }),
   tool: z.object({ version: z.string(), formatVersion: z.int() }),
   complete: z.boolean().describe('False when tables failed and a partial snapshot was allowed.'),
+  selection: z
+    .object({
+      narrowed: z
+        .array(z.string())
+        .nullable()
+        .describe(
+          'Globs of `snapshot --tables`: the snapshot is not the newest complete one for anything. Null: all tables of the pipeline.',
+        ),
+    })
+    .optional()
+    .describe(
+      'Which tables of the pipeline were asked for; not in manifests from before version 0.2, which do not say.',
+    ),
   startedAt: instant,
   finishedAt: instant,
   tables: z.array(tableEntrySchema),

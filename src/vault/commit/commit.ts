@@ -1,17 +1,18 @@
 /** The commit: where a run becomes a snapshot. */
 import type { Clock } from '../../core/clock.ts';
 import { sha256Hex } from '../../core/digest.ts';
-import { hasCode, TablevaultError } from '../../core/errors.ts';
+import { TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { canonicalBytes } from '../../core/json.ts';
 import type { RetryPolicy } from '../../core/retry.ts';
-import { putIfAbsent } from '../../storage/conditional.ts';
+import { readCatalog, readPlaces, withTombstones } from '../chain/catalog.ts';
+import type { ChainEntry } from '../chain/entry.ts';
 import type { Manifest, ManifestDraft, ParentLink } from '../chain/manifest.ts';
 import { manifestProblems, parseManifest, placeManifest } from '../chain/manifest.ts';
 import { readTombstone } from '../chain/tombstones.ts';
-import { doneKey, LATEST_KEY, outcomeKey, snapshotKey, tombstoneKey } from '../layout.ts';
+import { LATEST_KEY, outcomeKey, snapshotKey, tombstoneKey } from '../layout.ts';
 import type { Vault } from '../vault.ts';
-import { readChain, readStoredManifest } from '../vault.ts';
+import { readStoredManifest } from '../vault.ts';
 import { putConfirmed } from './confirm.ts';
 import type { Outcome } from './run.ts';
 import { readOutcome } from './run.ts';
@@ -50,13 +51,13 @@ export async function commitSnapshot(vault: Vault, draft: ManifestDraft, deps: C
     });
   }
   // Before the outcome: whoever finishes this commit in our place comes after this head, so walking from here meets it.
-  const { head } = await readChain(vault, { signal: deps.signal });
+  const { head } = await readPlaces(vault, { signal: deps.signal });
   const outcome = outcomeKey(draft.run);
   if ((await vault.store.head(outcome)) !== undefined) throw await lostRun(vault, draft, outcome);
   deps.signal?.throwIfAborted();
   const start = await placeAfter(vault, head);
   await decideCommit(vault, draft, deps);
-  await refuseIfDone(vault, draft);
+  await refuseIfRetired(vault, draft);
   return publish(vault, draft, start, deps);
 }
 
@@ -82,21 +83,21 @@ async function decideCommit(vault: Vault, draft: ManifestDraft, deps: CommitDeps
 }
 
 /**
- * The outcome of a run whose snapshot was retired is swept, and `done.json` stays in its place: a process that slept since then could
- * win the outcome a second time, of parts that are gone.
+ * The outcome of a run whose snapshot was retired is swept, and its place in the chain tells of it: a process that slept since then could win
+ * the outcome a second time, of parts that are gone.
  */
-async function refuseIfDone(vault: Vault, draft: ManifestDraft): Promise<void> {
+async function refuseIfRetired(vault: Vault, draft: ManifestDraft): Promise<void> {
+  let own: ChainEntry | undefined;
   try {
-    const done: unknown = JSON.parse(Buffer.from(await vault.store.get(doneKey(draft.run))).toString());
-    const nonce = typeof done === 'object' && done !== null && 'nonce' in done ? done.nonce : undefined;
-    // Ours: another process has finished this commit already.
-    if (nonce === draft.nonce) return;
+    const places = await withTombstones(vault, await readCatalog(vault));
+    own = [...places.values()].find(({ run }) => run === draft.run);
   } catch (error) {
-    if (hasCode(error, 'OBJECT_MISSING')) return;
-    throw commitUnknown(vault, draft, doneKey(draft.run), error);
+    throw commitUnknown(vault, draft, outcomeKey(draft.run), error);
   }
+  // With our nonce, another process has finished this commit already.
+  if (own === undefined || own.nonce === draft.nonce) return;
   await vault.store.remove(outcomeKey(draft.run)).catch(() => undefined);
-  throw await lostRun(vault, draft, doneKey(draft.run));
+  throw await lostRun(vault, draft, outcomeKey(draft.run));
 }
 
 async function lostRun(vault: Vault, draft: ManifestDraft, key: string): Promise<TablevaultError> {
@@ -180,7 +181,7 @@ async function tryPlace(
     return { next: place };
   }
   const committed = { manifest: placed.manifest, key, sha256 };
-  await leaveHints(vault, committed, deps);
+  await leaveHint(vault, committed, deps);
   return { committed };
 }
 
@@ -208,8 +209,8 @@ async function wasRetiredBefore(vault: Vault, sequence: number, sha256: string):
   }
 }
 
-/** `done.json` and `latest.json` only spare searches: that they cannot be written is told and changes nothing. */
-async function leaveHints(vault: Vault, { manifest, sha256 }: Committed, deps: CommitDeps): Promise<void> {
+/** `latest.json` is for people and other programs: that it cannot be written is told and changes nothing. */
+async function leaveHint(vault: Vault, { manifest, sha256 }: Committed, deps: CommitDeps): Promise<void> {
   const hint = {
     formatVersion: 1,
     sequence: manifest.sequence,
@@ -217,17 +218,10 @@ async function leaveHints(vault: Vault, { manifest, sha256 }: Committed, deps: C
     nonce: manifest.nonce,
     sha256,
   };
-  const puts = [
-    putIfAbsent(vault.store, doneKey(manifest.run), canonicalBytes(hint), { retries: false }),
-    vault.store.replace(LATEST_KEY, canonicalBytes(hint)),
-  ];
-  for (const put of await Promise.allSettled(puts)) {
-    if (put.status === 'fulfilled') continue;
-    deps.emit?.({
-      type: 'log',
-      level: 'info',
-      message: `a hint of the vault could not be written: ${String(put.reason)}`,
-    });
+  try {
+    await vault.store.replace(LATEST_KEY, canonicalBytes(hint));
+  } catch (error) {
+    deps.emit?.({ type: 'log', level: 'info', message: `${LATEST_KEY} could not be written: ${String(error)}` });
   }
 }
 

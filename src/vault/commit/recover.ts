@@ -2,10 +2,8 @@
 import pLimit from 'p-limit';
 import { TablevaultError } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';
-import { readTombstone } from '../chain/tombstones.ts';
-import { doneKey } from '../layout.ts';
+import { type Catalog, missingPlaces, readCatalog, withTombstones } from '../chain/catalog.ts';
 import type { Vault } from '../vault.ts';
-import { readChain, readIfLive } from '../vault.ts';
 import type { CommitDeps, Committed } from './commit.ts';
 import { placeAfter, publish } from './commit.ts';
 import type { Outcome } from './run.ts';
@@ -19,45 +17,57 @@ export type CommittedOutcome = Extract<Outcome, { outcome: 'commit' }>;
 export interface UnfinishedCommits {
   /** Runs whose outcome is commit and whose nonce is in no manifest and no tombstone, oldest first. */
   readonly outcomes: readonly CommittedOutcome[];
-  /** The chain's head that was searched: publishing begins after it. */
-  readonly head: number;
+  /** The chain as it was read after them: publishing begins after its head. */
+  readonly catalog: Catalog;
+  /** Runs that were given up. */
+  readonly abandoned: ReadonlySet<string>;
 }
 
-/** Finds commits that were decided and not published. Reads only. */
-export async function findUnfinishedCommits(vault: Vault, call: CallOptions = {}): Promise<UnfinishedCommits> {
+/**
+ * Finds commits that were decided and not published. Reads only, and looks only at runs of which the catalog does not tell.
+ * @param known what the vault was found to hold before
+ * @throws TablevaultError `VAULT_CORRUPT` when a commit was decided and a manifest cannot be read, which might be its own
+ */
+export async function findUnfinishedCommits(
+  vault: Vault,
+  known: Catalog,
+  call: CallOptions = {},
+): Promise<UnfinishedCommits> {
   const fewAtOnce = pLimit(READERS);
-  const runs = await listRuns(vault, call);
-  const open = await Promise.all(
-    runs.map((run) =>
-      fewAtOnce(async () => {
-        if ((await vault.store.head(doneKey(run), call)) !== undefined) return undefined;
-        const outcome = await readOutcome(vault, run, call);
-        return outcome?.outcome === 'commit' ? outcome : undefined;
-      }),
-    ),
-  );
-  const decided = open.filter((outcome) => outcome !== undefined);
+  const over = new Set([...[...known.entries.values()].map(({ run }) => run), ...known.abandoned]);
+  const runs = (await listRuns(vault, call)).filter((run) => !over.has(run));
+  const read = await Promise.all(runs.map((run) => fewAtOnce(() => readOutcome(vault, run, call))));
+  const abandoned = new Set([...known.abandoned]);
+  const decided: CommittedOutcome[] = [];
+  for (const outcome of read) {
+    if (outcome?.outcome === 'commit') decided.push(outcome);
+    else if (outcome !== undefined) abandoned.add(outcome.run);
+  }
+  if (decided.length === 0) return { outcomes: [], catalog: known, abandoned };
   // The chain after the outcomes: a manifest published meanwhile is then found.
-  const chain = await readChain(vault, call);
-  if (decided.length === 0) return { outcomes: [], head: chain.head };
-  const published = new Set<string>();
-  await Promise.all([
-    ...chain.retired.map((sequence) =>
-      fewAtOnce(async () => {
-        const tombstone = await readTombstone(vault.store, sequence, call);
-        if (tombstone !== undefined) published.add(tombstone.nonce);
-      }),
-    ),
-    ...chain.live.map((sequence) =>
-      fewAtOnce(async () => {
-        const nonce =
-          (await readIfLive(vault, sequence, call))?.manifest.nonce ??
-          (await readTombstone(vault.store, sequence, call))?.nonce;
-        if (nonce !== undefined) published.add(nonce);
-      }),
-    ),
-  ]);
-  return { outcomes: decided.filter((outcome) => !published.has(outcome.nonce)), head: chain.head };
+  const catalog = await readCatalog(vault, call, known.entries);
+  for (const fault of catalog.unreadable.values()) throw fault;
+  const missing = missingPlaces(catalog);
+  if (missing !== undefined) throw mayBeMissing(vault, missing);
+  const places = await withTombstones(vault, catalog, call);
+  const published = new Set([...places.values()].map(({ nonce }) => nonce));
+  return { outcomes: decided.filter(({ nonce }) => !published.has(nonce)), catalog, abandoned };
+}
+
+/** Its manifest may be one of those: published again behind the others, an old snapshot would be the newest. */
+function mayBeMissing(vault: Vault, missing: string): TablevaultError {
+  return new TablevaultError('VAULT_CORRUPT', `${missing}, so it cannot be told which commits are unfinished`, {
+    at: { vault: vault.store.uri },
+    hint: 'Run `tablevault verify`, and restore the manifest from a copy of the vault.',
+  });
+}
+
+export interface FinishedCommits {
+  readonly finished: readonly Committed[];
+  /** What the vault holds after that. */
+  readonly catalog: Catalog;
+  /** Runs that were given up. */
+  readonly abandoned: ReadonlySet<string>;
 }
 
 /**
@@ -65,11 +75,13 @@ export async function findUnfinishedCommits(vault: Vault, call: CallOptions = {}
  * @throws TablevaultError `COMMIT_UNKNOWN` when it cannot be finished; `VAULT_CORRUPT` when the chain cannot be read, since a
  * manifest that cannot be read might be the missing one.
  */
-export async function finishCommits(vault: Vault, deps: CommitDeps): Promise<readonly Committed[]> {
-  const { outcomes, head } = await findUnfinishedCommits(vault, { signal: deps.signal });
-  if (outcomes.length === 0) return [];
+export async function finishCommits(vault: Vault, deps: CommitDeps): Promise<FinishedCommits> {
+  const call = { signal: deps.signal };
+  const found = await findUnfinishedCommits(vault, await readCatalog(vault, call), call);
+  const { outcomes, catalog, abandoned } = found;
+  if (outcomes.length === 0) return { finished: [], catalog, abandoned };
   const finished: Committed[] = [];
-  const start = await placeAfter(vault, head);
+  const start = await placeAfter(vault, catalog.head);
   for (const outcome of outcomes) {
     if (outcome.manifest.nonce !== outcome.nonce || outcome.manifest.run !== outcome.run) {
       throw new TablevaultError('VAULT_CORRUPT', `the outcome of run ${outcome.run} contradicts itself`, {
@@ -86,5 +98,5 @@ export async function finishCommits(vault: Vault, deps: CommitDeps): Promise<rea
     });
     finished.push(committed);
   }
-  return finished;
+  return { finished, catalog: await readCatalog(vault, call, catalog.entries), abandoned };
 }

@@ -11,8 +11,9 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const CLOCK_TOLERANCE_MS = 5 * 60 * 1000;
 
 export interface UnfinishedQuery extends CallOptions {
-  /** Its runs alone are looked at: its lease keeps others from them. */
+  /** The runs of this series alone are looked at: its lease keeps others from them. Without a database: those of the pipeline. */
   readonly pipeline: string;
+  readonly database?: string | undefined;
   /** A run that began longer ago is not continued: tonight's backup must not be made of yesterday's rows. */
   readonly withinMs: number;
   readonly nowMs: number;
@@ -49,13 +50,13 @@ const MOST_LOOKED_AT = 20;
 /** The newest run of the pipeline, of whatever plan and age, where nothing was decided of it: what a person may expect to be continued. */
 export async function newestUnfinished(
   vault: Vault,
-  query: CallOptions & Pick<UnfinishedQuery, 'pipeline'>,
+  query: CallOptions & Pick<UnfinishedQuery, 'pipeline' | 'database'>,
 ): Promise<UnfinishedRun | undefined> {
   let closed = false;
   for (const run of (await listRuns(vault, query)).toReversed().slice(0, MOST_LOOKED_AT)) {
     closed ||= await isClosed(vault, run, query.pipeline, query);
     const plan = await planIfSound(vault, run, query);
-    if (plan?.pipeline !== query.pipeline) continue;
+    if (plan === undefined || !isOfSeries(plan, query)) continue;
     return (await readOutcome(vault, run, query)) === undefined ? { plan, closed } : undefined;
   }
   return undefined;
@@ -74,12 +75,16 @@ async function* unfinishedRuns(vault: Vault, query: UnfinishedQuery): AsyncGener
     for (const run of together) if (await isClosed(vault, run, query.pipeline, query)) return;
     for (const run of together) {
       const plan = await planIfSound(vault, run, query);
-      if (plan === undefined || plan.pipeline !== query.pipeline) continue;
+      if (plan === undefined || !isOfSeries(plan, query)) continue;
       const startedMs = Date.parse(plan.startedAt);
       if (startedMs < oldest || startedMs > query.nowMs + CLOCK_TOLERANCE_MS) continue;
       if ((await readOutcome(vault, run, query)) === undefined) yield plan;
     }
   }
+}
+
+function isOfSeries(plan: RunPlan, { pipeline, database }: Pick<UnfinishedQuery, 'pipeline' | 'database'>): boolean {
+  return plan.pipeline === pipeline && (database === undefined || plan.database === database);
 }
 
 /** A damaged plan is not continued; the run simply begins anew. */

@@ -11,6 +11,7 @@ import type { CallOptions } from '../../storage/store.ts';
 import { manifestDraftSchema } from '../chain/manifest.ts';
 import { parseObject } from '../chain/parse.ts';
 import { parseSealed, sealedBytes } from '../chain/seal.ts';
+import { seriesName } from '../chain/series.ts';
 import { outcomeKey, planKey, RUN_ID, RUNS } from '../layout.ts';
 import type { Vault } from '../vault.ts';
 import type { Confirmed } from './confirm.ts';
@@ -22,8 +23,11 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/);
 export const runPlanSchema = z.object({
   formatVersion: z.literal(1),
   run: z.string().regex(RUN_ID),
-  /** Name of the pipeline, whose lease the run holds. */
+  /** The series of the snapshot that comes of it, whose lease the run holds. Plans from before there were series name no database. */
   pipeline: z.string(),
+  database: z.string().optional(),
+  /** Globs of \`snapshot --tables\`; null for all tables of the pipeline. */
+  narrowed: z.array(z.string()).nullable().optional(),
   /** `planHashOf` what makes two plans the same: a run is continued only by a run of the same plan. */
   planHash: hash,
   startedAt: z.iso.datetime(),
@@ -32,6 +36,11 @@ export const runPlanSchema = z.object({
   plan: z.unknown(),
 });
 export type RunPlan = Readonly<z.infer<typeof runPlanSchema>>;
+
+/** The name of the lease that a run holds while it is worked on. */
+export function leaseOf({ pipeline, database }: Pick<RunPlan, 'pipeline' | 'database'>): string {
+  return database === undefined ? pipeline : seriesName({ pipeline, database });
+}
 
 /** `outcome.json`: whoever creates it decides what becomes of the run. */
 export const outcomeSchema = z.discriminatedUnion('outcome', [
@@ -58,6 +67,8 @@ export const planHashOf = (identity: unknown): string => sha256Hex(canonicalJson
 export interface BeginRun {
   readonly run: string;
   readonly pipeline: string;
+  readonly database: string;
+  readonly narrowed: readonly string[] | null;
   readonly planHash: string;
   readonly plan: unknown;
   readonly tool: string;
@@ -66,7 +77,8 @@ export interface BeginRun {
 /** Creates `plan.json`. The run id must be new (`newRunId`). */
 export async function beginRun(vault: Vault, begin: BeginRun, deps: CallOptions & { clock: Clock }): Promise<RunPlan> {
   const startedAt = new Date(deps.clock.now()).toISOString();
-  const plan: RunPlan = { formatVersion: 1, ...begin, startedAt };
+  const narrowed = begin.narrowed === null ? null : [...begin.narrowed];
+  const plan: RunPlan = { formatVersion: 1, ...begin, narrowed, startedAt };
   const key = planKey(begin.run);
   const bytes = sealedBytes(plan);
   if (!(await putSame(vault.store, key, bytes, { signal: deps.signal }))) {

@@ -1,6 +1,5 @@
 /** Plans what garbage collection removes. Pure. */
 import type { ListedObject } from '../../storage/store.ts';
-import type { Tombstone } from '../chain/tombstones.ts';
 import { PROBES, RUN_ID, RUNS, runOfPart } from '../layout.ts';
 import type { Marks, RetiredManifest, RunState } from './mark.ts';
 
@@ -14,7 +13,7 @@ export interface SweepPlan {
   readonly parts: readonly ListedObject[];
   /** Plans, checkpoints and references of runs that are over; probe objects. */
   readonly remains: readonly ListedObject[];
-  /** Runs whose outcome holds the manifest of a swept snapshot: it goes once `done.json` stands for it. */
+  /** Outcomes that hold the manifest of a swept snapshot: its tombstone tells that the run is over. */
   readonly outcomes: readonly RetiredOutcome[];
   /** Bytes of all that goes. */
   readonly bytes: number;
@@ -22,7 +21,7 @@ export interface SweepPlan {
 
 export interface RetiredOutcome {
   readonly object: ListedObject;
-  readonly tombstone: Tombstone;
+  readonly run: string;
 }
 
 export interface SweepInput {
@@ -67,10 +66,8 @@ export function planSweep({ marks, objects, nowMs, graceMs }: SweepInput): Sweep
     const [run, name] = runObject(object.key);
     if (run === undefined || !OVER.includes(marks.runs.get(run))) continue;
     if (name === 'outcome.json') {
-      const tombstone = marks.tombstones.get(run);
-      if (tombstone !== undefined && marks.runs.get(run) === 'retired' && !waitingRuns.has(run))
-        outcomes.push({ object, tombstone });
-    } else if (name !== 'done.json') remains.push(object);
+      if (marks.runs.get(run) === 'retired' && !waitingRuns.has(run)) outcomes.push({ object, run });
+    } else remains.push(object);
   }
   const sum = (all: readonly { readonly bytes: number }[]) => all.reduce((total, { bytes }) => total + bytes, 0);
   const bytes = sum(manifests) + sum(parts) + sum(remains) + sum(outcomes.map(({ object }) => object));

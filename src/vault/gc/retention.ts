@@ -1,7 +1,8 @@
 /** Retention: which snapshots a policy keeps. Pure. */
 import { TablevaultError } from '../../core/errors.ts';
+import { distinctSeries, isSameSeries } from '../chain/series.ts';
 
-/** What to keep. Counts are of complete snapshots of one pipeline; several rules keep what any of them keeps. */
+/** What to keep. Counts are of complete snapshots of one series; several rules keep what any of them keeps. */
 export interface RetentionPolicy {
   readonly keepLast?: number | undefined;
   readonly keepDaily?: number | undefined;
@@ -15,9 +16,12 @@ export interface RetentionPolicy {
 export interface RetentionSnapshot {
   readonly sequence: number;
   readonly snapshot: string;
-  /** Snapshots are counted for each pipeline by itself. */
+  /** Snapshots are counted for each series by itself. */
   readonly pipeline: string;
+  readonly database: string;
   readonly complete: boolean;
+  /** Of some of the pipeline's tables: it never counts as a complete one. */
+  readonly narrowed: boolean;
   readonly finishedAt: string;
   readonly pinned: boolean;
 }
@@ -44,8 +48,8 @@ const SPANS = [
 /**
  * Decides which snapshots to keep. Days, weeks (ISO 8601), months and years are those of UTC.
  *
- * Only complete snapshots count, and "newest" is by sequence, never by a clock. The newest complete one of each pipeline stays whatever
- * the policy says. An incomplete one stays as long as no later one of its pipeline is complete, or `keepWithinMs` covers it.
+ * Only complete snapshots that are not narrowed count, and "newest" is by sequence, never by a clock. The newest of them of each series stays
+ * whatever the policy says. An incomplete or narrowed one stays as long as no later one of its series counts, or `keepWithinMs` covers it.
  *
  * @param nowMs the store's time: a snapshot dated later than that makes no other one old.
  * @throws TablevaultError `USAGE` for a policy that keeps nothing.
@@ -61,10 +65,9 @@ export function planRetention(
     keep.set(snapshot.sequence, [...(keep.get(snapshot.sequence) ?? []), reason]);
   };
   for (const snapshot of snapshots) if (snapshot.pinned) add(snapshot, 'pinned');
-  const pipelines = new Set(snapshots.map(({ pipeline }) => pipeline));
-  for (const pipeline of pipelines) {
-    const own = snapshots.filter((each) => each.pipeline === pipeline).sort((a, b) => b.sequence - a.sequence);
-    keepOfPipeline(own, policy, nowMs, add);
+  for (const series of distinctSeries(snapshots)) {
+    const own = snapshots.filter((each) => isSameSeries(each, series)).sort((a, b) => b.sequence - a.sequence);
+    keepOfSeries(own, policy, nowMs, add);
   }
   const ascending = snapshots.toSorted((a, b) => a.sequence - b.sequence);
   return {
@@ -75,17 +78,18 @@ export function planRetention(
   };
 }
 
-function keepOfPipeline(
+function keepOfSeries(
   newestFirst: readonly RetentionSnapshot[],
   policy: RetentionPolicy,
   nowMs: number,
   add: (snapshot: RetentionSnapshot, reason: string) => void,
 ): void {
-  const complete = newestFirst.filter((each) => each.complete);
+  const complete = newestFirst.filter((each) => each.complete && !each.narrowed);
   const [newest] = complete;
   if (newest !== undefined) add(newest, 'newest complete');
   for (const each of newestFirst) {
-    if (!each.complete && each.sequence > (newest?.sequence ?? 0)) add(each, 'no later one is complete');
+    const counts = each.complete && !each.narrowed;
+    if (!counts && each.sequence > (newest?.sequence ?? 0)) add(each, 'no later one is complete');
   }
   complete.slice(0, policy.keepLast ?? 0).forEach((each, index) => {
     add(each, `last ${index + 1}`);

@@ -1,10 +1,7 @@
 /** Removes what a plan says, in an order that never leaves a live snapshot without its parts. */
 import { hasCode } from '../../core/errors.ts';
-import { canonicalBytes } from '../../core/json.ts';
-import { putIfAbsent } from '../../storage/conditional.ts';
 import type { CallOptions, Store } from '../../storage/store.ts';
-import type { Tombstone } from '../chain/tombstones.ts';
-import { doneKey, snapshotKey } from '../layout.ts';
+import { snapshotKey } from '../layout.ts';
 import type { Vault } from '../vault.ts';
 import type { SweepPlan } from './plan.ts';
 
@@ -50,10 +47,8 @@ export async function sweep(vault: Vault, plan: SweepPlan, call: CallOptions = {
     if (!held.has(key) && (await remove(key, bytes))) done.parts += 1;
   }
   for (const { key, bytes } of plan.remains) await remove(key, bytes);
-  for (const { object, tombstone } of plan.outcomes) {
-    if (heldRuns.has(tombstone.run)) continue;
-    await markDone(store, tombstone, call);
-    await remove(object.key, object.bytes);
+  for (const { object, run } of plan.outcomes) {
+    if (!heldRuns.has(run)) await remove(object.key, object.bytes);
   }
   return { ...done, later };
 }
@@ -67,11 +62,4 @@ async function tryRemove(store: Store, key: string, call: CallOptions): Promise<
     if (hasCode(error, 'DESTINATION_DENIED')) return false;
     throw error;
   }
-}
-
-/** Makes sure that `done.json` says that the run is over: without its outcome, a process that slept could commit it again. */
-async function markDone(store: Store, tombstone: Tombstone, call: CallOptions): Promise<void> {
-  const { run, sequence, snapshot, nonce, sha256 } = tombstone;
-  const done = canonicalBytes({ formatVersion: 1, sequence, snapshot, nonce, sha256 });
-  await putIfAbsent(store, doneKey(run), done, call);
 }

@@ -3,9 +3,10 @@
 import { digestStream } from '../../../src/core/digest.ts';
 import { verifyVault } from '../../../src/run/vault/verify.ts';
 import type { Store } from '../../../src/storage/store.ts';
+import { readPlaces } from '../../../src/vault/chain/catalog.ts';
 import type { Manifest } from '../../../src/vault/chain/manifest.ts';
 import { openVault } from '../../../src/vault/open.ts';
-import { readChain, readStoredManifest, type Vault } from '../../../src/vault/vault.ts';
+import { readStoredManifest, type Vault } from '../../../src/vault/vault.ts';
 
 export interface VaultState {
   readonly vault: Vault;
@@ -18,9 +19,10 @@ export interface VaultState {
 export async function vaultState(store: Store): Promise<VaultState | undefined> {
   if ((await store.head('vault.json')) === undefined) return undefined;
   const vault = await openVault(store);
-  const report = await verifyVault(vault, { level: 'manifest' });
-  const findings = report.findings.map(({ code, object, message }) => `${code} ${object}: ${message}`);
-  const { live } = await readChain(vault);
+  const report = await verifyVault(vault, { level: 'manifest', all: true });
+  const found = report.findings.filter(({ code }) => code !== 'VAULT_EMPTY');
+  const findings = found.map(({ code, object, message }) => `${code} ${object}: ${message}`);
+  const { live } = await readPlaces(vault);
   const manifests: Manifest[] = [];
   const parts = new Map<string, string>();
   for (const sequence of live) {

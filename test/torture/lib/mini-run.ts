@@ -7,7 +7,10 @@ import { join } from 'node:path';
 import type { Clock } from '../../../src/core/clock.ts';
 import { sha256Hex } from '../../../src/core/digest.ts';
 import type { Store } from '../../../src/storage/store.ts';
+import { entryOfManifest } from '../../../src/vault/chain/entry.ts';
 import type { PartEntry, TableEntry } from '../../../src/vault/chain/manifest.ts';
+import { seriesName } from '../../../src/vault/chain/series.ts';
+import { indexCommitted } from '../../../src/vault/chain/write-index.ts';
 import { type Checkpoint, readCheckpoints, writeCheckpoint } from '../../../src/vault/commit/checkpoints.ts';
 import { type Committed, commitSnapshot } from '../../../src/vault/commit/commit.ts';
 import { finishCommits } from '../../../src/vault/commit/recover.ts';
@@ -18,8 +21,8 @@ import { newRunId } from '../../../src/vault/layout.ts';
 import { acquireLease } from '../../../src/vault/lease/lease.ts';
 import { openVault } from '../../../src/vault/open.ts';
 import { putPart } from '../../../src/vault/parts.ts';
-import { latestSnapshot } from '../../../src/vault/vault.ts';
-import { draft, partEntry, tableEntry } from '../../unit/vault/support.ts';
+import { readNewestComplete } from '../../../src/vault/snapshots.ts';
+import { draft, partEntry, SERIES, tableEntry } from '../../unit/vault/support.ts';
 import type { Random } from './random.ts';
 
 export interface MiniTask {
@@ -61,21 +64,23 @@ export function quickClock(now: () => number): Clock {
 export async function miniRun(store: Store, options: MiniRun): Promise<Committed> {
   const { pipeline, tasks, clock, random } = options;
   const vault = await openVault(store, { write: true, tool: 'torture', clock });
-  const lease = await acquireLease(store, pipeline, { clock, isGone: () => true });
+  const series = { pipeline, database: SERIES.database };
+  const lease = await acquireLease(store, seriesName(series), { clock, isGone: () => true });
   try {
     const deps = { clock, persistence: options.persistence ?? QUICK };
-    await finishCommits(vault, deps);
-    const base = await latestSnapshot(vault, { complete: true });
+    const before = await finishCommits(vault, deps);
+    const base = await readNewestComplete(vault, before.catalog, series);
     const planHash = planHashOf({ pipeline, tables: tasks.map(({ table }) => table) });
     const unfinished = options.fresh
       ? undefined
-      : await findResumable(vault, { planHash, pipeline, withinMs: 6 * 3_600_000, nowMs: clock.now() });
+      : await findResumable(vault, { planHash, ...series, withinMs: 6 * 3_600_000, nowMs: clock.now() });
     const run = unfinished?.run ?? newRunId(clock.now(), () => random.next().toString(16).slice(2, 10).padEnd(8, '0'));
     const { checkpoints, nextNumber } =
       unfinished === undefined
         ? { checkpoints: [], nextNumber: new Map<string, number>() }
         : await readCheckpoints(vault, run);
-    if (unfinished === undefined) await beginRun(vault, { run, pipeline, planHash, plan: null, tool: 'torture' }, deps);
+    if (unfinished === undefined)
+      await beginRun(vault, { run, ...series, narrowed: null, planHash, plan: null, tool: 'torture' }, deps);
     const numbers = new Map(nextNumber);
     const finished = new Map(checkpoints.map((each) => [`${each.table}/${each.task}`, each]));
     const reused = new Map<string, TableEntry>();
@@ -106,7 +111,9 @@ export async function miniRun(store: Store, options: MiniRun): Promise<Committed
     await lease.assertHeld();
     const nonce = Buffer.from(random.bytes(16)).toString('hex');
     const own = draft({ run, nonce, tables, pipeline: { name: pipeline, sha256: '0'.repeat(64) } });
-    return await commitSnapshot(vault, { ...own, finishedAt: new Date(clock.now()).toISOString() }, deps);
+    const committed = await commitSnapshot(vault, { ...own, finishedAt: new Date(clock.now()).toISOString() }, deps);
+    await indexCommitted(vault, before, entryOfManifest(committed.manifest, committed.sha256));
+    return committed;
   } finally {
     await lease.release();
   }

@@ -3,9 +3,14 @@ import type { Clock } from '../../../src/core/clock.ts';
 import { sha256Hex } from '../../../src/core/digest.ts';
 import { createMemoryStore } from '../../../src/storage/memory.ts';
 import type { Store } from '../../../src/storage/store.ts';
+import { entryOfManifest } from '../../../src/vault/chain/entry.ts';
 import type { ManifestDraft, PartEntry, TableEntry } from '../../../src/vault/chain/manifest.ts';
+import { indexCommitted } from '../../../src/vault/chain/write-index.ts';
+import { type CommitDeps, type Committed, commitSnapshot } from '../../../src/vault/commit/commit.ts';
+import { finishCommits } from '../../../src/vault/commit/recover.ts';
 import { newRunId } from '../../../src/vault/layout.ts';
 import { openVault } from '../../../src/vault/open.ts';
+import type { Vault } from '../../../src/vault/vault.ts';
 
 export const NOW = Date.UTC(2026, 10, 21, 2, 0, 0);
 
@@ -95,6 +100,9 @@ export function tableEntry(parts: readonly PartEntry[], values: Partial<TableEnt
   };
 }
 
+/** Of the snapshots that `draft` makes. */
+export const SERIES = { pipeline: 'nightly', database: 'demodb.my.erp.net' };
+
 export function draft(values: Partial<ManifestDraft> = {}): ManifestDraft {
   const run = values.run ?? runId();
   const tables = values.tables ?? [];
@@ -124,6 +132,14 @@ export function draft(values: Partial<ManifestDraft> = {}): ManifestDraft {
     ...values,
     tables,
   };
+}
+
+/** Commits, and writes the index on, as a snapshot does. */
+export async function commitAndIndex(vault: Vault, own: ManifestDraft, deps: CommitDeps): Promise<Committed> {
+  const before = await finishCommits(vault, deps);
+  const committed = await commitSnapshot(vault, own, deps);
+  await indexCommitted(vault, before, entryOfManifest(committed.manifest, committed.sha256));
+  return committed;
 }
 
 /** What a test lets go wrong with the n-th put (from 1). */

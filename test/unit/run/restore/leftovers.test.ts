@@ -8,7 +8,7 @@ import { openEngine } from '../../../../src/run/restore/engine.ts';
 import { openFolderWriter } from '../../../../src/run/restore/folder.ts';
 import { restoreSnapshot } from '../../../../src/run/restore/restore.ts';
 import { type FileFormat, parseTarget } from '../../../../src/run/restore/target.ts';
-import { readSnapshot } from '../../../../src/vault/vault.ts';
+import { readSnapshot } from '../../../../src/vault/snapshots.ts';
 import { vaultOfTables } from './support.ts';
 
 let folder: string;

@@ -11,16 +11,16 @@ import { verifyVault } from '../../../../src/run/vault/verify.ts';
 import { createFolderStore } from '../../../../src/storage/folder.ts';
 import { createMemoryStore } from '../../../../src/storage/memory.ts';
 import type { Store } from '../../../../src/storage/store.ts';
+import { readPlaces } from '../../../../src/vault/chain/catalog.ts';
 import type { TableEntry } from '../../../../src/vault/chain/manifest.ts';
 import { commitSnapshot } from '../../../../src/vault/commit/commit.ts';
 import { declareReference } from '../../../../src/vault/commit/refs.ts';
 import { beginRun, readOutcome } from '../../../../src/vault/commit/run.ts';
-import { doneKey, outcomeKey, partKey, planKey, snapshotKey, tombstoneKey } from '../../../../src/vault/layout.ts';
+import { outcomeKey, partKey, planKey, snapshotKey, tombstoneKey } from '../../../../src/vault/layout.ts';
 import { acquireLease } from '../../../../src/vault/lease/lease.ts';
 import { openVault } from '../../../../src/vault/open.ts';
 import type { Vault } from '../../../../src/vault/vault.ts';
-import { readChain } from '../../../../src/vault/vault.ts';
-import { draft, NOW, partEntry, runId, tableEntry, testClock } from '../../vault/support.ts';
+import { draft, NOW, partEntry, runId, SERIES, tableEntry, testClock } from '../../vault/support.ts';
 
 const DAY = 86_400_000;
 const deps = { clock: testClock(true), persistence: { attempts: 2, firstPauseMs: 1, lastPauseMs: 1 } };
@@ -72,13 +72,13 @@ describe('prune', () => {
       waiting: { snapshots: 1 },
     });
     expect(await inner.head(snapshotKey(1))).toBeDefined();
-    expect((await readChain(vault)).live).toEqual([2]);
+    expect((await readPlaces(vault)).live).toEqual([2]);
     age(2 * DAY);
     const second = await prune(vault);
     expect(second).toMatchObject({ retired: [], swept: { snapshots: 1, parts: 1 }, waiting: { snapshots: 0 } });
     expect(await inner.head(snapshotKey(1))).toBeUndefined();
     expect(await keys(inner, 'tables/')).toHaveLength(2);
-    expect(await keys(inner, `runs/${old.run}/`)).toEqual([doneKey(old.run)]);
+    expect(await keys(inner, `runs/${old.run}/`)).toEqual([]);
     expect(await verifyVault(vault, { level: 'files' })).toMatchObject({ ok: true, notices: [] });
     expect((await prune(vault)).swept.objects).toBe(0);
   });
@@ -113,7 +113,19 @@ describe('prune', () => {
     const { vault, inner, age } = await agingVault();
     const base = await committed(vault, ['A']);
     const run = runId();
-    await beginRun(vault, { run, pipeline: 'other', planHash: sha256Hex('x'), plan: null, tool: 't' }, deps);
+    await beginRun(
+      vault,
+      {
+        run,
+        pipeline: 'other',
+        database: SERIES.database,
+        narrowed: null,
+        planHash: sha256Hex('x'),
+        plan: null,
+        tool: 't',
+      },
+      deps,
+    );
     const sha256 = sha256Hex(await inner.get(snapshotKey(1)));
     expect(await declareReference(vault, run, { sequence: 1, sha256 })).toBe(true);
     await committed(vault, ['A']);
@@ -163,7 +175,19 @@ describe('prune', () => {
     const { vault, inner, age } = await agingVault();
     await committed(vault, ['A']);
     const run = runId();
-    await beginRun(vault, { run, pipeline: 'p', planHash: sha256Hex('x'), plan: null, tool: 't' }, deps);
+    await beginRun(
+      vault,
+      {
+        run,
+        pipeline: 'p',
+        database: SERIES.database,
+        narrowed: null,
+        planHash: sha256Hex('x'),
+        plan: null,
+        tool: 't',
+      },
+      deps,
+    );
     await table(vault, run, 'A');
     age(3 * DAY);
     await prune(vault, { graceMs: 0 });
@@ -219,7 +243,7 @@ describe('prune', () => {
       },
     };
     expect((await prune({ ...vault, store: racing }, { graceMs: 0 })).retired).toEqual([]);
-    expect((await readChain(vault)).live).toEqual([1, 2, 3]);
+    expect((await readPlaces(vault)).live).toEqual([1, 2, 3]);
     await unpin(vault, '1', {});
     expect((await prune(vault, { graceMs: 0 })).retired).toMatchObject([{ sequence: 1 }]);
     await expect(pin(vault, '1', { reason: 'late', clock: deps.clock })).rejects.toMatchObject({ code: 'USAGE' });
@@ -234,7 +258,7 @@ describe('prune', () => {
     expect(await inner.head(outcomeKey(old.run))).toBeUndefined();
     const zombie = draft({ run: old.run, snapshot: old.run, tables: old.tables });
     await expect(commitSnapshot(vault, zombie, deps)).rejects.toMatchObject({ code: 'LOCKED' });
-    expect((await readChain(vault)).live).toEqual([2]);
+    expect((await readPlaces(vault)).live).toEqual([2]);
     expect(await verifyVault(vault, { level: 'files' })).toMatchObject({ ok: true, findings: [] });
   });
 

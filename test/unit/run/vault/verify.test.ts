@@ -16,11 +16,20 @@ import type { Store } from '../../../../src/storage/store.ts';
 import type { PartEntry, TableEntry } from '../../../../src/vault/chain/manifest.ts';
 import { sealedBytes } from '../../../../src/vault/chain/seal.ts';
 import { commitSnapshot } from '../../../../src/vault/commit/commit.ts';
-import { doneKey, LATEST_KEY, outcomeKey, partKey, snapshotKey, tombstoneKey } from '../../../../src/vault/layout.ts';
+import { LATEST_KEY, outcomeKey, partKey, snapshotKey, tombstoneKey } from '../../../../src/vault/layout.ts';
 import { openVault } from '../../../../src/vault/open.ts';
 import type { Vault } from '../../../../src/vault/vault.ts';
 import { faultyStore } from '../../vault/faulty-store.ts';
-import { draft, memoryVault, NOW, partEntry, runId, tableEntry, testClock } from '../../vault/support.ts';
+import {
+  commitAndIndex,
+  draft,
+  memoryVault,
+  NOW,
+  partEntry,
+  runId,
+  tableEntry,
+  testClock,
+} from '../../vault/support.ts';
 
 const deps = { clock: testClock(true), persistence: { attempts: 2, firstPauseMs: 1, lastPauseMs: 1 } };
 const HOUR = 3_600_000;
@@ -107,7 +116,7 @@ async function vaultWith(
 }
 
 async function codes(vault: Vault, level: VerifyLevel = 'rows'): Promise<string[]> {
-  return (await verifyVault(vault, { level })).findings.map(({ code }) => code);
+  return (await verifyVault(vault, { level, all: true })).findings.map(({ code }) => code);
 }
 
 async function altered(vault: Vault, key: string, change: (object: Record<string, unknown>) => unknown) {
@@ -132,11 +141,11 @@ describe('verify of a sound vault', () => {
     expect(after).toEqual(before);
   });
 
-  it('tells of an empty vault, of an unfinished commit and of a wrong hint without calling them damage', async () => {
+  it('tells of a vault without snapshots as a fault, and of an unfinished commit and of a wrong hint without calling them damage', async () => {
     const store = createMemoryStore();
     const vault = await memoryVault(store);
     const notices = async () => (await verifyVault(vault, { level: 'files' })).notices.map(({ code }) => code);
-    expect(await notices()).toEqual(['VAULT_EMPTY']);
+    expect(await codes(vault)).toEqual(['VAULT_EMPTY']);
     await commitSnapshot(vault, draft(), deps);
     const dying = faultyStore(store, (key) => (key.startsWith('snapshots/') ? 'kill-before' : undefined));
     await commitSnapshot({ ...vault, store: dying }, draft(), deps).catch(() => undefined);
@@ -150,7 +159,7 @@ describe('verify at the level manifest', () => {
   async function threeSnapshots() {
     const vault = await memoryVault();
     const committed = [];
-    for (let n = 0; n < 3; n += 1) committed.push(await commitSnapshot(vault, draft(), deps));
+    for (let n = 0; n < 3; n += 1) committed.push(await commitAndIndex(vault, draft(), deps));
     return { vault, runs: committed.map(({ manifest }) => manifest.run), committed };
   }
 
@@ -160,13 +169,22 @@ describe('verify at the level manifest', () => {
       [({ store }) => store.remove(snapshotKey(2)), ['SEQUENCE_MISSING']],
       [({ store }) => store.remove(snapshotKey(3)), ['SNAPSHOT_MISSING']],
       [async ({ store }) => store.replace(snapshotKey(2), await store.get(snapshotKey(3))), ['MANIFEST_UNREADABLE']],
-      [(vault) => altered(vault, snapshotKey(2), (m) => ({ ...m, requests: 99 })), ['OUTCOME_DIFFERS', 'CHAIN_BROKEN']],
+      [
+        (vault) => altered(vault, snapshotKey(2), (m) => ({ ...m, requests: 99 })),
+        ['MANIFEST_CHANGED', 'OUTCOME_DIFFERS', 'CHAIN_BROKEN'],
+      ],
       // The newest has no child that names its hash.
-      [(vault) => altered(vault, snapshotKey(3), (m) => ({ ...m, requests: 99 })), ['OUTCOME_DIFFERS']],
-      [(vault) => altered(vault, snapshotKey(3), (m) => ({ ...m, parent: null })), ['CHAIN_BROKEN']],
+      [
+        (vault) => altered(vault, snapshotKey(3), (m) => ({ ...m, requests: 99 })),
+        ['MANIFEST_CHANGED', 'OUTCOME_DIFFERS'],
+      ],
+      [
+        (vault) => altered(vault, snapshotKey(3), (m) => ({ ...m, parent: null })),
+        ['MANIFEST_CHANGED', 'CHAIN_BROKEN'],
+      ],
       [
         (vault) => altered(vault, snapshotKey(1), (m) => ({ ...m, parent: { sequence: 1, sha256: 'a'.repeat(64) } })),
-        ['CHAIN_BROKEN', 'CHAIN_BROKEN'],
+        ['MANIFEST_CHANGED', 'CHAIN_BROKEN', 'CHAIN_BROKEN'],
       ],
       [({ store }, runs) => store.remove(outcomeKey(runs[1]!)), ['OUTCOME_MISSING']],
       [({ store }, runs) => store.replace(outcomeKey(runs[1]!), Buffer.from('no')), ['OUTCOME_UNREADABLE']],
@@ -197,7 +215,6 @@ describe('verify at the level manifest', () => {
     expect(await codes(vault, 'manifest')).toEqual([]);
     await vault.store.remove(snapshotKey(2));
     await vault.store.remove(outcomeKey(run));
-    await vault.store.remove(doneKey(run));
     expect(await codes(vault, 'manifest')).toEqual([]);
     await vault.store.replace(tombstoneKey(2), sealedBytes({ ...tombstone, sha256: 'b'.repeat(64) }));
     expect(await codes(vault, 'manifest')).toEqual(['CHAIN_BROKEN']);

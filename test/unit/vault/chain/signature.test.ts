@@ -10,7 +10,7 @@ import { signedDraft } from '../../../../src/run/snapshot/draft.ts';
 import { verifyVault } from '../../../../src/run/vault/verify.ts';
 import { type Manifest, manifestBytes } from '../../../../src/vault/chain/manifest.ts';
 import { commitSnapshot } from '../../../../src/vault/commit/commit.ts';
-import { doneKey, LATEST_KEY, outcomeKey, partKey, snapshotKey } from '../../../../src/vault/layout.ts';
+import { LATEST_KEY, outcomeKey, partKey, snapshotKey } from '../../../../src/vault/layout.ts';
 import { readStoredManifest, type Vault } from '../../../../src/vault/vault.ts';
 import { draft, memoryVault, partEntry, runId, tableEntry, testClock } from '../support.ts';
 
@@ -45,9 +45,7 @@ async function rewrite(vault: Vault, history: readonly Manifest[], of: number): 
   const { store } = vault;
   for (let sequence = 1; sequence <= of; sequence++) {
     const { manifest } = await readStoredManifest(vault, sequence);
-    await Promise.all(
-      [snapshotKey(sequence), outcomeKey(manifest.run), doneKey(manifest.run)].map((key) => store.remove(key)),
-    );
+    await Promise.all([snapshotKey(sequence), outcomeKey(manifest.run)].map((key) => store.remove(key)));
   }
   let parent: Manifest['parent'] = null;
   for (const [index, old] of history.entries()) {
@@ -61,7 +59,6 @@ async function rewrite(vault: Vault, history: readonly Manifest[], of: number): 
       canonicalBytes({ formatVersion: 1, outcome: 'commit', run, nonce, manifest: rest }),
     );
     const hint = canonicalBytes({ formatVersion: 1, sequence, snapshot, nonce, sha256: sha256Hex(bytes) });
-    await store.putNew(doneKey(run), hint);
     await store.replace(LATEST_KEY, hint);
     parent = { sequence, sha256: sha256Hex(bytes) };
   }

@@ -14,9 +14,9 @@ import { abandonRun, beginRun, listRuns, planHashOf, readPlan } from '../../../.
 import { checkpointKey, closedKey, newRunId, partKey, planKey, tombstoneKey } from '../../../../src/vault/layout.ts';
 import { openVault } from '../../../../src/vault/open.ts';
 import { putPart } from '../../../../src/vault/parts.ts';
-import { readSnapshot } from '../../../../src/vault/vault.ts';
+import { readSnapshot } from '../../../../src/vault/snapshots.ts';
 import { faultyStore } from '../faulty-store.ts';
-import { draft, memoryVault, NOW, partEntry, runId, testClock } from '../support.ts';
+import { draft, memoryVault, NOW, partEntry, runId, SERIES, testClock } from '../support.ts';
 
 const clock = testClock(true);
 const deps = { clock };
@@ -28,7 +28,15 @@ async function begun(vault: Awaited<ReturnType<typeof memoryVault>>, startedMs: 
   const at = { ...clock, now: () => startedMs };
   await beginRun(
     vault,
-    { run, pipeline: 'nightly', planHash: hash, plan: { boundaries: ['x'] }, tool: 't' },
+    {
+      run,
+      pipeline: 'nightly',
+      database: SERIES.database,
+      narrowed: null,
+      planHash: hash,
+      plan: { boundaries: ['x'] },
+      tool: 't',
+    },
     { clock: at },
   );
   return run;
@@ -163,7 +171,7 @@ describe('a run', () => {
     const store = createMemoryStore();
     const vault = await memoryVault(store);
     const flaky = { ...vault, store: faultyStore(store, (_key, n) => (n === 1 ? 'lost-answer' : undefined)) };
-    const begin = { run: runId(), pipeline: 'nightly', planHash, plan: null, tool: 't' };
+    const begin = { run: runId(), ...SERIES, narrowed: null, planHash, plan: null, tool: 't' };
     const still = { clock: { ...clock, now: () => NOW } };
     await expect(beginRun(flaky, begin, still)).rejects.toMatchObject({ code: 'DESTINATION_UNREACHABLE' });
     await beginRun(flaky, begin, still);

@@ -7,7 +7,8 @@ const NOW = Date.UTC(2026, 10, 21, 2);
 
 function snapshot(sequence: number, finishedMs: number, values: Partial<RetentionSnapshot> = {}): RetentionSnapshot {
   const finishedAt = new Date(finishedMs).toISOString();
-  return { sequence, snapshot: `s${sequence}`, pipeline: 'p', complete: true, finishedAt, pinned: false, ...values };
+  const whole = { pipeline: 'p', database: 'd', complete: true, narrowed: false };
+  return { sequence, snapshot: `s${sequence}`, ...whole, finishedAt, pinned: false, ...values };
 }
 
 /** One each night for so many nights, the last tonight. */

@@ -1,5 +1,5 @@
 /** How long a snapshot was read: over all runs that it took. Pure. */
-import type { Manifest, TableEntry } from '../../vault/chain/manifest.ts';
+import type { Manifest, TableEntry } from './manifest.ts';
 
 export interface ReadSpan {
   /** The first read of the run, or of the one that it continued. */
