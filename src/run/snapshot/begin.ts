@@ -27,6 +27,8 @@ export interface BeginInput {
   readonly pipeline: Pipeline;
   readonly instance: Instance;
   readonly vault: Vault;
+  /** Who reads, as `identityOf` tells it. */
+  readonly identity: unknown;
   readonly chosen: readonly ChosenTable[];
   readonly probe: ProbeResult;
   readonly counts: CountKnowledge;
@@ -51,7 +53,7 @@ export interface BegunRun {
 
 /** Continues the unfinished run of the same plan, if there is one that is young enough; begins a run otherwise. */
 export async function begin(input: BeginInput): Promise<BegunRun> {
-  const plan = await samePlanOf(input);
+  const plan = samePlanOf(input);
   const continuing = await continued(input, plan);
   if (continuing !== undefined) return continuing;
   if (!input.fresh) await tellWhyAnew(input, plan);

@@ -6,9 +6,7 @@ import type { ChosenTable } from '../../read/plan.ts';
 import { FORMAT_VERSION } from '../../vault/chain/manifest.ts';
 import type { UnfinishedRun } from '../../vault/commit/resume.ts';
 import { planHashOf } from '../../vault/commit/run.ts';
-import type { Vault } from '../../vault/vault.ts';
 import { settingsOf } from './draft.ts';
-import { identityOf } from './identity.ts';
 
 export interface SamePlan {
   readonly planHash: string;
@@ -29,13 +27,13 @@ type PlanPart = keyof typeof PARTS;
 export interface PlanOf {
   readonly pipeline: Pipeline;
   readonly instance: Instance;
-  readonly vault: Vault;
+  /** Who reads, as `identityOf` tells it. */
+  readonly identity: unknown;
   readonly chosen: readonly ChosenTable[];
 }
 
-export async function samePlanOf({ pipeline, instance, vault, chosen }: PlanOf): Promise<SamePlan> {
+export function samePlanOf({ pipeline, instance, identity, chosen }: PlanOf): SamePlan {
   const settings = settingsOf(pipeline);
-  const identity = await identityOf(pipeline.auth, vault.info.id);
   // Where discovery is not asked, the address alone tells databases apart.
   const [database, { tableApi }] = [instance.discovery.databaseName, instance];
   const tables = chosen.map(({ table, fingerprint }) => ({ name: table.name, fingerprint }));

@@ -30,6 +30,7 @@ import { type BegunRun, begin } from './begin.ts';
 import { draftManifest, finishEntry, signedDraft } from './draft.ts';
 import { interrupted, outweighsInterrupt } from './errors.ts';
 import { checkExpectations } from './expectations.ts';
+import { identityOf } from './identity.ts';
 import { forgetProbe, readCachedProbe, storeProbe } from './probe-cache.ts';
 import type { TableContext } from './read-table.ts';
 import { readTables } from './read-tables.ts';
@@ -157,7 +158,11 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
   const fresh = options.fresh === true;
   emit({ type: 'doing', what: `planning ${plural(chosen.length, 'table')}` });
   const counts = new CountKnowledge(probe.capabilities.count);
-  const begun = await begin({ pipeline, instance, vault, chosen, probe, counts, hints, fresh, clock, emit, signal });
+  const identity = await opened.identity;
+  const begun = await begin({
+    ...{ pipeline, instance, vault, identity, chosen, probe, counts, hints, fresh },
+    ...{ clock, emit, signal },
+  });
   state.continued = begun.continued;
   state.begun = true;
   const closing = createRefusalWatch(vault, begun.run, pipeline.name, { clock, emit });
@@ -210,6 +215,8 @@ async function readBegun(
 interface Opened {
   readonly instance: Instance;
   readonly vault: Vault;
+  /** Who reads, as `identityOf` tells it. */
+  readonly identity: Promise<unknown>;
   readonly lease: Lease;
   /** The newest complete snapshot. */
   readonly previous: Manifest | undefined;
@@ -230,13 +237,16 @@ async function open(run: SnapshotRun): Promise<Opened> {
   const store = await openStore(pipeline.destination, { signal: outer });
   closers.add(() => store.close());
   const vault = await openVault(store, { write: true, tool: userAgent(), clock, signal: outer });
+  // Both take a while, beside what is waited for.
+  const identity = identityOf(pipeline.auth, vault.info.id);
+  for (const early of [identity, instance.identity.describe()]) early.catch(() => {});
   const lease = await acquireLease(store, pipeline.name, { clock, signal: outer });
   closers.add(() => lease.release());
   const abort = new AbortController();
   const signal = anySignal([outer, lease.signal, abort.signal]);
   await finishCommits(vault, { clock, emit, signal });
   const previous = (await latestSnapshot(vault, { complete: true, signal }))?.manifest;
-  return { instance, vault, lease, previous, emit, signal, abort };
+  return { instance, vault, identity, lease, previous, emit, signal, abort };
 }
 
 /** Writers, a folder for parts until they are stored, and all else that reading takes. */
@@ -327,6 +337,7 @@ async function draftOf(
   return draftManifest({
     run,
     instance,
+    identity: { kind: instance.identity.kind, describe: await instance.identity.describe() },
     pipeline,
     tables: results.update((entry) => {
       const finished = finishEntry(entry, { previous, told, cut });
