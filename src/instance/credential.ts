@@ -2,7 +2,8 @@
  * The credential of a run: what to send with each request, and how to get a new one. One token at a time; callers that come while it is
  * renewed wait for the same renewal.
  */
-import { createHash, scryptSync } from 'node:crypto';
+import { createHash, scrypt } from 'node:crypto';
+import { promisify } from 'node:util';
 import type { Clock } from '../core/clock.ts';
 import { asTablevaultError, TablevaultError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
@@ -23,8 +24,10 @@ export interface Credential {
   /** `text` with every secret of this credential replaced: for texts of a server, which may echo what it was sent. */
   scrub(text: string): string;
   /** For people; never a secret. */
-  describe(): string;
+  describe(): Promise<string>;
 }
+
+const derive = promisify<string, string, number, { N: number; r: number; p: number }, Buffer>(scrypt);
 
 type ServiceAuth = Extract<Auth, { kind: 'service' }>;
 type ReferenceAuth = Extract<Auth, { kind: 'reference-token' }>;
@@ -84,7 +87,7 @@ export function createServiceCredential(auth: ServiceAuth, { clock, emit, reques
       return true;
     },
     scrub: (text) => secrets.mask(text),
-    describe() {
+    async describe() {
       const scope = current === undefined ? '' : `, scope ${current.grant.scopes.join(' ') || 'not told'}`;
       return `service identity ${auth.clientId}${scope}`;
     },
@@ -115,23 +118,23 @@ export function createReferenceCredential({ token, header }: ReferenceAuth): Cre
     });
   }
   const headers = header === 'authorization' ? { authorization: `Bearer ${value}` } : { 'x-api-key': value };
-  let shown: string | undefined;
+  let shown: Promise<string> | undefined;
   const sent = header === 'authorization' ? 'Authorization' : 'X-Api-Key';
   return {
     kind: 'reference-token',
     headers: () => Promise.resolve(headers),
     renewAfter401: () => Promise.resolve(false),
     scrub: createSecretMask(value).mask,
-    describe: () => {
-      shown ??= costlyHash(token).slice(0, 8);
-      return `reference token ${shown} (scrypt), in ${sent}`;
+    async describe() {
+      shown ??= costlyHash(token);
+      return `reference token ${(await shown).slice(0, 8)} (scrypt), in ${sent}`;
     },
   };
 }
 
 /** For what is stored and shown: a token that is too short to be safe is not found from it by quick guesses. Takes some 50 ms. */
-function costlyHash(secret: Secret): string {
-  return scryptSync(secret.reveal(), 'tablevault reference token', 16, { N: 2 ** 14, r: 8, p: 1 }).toString('hex');
+async function costlyHash(secret: Secret): Promise<string> {
+  return (await derive(secret.reveal(), 'tablevault reference token', 16, { N: 2 ** 14, r: 8, p: 1 })).toString('hex');
 }
 
 /** SHA-256 of a secret, hexadecimal: tells tokens apart without telling what they are. */

@@ -46,7 +46,7 @@ export interface Instance {
   /** SHA-256 of what `$metadata` means, hexadecimal: the same however it is written. */
   readonly metadataSha256: string;
   readonly transport: Transport;
-  readonly identity: { readonly kind: Auth['kind']; readonly describe: () => string };
+  readonly identity: { readonly kind: Auth['kind']; readonly describe: () => Promise<string> };
   /** Reads `$metadata` again. */
   reloadModel(): Promise<{ readonly model: Model; readonly sha256: string }>;
   close(): Promise<void>;

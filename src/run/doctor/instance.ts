@@ -131,7 +131,7 @@ export async function openTableApi(pipeline: Pipeline, deps: DoctorDeps): Promis
   const { model, version, tableApi } = instance;
   const columns = model.tables.reduce((sum, table) => sum + table.columns.length, 0);
   const found = `${tableApi}: ${plural(model.tables.length, 'table')} with ${plural(columns, 'column')} in $metadata`;
-  const details = [`version ${version ?? '(not stated)'}`, instance.identity.describe(), ...model.warnings];
+  const details = [`version ${version ?? '(not stated)'}`, await instance.identity.describe(), ...model.warnings];
   return { found, details, value: instance };
 }
 

@@ -31,6 +31,8 @@ export interface BeginInput {
   readonly series: Series;
   /** Globs of `--tables`; null for all tables of the pipeline. */
   readonly narrowed: readonly string[] | null;
+  /** Who reads, as `identityOf` tells it. */
+  readonly identity: unknown;
   readonly chosen: readonly ChosenTable[];
   readonly probe: ProbeResult;
   readonly counts: CountKnowledge;
@@ -55,7 +57,7 @@ export interface BegunRun {
 
 /** Continues the unfinished run of the same plan, if there is one that is young enough; begins a run otherwise. */
 export async function begin(input: BeginInput): Promise<BegunRun> {
-  const plan = await samePlanOf(input);
+  const plan = samePlanOf(input);
   const continuing = await continued(input, plan);
   if (continuing !== undefined) return continuing;
   if (!input.fresh) await tellWhyAnew(input, plan);

@@ -67,6 +67,7 @@ function countsWith(counts: TableEntry['counts'], told: number | undefined): Tab
 export interface DraftParts {
   readonly run: string;
   readonly instance: Instance;
+  readonly identity: ManifestDraft['identity'];
   readonly pipeline: Pipeline;
   /** Globs of `--tables`; null for all tables of the pipeline. */
   readonly narrowed: readonly string[] | null;
@@ -96,7 +97,8 @@ export async function signedDraft(
 
 /** The manifest of a run, but for its place in the chain. */
 export function draftManifest(parts: DraftParts): ManifestDraft {
-  const { run, instance, pipeline, narrowed, tables, failed, startedMs, finishedMs, requests, bytesReceived } = parts;
+  const { run, instance, identity, pipeline, narrowed, tables, failed } = parts;
+  const { startedMs, finishedMs, requests, bytesReceived } = parts;
   const sum = (pick: (entry: TableEntry) => number) => tables.reduce((total, entry) => total + pick(entry), 0);
   return {
     formatVersion: FORMAT_VERSION,
@@ -110,7 +112,7 @@ export function draftManifest(parts: DraftParts): ManifestDraft {
       version: instance.version,
       metadataSha256: instance.metadataSha256,
     },
-    identity: { kind: instance.identity.kind, describe: instance.identity.describe() },
+    identity,
     tool: { version: toolVersion(), formatVersion: FORMAT_VERSION },
     complete: failed.length === 0,
     selection: { narrowed },

@@ -4,8 +4,8 @@ import { promisify } from 'node:util';
 import type { Auth } from '../../core/pipeline.ts';
 
 const derive = promisify<string, string, number, { N: number; r: number; p: number; maxmem: number }, Buffer>(scrypt);
-/** 32 MB and some 70 ms for each guess. */
-const COST = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 };
+/** 16 MB and some 40 ms for each guess. */
+const COST = { N: 2 ** 14, r: 8, p: 1, maxmem: 64 * 1024 * 1024 };
 
 /**
  * The client id of a service identity, whose secret may be renewed; of a reference token a hash that tells tokens apart.

@@ -6,9 +6,7 @@ import type { ChosenTable } from '../../read/plan.ts';
 import { FORMAT_VERSION } from '../../vault/chain/manifest.ts';
 import type { UnfinishedRun } from '../../vault/commit/resume.ts';
 import { planHashOf } from '../../vault/commit/run.ts';
-import type { Vault } from '../../vault/vault.ts';
 import { settingsOf } from './draft.ts';
-import { identityOf } from './identity.ts';
 
 export interface SamePlan {
   readonly planHash: string;
@@ -29,14 +27,14 @@ type PlanPart = keyof typeof PARTS;
 export interface PlanOf {
   readonly pipeline: Pipeline;
   readonly instance: Instance;
-  readonly vault: Vault;
+  /** Who reads, as `identityOf` tells it. */
+  readonly identity: unknown;
   readonly chosen: readonly ChosenTable[];
   readonly narrowed: readonly string[] | null;
 }
 
-export async function samePlanOf({ pipeline, instance, vault, chosen, narrowed }: PlanOf): Promise<SamePlan> {
+export function samePlanOf({ pipeline, instance, identity, chosen, narrowed }: PlanOf): SamePlan {
   const settings = settingsOf(pipeline);
-  const identity = await identityOf(pipeline.auth, vault.info.id);
   // Where discovery is not asked, the address alone tells databases apart.
   const [database, { tableApi }] = [instance.discovery.databaseName, instance];
   // A narrowed run is none of the whole pipeline, even where it happens to be of the same tables.

@@ -35,6 +35,7 @@ import { type BegunRun, begin } from './begin.ts';
 import { draftManifest, finishEntry, signedDraft } from './draft.ts';
 import { interrupted, outweighsInterrupt } from './errors.ts';
 import { checkExpectations } from './expectations.ts';
+import { identityOf } from './identity.ts';
 import { forgetProbe, readCachedProbe, storeProbe } from './probe-cache.ts';
 import type { TableContext } from './read-table.ts';
 import { readTables } from './read-tables.ts';
@@ -163,9 +164,10 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
   const fresh = options.fresh === true;
   emit({ type: 'doing', what: `planning ${plural(chosen.length, 'table')}` });
   const counts = new CountKnowledge(probe.capabilities.count);
+  const identity = await opened.identity;
   const narrowed = options.tables ?? null;
   const begun = await begin({
-    ...{ pipeline, instance, vault, series, narrowed, chosen, probe, counts, hints, fresh },
+    ...{ pipeline, instance, vault, series, identity, narrowed, chosen, probe, counts, hints, fresh },
     ...{ clock, emit, signal },
   });
   state.continued = begun.continued;
@@ -222,6 +224,8 @@ async function readBegun(
 interface Opened {
   readonly instance: Instance;
   readonly vault: Vault;
+  /** Who reads, as `identityOf` tells it. */
+  readonly identity: Promise<unknown>;
   readonly lease: Lease;
   readonly series: Series;
   /** What the vault held when the run began. */
@@ -249,6 +253,9 @@ async function open(run: SnapshotRun): Promise<Opened> {
   const vault = await openVault(store, { write: true, tool: userAgent(), clock, signal: outer });
   const { url, discovery } = instance;
   const series = seriesOf({ pipeline, instance: { url, database: discovery.databaseName } });
+  // Both take a while, beside what is waited for.
+  const identity = identityOf(pipeline.auth, vault.info.id);
+  for (const early of [identity, instance.identity.describe()]) early.catch(() => {});
   const lease = await acquireLease(store, seriesName(series), { clock, signal: outer });
   closers.add(() => lease.release());
   const abort = new AbortController();
@@ -256,7 +263,7 @@ async function open(run: SnapshotRun): Promise<Opened> {
   const { catalog, abandoned } = await finishCommits(vault, { clock, emit, signal });
   const previous = (await readNewestComplete(vault, catalog, series, { signal }))?.manifest;
   tellOtherDatabases(series, seriesIn(catalog), emit);
-  return { instance, vault, lease, series, catalog, abandoned, previous, emit, signal, abort };
+  return { instance, vault, identity, lease, series, catalog, abandoned, previous, emit, signal, abort };
 }
 
 /** A pipeline that reads another database than before is another series: nobody should find out from a restore. */
@@ -358,6 +365,7 @@ async function draftOf(
   return draftManifest({
     run,
     instance,
+    identity: { kind: instance.identity.kind, describe: await instance.identity.describe() },
     pipeline,
     narrowed: options.tables ?? null,
     tables: results.update((entry) => {

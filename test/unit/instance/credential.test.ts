@@ -122,7 +122,7 @@ describe('a reference token', () => {
     const key = createReferenceCredential({ kind: 'reference-token', token, header: 'x-api-key' });
     expect(await bearer.headers()).toEqual({ authorization: 'Bearer enrt_example' });
     expect(await key.headers()).toEqual({ 'x-api-key': 'enrt_example' });
-    expect(bearer.describe()).not.toContain('enrt_');
+    expect(await bearer.describe()).not.toContain('enrt_');
   });
 
   it('cannot be renewed', async () => {

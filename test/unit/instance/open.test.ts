@@ -71,7 +71,7 @@ describe('opening an instance', () => {
       scope: 'read',
     });
     expect(warnings(events)).toEqual([]);
-    expect(instance.identity.describe()).toBe('service identity my.app/backup, scope read');
+    expect(await instance.identity.describe()).toBe('service identity my.app/backup, scope read');
   });
 
   it('only ever sends GET, but for the token request', async () => {

@@ -395,7 +395,7 @@ describe('a token that is refused', () => {
         return true;
       },
       scrub: (text) => text,
-      describe: () => 'test',
+      describe: async () => 'test',
     };
     return { credential, renewals: () => renewals };
   }
