@@ -61,13 +61,15 @@ function lastRun({ startedAt, durationMs }: SnapshotDetails['manifest']): string
   return `it continues a run that had ended before; the last run began at ${startedAt} and took ${duration(durationMs)}`;
 }
 
-function detailsText({ manifest, key, sha256, reusedParts, read, keptAsText }: SnapshotDetails, view: View): string[] {
+function detailsText(details: SnapshotDetails, view: View): string[] {
+  const { manifest, key, sha256, reusedParts, read, keptAsText, missingParts } = details;
   const { totals, instance } = manifest;
+  const damaged = missingParts === 0 ? '' : `, damaged (lacks ${plural(missingParts, 'file')})`;
   const narrowed = manifest.selection?.narrowed ?? null;
   const facts: readonly (readonly [string, string])[] = [
     [
       'snapshot',
-      `${manifest.snapshot} (number ${manifest.sequence}), ${manifest.complete ? 'complete' : 'incomplete'}${narrowed === null ? '' : `, narrowed to ${narrowed.join(', ')}`}`,
+      `${manifest.snapshot} (number ${manifest.sequence}), ${manifest.complete ? 'complete' : 'incomplete'}${damaged}${narrowed === null ? '' : `, narrowed to ${narrowed.join(', ')}`}`,
     ],
     ['pipeline', `${manifest.pipeline.name}, of the database ${seriesOf(manifest).database}`],
     ['instance', `${instance.url}${instance.version === null ? '' : `, version ${instance.version}`}`],

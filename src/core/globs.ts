@@ -37,13 +37,16 @@ export interface GlobErrors {
 
 /**
  * The tables whose names a glob of the list matches, in their own order.
- * @throws TablevaultError TABLE_UNKNOWN for the first glob that matches nothing
+ * @throws TablevaultError TABLE_UNKNOWN for the first glob that matches nothing; USAGE for a list without globs, which would choose nothing
  */
 export function chooseByGlobs<T extends { readonly name: string }>(
   tables: readonly T[],
   globs: readonly string[],
   errors: GlobErrors,
 ): readonly T[] {
+  if (!Array.isArray(globs) || globs.length === 0) {
+    throw new TablevaultError('USAGE', 'no table is named', { hint: 'Give a list with at least one name or glob.' });
+  }
   const names = tables.map(({ name }) => name);
   const [idle] = idleGlobs(globs, names);
   if (idle !== undefined) throw unknownTable(`${errors.none} matches "${idle}"`, idle, names, errors.hint);

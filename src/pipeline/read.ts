@@ -180,7 +180,8 @@ async function complete(
   const { resumeWithin, deadline, ...limits } = shape.limits;
   return {
     file: path,
-    name: basename(path, extname(path)).replaceAll(/[^\w.-]/g, '-') || 'pipeline',
+    // Two names never become one: what is kept by name would be mixed. Some file systems take letters with marks apart.
+    name: basename(path, extname(path)).normalize('NFC'),
     instance,
     auth,
     endpoints,

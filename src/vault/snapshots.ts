@@ -13,6 +13,11 @@ export interface SnapshotQuery extends CallOptions {
   readonly pipeline?: string | undefined;
 }
 
+export interface FoundSnapshot extends StoredManifest {
+  /** Parts that `repair` put into quarantine, and that nobody has put back. */
+  readonly missingParts: number;
+}
+
 /** `2026-11-21`, or an instant to the minute or second, of UTC. */
 const DATE = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?Z?)?$/;
 /** Times that snapshots are looked for while others retire them. */
@@ -27,13 +32,13 @@ export async function readSnapshot(
   vault: Vault,
   wanted: string | number,
   query: SnapshotQuery = {},
-): Promise<StoredManifest> {
+): Promise<FoundSnapshot> {
   const call = { signal: query.signal };
   for (let look = 1; ; look += 1) {
     const catalog = await readCatalog(vault, call);
     const entry = await findSnapshot(vault, catalog, String(wanted), query);
     const found = await readEntry(vault, entry, call);
-    if (found !== undefined) return found;
+    if (found !== undefined) return { ...found, missingParts: catalog.lacking.get(entry.sequence) ?? 0 };
     if (look === LOOKS) throw unknown(vault, wanted, 'it was retired just now');
   }
 }

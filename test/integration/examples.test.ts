@@ -78,7 +78,7 @@ describe('examples', () => {
     expect(await say(env)).toEqual({ code: 0, said: 'done' });
     expect(await say({ ...env, SECRET: 'wrong' })).toEqual({ code: 3, said: expect.stringMatching(/^ask for help: /) });
     expect(await say({})).toEqual({ code: 2, said: expect.stringMatching(/^look into it: SECRET_MISSING: /) });
-    const lease = await acquireLease(createFolderStore(vault), 'job', { clock: systemClock });
+    const lease = await acquireLease(createFolderStore(vault), 'job@DEMO', { clock: systemClock });
     try {
       expect(await say(env)).toEqual({ code: 9, said: expect.stringMatching(/^again later: /) });
     } finally {

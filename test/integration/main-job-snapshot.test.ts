@@ -211,11 +211,12 @@ describe('9. for eyes', () => {
   afterAll(() => job.close());
 
   const REPORT = [
-    ...['bytesReceived', 'complete', 'durationMs', 'error', 'requests'],
+    ...['bytesReceived', 'complete', 'durationMs', 'error', 'narrowed', 'requests'],
     ...['resumed', 'sequence', 'snapshot', 'tables'],
   ];
   const TABLE = [
     'bytes',
+    'changes',
     'consistency',
     'error',
     'name',

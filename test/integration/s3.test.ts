@@ -140,16 +140,16 @@ describe.skipIf(s3 === null)('a snapshot into a bucket', () => {
   test('whose part is changed fails verification with exit code 6', async () => {
     const copy = `s3://${bucket.name}/changed`;
     expect((await snapshot(copy, {}, ...SMALL)).code).toBe(0);
-    const { stdout } = await run(['paths', copy, 'Gen_Currencies']);
+    const { stdout } = await run(['paths', copy, 'Gen_Currencies', '--snapshot', '1']);
     const { createS3Client } = await import('../../src/storage/s3-client.ts');
     const { PutObjectCommand } = await import('@aws-sdk/client-s3');
     const client = createS3Client(bucket.env);
     const Key = stdout.trim().slice(`s3://${bucket.name}/`.length);
     await client.send(new PutObjectCommand({ Bucket: bucket.name, Key, Body: 'not Parquet' }));
     client.destroy();
-    const verified = await run(['verify', copy]);
+    const verified = await run(['verify', copy, '--snapshot', '1']);
     expect(verified.code).toBe(6);
-    const asked = await run(['query', copy, 'SELECT * FROM Gen_Currencies']);
+    const asked = await run(['query', copy, '--snapshot', '1', 'SELECT * FROM Gen_Currencies']);
     expect(asked.code).toBe(6);
     expect(asked.stderr).toContain('VERIFY_FAILED');
   });
@@ -216,7 +216,7 @@ describe.skipIf(s3 === null)('a server in difficulties', () => {
     const ended = await snapshot(`s3://${bucket.name}/throttled`, env, ...SMALL);
     expect(ended.code, ended.stderr).toBe(0);
     expect(proxy.requests.length).toBeGreaterThan(9);
-    expect((await run(['verify', `s3://${bucket.name}/throttled`, '--level', 'rows'])).code).toBe(0);
+    expect((await run(['verify', `s3://${bucket.name}/throttled`, '--snapshot', '1', '--level', 'rows'])).code).toBe(0);
   });
 
   test('that throttles for ever is given up with exit code 7', async () => {
@@ -299,7 +299,7 @@ describe.skipIf(s3 === null)('a server in difficulties', () => {
     const again = await snapshot(destination, {}, ...GENERAL);
     expect(again.code, again.stderr).toBe(0);
     expect(again.report).toMatchObject({ resumed: true, complete: true });
-    expect((await run(['verify', destination, '--level', 'rows'])).code).toBe(0);
+    expect((await run(['verify', destination, '--snapshot', '1', '--level', 'rows'])).code).toBe(0);
   });
 
   test('that no longer takes credentials which have expired: exit code 7 says so, and with new ones the run goes on', async () => {

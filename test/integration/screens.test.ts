@@ -149,7 +149,7 @@ describe('in a pipe', () => {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: that is the question
       expect(text).not.toMatch(/…|no room for|\u001b/);
     }
-    expect(await run('ls', vault)).toMatch(/finished +state +tables +rows +size +took +note/);
+    expect(await run('ls', vault)).toMatch(/finished +state +tables +rows +size +added +took +note/);
     expect(await run('plan', file)).toMatch(/tasks +requests +rows +in database +as Parquet +time/);
   });
 

@@ -71,11 +71,10 @@ async function soundVault(store: Store, seed: number): Promise<void> {
       else await pruneVault(vault, { policy, dryRun: false }, deps);
     }
     await pruneVault(vault, { policy: { keepLast: 1 }, dryRun: false, graceMs: 3_600_000 }, deps);
-    await commitSnapshot(
-      vault,
-      draft({ tables: (await readNewestComplete(vault, await readCatalog(vault), SERIES))?.manifest.tables ?? [] }),
-      deps,
-    );
+    const catalog = await readCatalog(vault);
+    const newest = await readNewestComplete(vault, catalog, SERIES);
+    const last = await commitSnapshot(vault, draft({ tables: newest?.manifest.tables ?? [] }), deps);
+    await indexCommitted(vault, { catalog, abandoned: new Set() }, entryOfManifest(last.manifest, last.sha256));
     const unfinished = runId();
     await beginRun(
       vault,
@@ -211,7 +210,7 @@ async function doDamage(
 /** Findings of a check by somebody who comes anew; an error that says the vault is damaged counts as one. */
 async function problemsOf(store: Store, level: VerifyLevel): Promise<number> {
   try {
-    return (await verifyVault(await openVault(store), { level })).findings.length;
+    return (await verifyVault(await openVault(store), { level, all: true })).findings.length;
   } catch (error) {
     return ['VAULT_CORRUPT', 'VAULT_NOT_FOUND'].includes(asTablevaultError(error).code) ? 1 : 0;
   }

@@ -10,7 +10,7 @@ import { plural } from '../../core/words.ts';
 import { openStore } from '../../storage/open.ts';
 import type { Store } from '../../storage/store.ts';
 import { tryCreateOnly } from '../../storage/try-create-only.ts';
-import { readCatalog } from '../../vault/chain/catalog.ts';
+import { isWhole, readCatalog } from '../../vault/chain/catalog.ts';
 import { openVault } from '../../vault/open.ts';
 import type { StepFinding } from './steps.ts';
 
@@ -63,10 +63,12 @@ function missingFolders(root: string): readonly string[] {
 async function whatIsThere(store: Store, pipeline: string, clock: Clock, signal: AbortSignal): Promise<string> {
   try {
     const vault = await openVault(store, { signal });
-    const { snapshots } = await readCatalog(vault, { signal });
+    const { snapshots, lacking } = await readCatalog(vault, { signal });
     const held = `a vault with ${plural(snapshots.length, 'snapshot')}`;
     const own = snapshots.filter(({ summary }) => summary.pipeline === pipeline);
-    const newest = own.findLast(({ summary }) => summary.complete && !summary.narrowed);
+    const newest = own.findLast(({ sequence, summary }) =>
+      isWhole({ ...summary, missingParts: lacking.get(sequence) ?? 0 }),
+    );
     if (newest === undefined) return `${held}, no complete one of the pipeline ${pipeline}`;
     const age = duration(clock.now() - Date.parse(newest.summary.finishedAt));
     return `${held}, the newest complete one of the pipeline ${pipeline} ${age} old`;

@@ -1,6 +1,7 @@
 /** What changed since the last complete snapshot: what is told of it, and what the pipeline does not accept. */
 import { TablevaultError } from '../../core/errors.ts';
-import type { Expectations } from '../../core/pipeline.ts';
+import { globMatcher } from '../../core/globs.ts';
+import type { Expectations, Pipeline } from '../../core/pipeline.ts';
 import { count, plural } from '../../core/words.ts';
 import type { Manifest, TableDrift, TableEntry } from '../../vault/chain/manifest.ts';
 
@@ -51,14 +52,51 @@ export function driftOf(entry: TableEntry, before: TableEntry | undefined): Tabl
   return drift.added.length + drift.removed.length + drift.retyped.length === 0 ? null : drift;
 }
 
-/** @throws EXPECTATION_FAILED naming every table that is not as the pipeline expects it */
+/** What was read, and what it is held against. */
+export interface ReadTables {
+  readonly tables: readonly TableEntry[];
+  /** Tables that failed, where a partial snapshot is allowed. */
+  readonly failed: readonly string[];
+  /** The last complete snapshot. */
+  readonly previous: Manifest | undefined;
+  /** Was it narrowed by `--tables`? Then other tables are not missed. */
+  readonly narrowed: boolean;
+}
+
+/** Tables of the last complete snapshot that the pipeline still asks for, and that the instance no longer offers. */
+export function goneTables(
+  { tables, failed, previous, narrowed }: ReadTables,
+  { include, exclude }: Pick<Pipeline['tables'], 'include' | 'exclude'>,
+): readonly string[] {
+  if (previous === undefined || narrowed) return [];
+  const here = new Set([...tables.map(({ name }) => name), ...failed]);
+  const matches = (globs: readonly string[], name: string) => globs.some((glob) => globMatcher(glob)(name));
+  const isWanted = (name: string) => matches(include, name) && !matches(exclude, name);
+  return previous.tables.map(({ name }) => name).filter((name) => !here.has(name) && isWanted(name));
+}
+
+/**
+ * @param gone tables that are no longer there: all of their rows are lost
+ * @throws EXPECTATION_FAILED naming every table that is not as the pipeline expects it
+ */
 export function checkExpectations(
   expect: Expectations,
-  tables: readonly TableEntry[],
-  previous: Manifest | undefined,
+  { tables, failed, previous, narrowed }: ReadTables,
+  gone: readonly string[],
 ): void {
   const problems: string[] = [];
   const most = expect.maxRowDropPercent;
+  if (most !== undefined && gone.length > 0) {
+    problems.push(`the instance no longer offers ${gone.join(', ')}, which the last complete snapshot holds`);
+  }
+  const here = new Set([...tables.map(({ name }) => name), ...failed]);
+  for (const [name, least] of Object.entries(expect.minRows ?? {})) {
+    if (least > 0 && !narrowed && !here.has(name)) {
+      problems.push(
+        `${name} was not read, since it is no table of this snapshot (at least ${plural(least, 'row')} of it ${least === 1 ? 'is' : 'are'} expected)`,
+      );
+    }
+  }
   for (const table of tables) {
     const before = previous?.tables.find(({ name }) => name === table.name);
     const drop = before === undefined ? 0 : rowDropPercent(before.rows, table.rows);

@@ -34,7 +34,7 @@ import type { Vault } from '../../vault/vault.ts';
 import { type BegunRun, begin } from './begin.ts';
 import { draftManifest, finishEntry, signedDraft } from './draft.ts';
 import { interrupted, outweighsInterrupt } from './errors.ts';
-import { checkExpectations } from './expectations.ts';
+import { checkExpectations, goneTables } from './expectations.ts';
 import { identityOf } from './identity.ts';
 import { forgetProbe, readCachedProbe, storeProbe } from './probe-cache.ts';
 import type { TableContext } from './read-table.ts';
@@ -121,6 +121,10 @@ export async function runSnapshot(
     durationMs: clock.now() - startedMs,
     ...trafficOf(state.instance),
   });
+}
+
+function goneMessage(gone: readonly string[]): string {
+  return `the last complete snapshot holds ${gone.join(', ')}, which the instance no longer offers: the rights of the identity or the database were changed`;
 }
 
 /** How far a run has come: what its report tells when it fails. */
@@ -212,7 +216,15 @@ async function readBegun(
 
   emit({ type: 'doing', what: 'counting rows again and committing' });
   const draft = await signedDraft(await draftOf(run, opened, begun.run, probe), pipeline, vault, signal);
-  checkExpectations(pipeline.expect, draft.tables, previous);
+  const read = {
+    tables: draft.tables,
+    failed: results.failed.map(({ name }) => name),
+    previous,
+    narrowed: options.tables !== undefined,
+  };
+  const gone = goneTables(read, pipeline.tables);
+  if (gone.length > 0) emit({ type: 'warning', message: goneMessage(gone) });
+  checkExpectations(pipeline.expect, read, gone);
   await lease.assertHeld();
   // All is read: a commit is not worth breaking off.
   deadline.stop();

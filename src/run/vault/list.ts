@@ -1,18 +1,12 @@
 /** `ls`: the snapshots of a vault, and whether the newest complete one is young enough. */
-import pLimit from 'p-limit';
 import { duration } from '../../core/duration.ts';
 import { TablevaultError } from '../../core/errors.ts';
-import type { CallOptions } from '../../storage/store.ts';
-import { readCatalog, readEntry } from '../../vault/chain/catalog.ts';
-import type { ChainEntry } from '../../vault/chain/entry.ts';
+import { isWhole, readCatalog } from '../../vault/chain/catalog.ts';
 import { distinctSeries, isSameSeries, labelOf } from '../../vault/chain/series.ts';
 import { readPinned } from '../../vault/gc/pins.ts';
-import { partInQuarantine, QUARANTINE } from '../../vault/layout.ts';
 import { chosenSeries, type SnapshotQuery } from '../../vault/snapshots.ts';
 import type { Vault } from '../../vault/vault.ts';
 
-/** Manifests read at once. */
-const READERS = 4;
 /** A snapshot may seem to end this much later than now; more is a wrong clock. */
 const CLOCK_TOLERANCE_MS = 5 * 60 * 1000;
 
@@ -81,8 +75,6 @@ export async function listSnapshots(vault: Vault, options: ListOptions): Promise
   for (const fault of catalog.unreadable.values()) throw fault;
   const only = pipeline === undefined ? undefined : chosenSeries(catalog, pipeline);
   const entries = catalog.snapshots.filter(({ summary }) => only === undefined || isSameSeries(summary, only));
-  const missing = await partsMissing(vault, { signal });
-  const lacking = missing.size === 0 ? new Map<number, number>() : await lackingParts(vault, entries, missing, signal);
   const pinned = await readPinned(vault, { signal });
   const snapshots = entries.map(
     ({ snapshot, sequence, summary }): SnapshotSummary => ({
@@ -90,13 +82,11 @@ export async function listSnapshots(vault: Vault, options: ListOptions): Promise
       sequence,
       ...summary,
       pinned: pinned.has(sequence),
-      missingParts: lacking.get(sequence) ?? 0,
+      missingParts: catalog.lacking.get(sequence) ?? 0,
     }),
   );
   const series = distinctSeries(snapshots).map((each): SeriesSummary => {
-    const newest = snapshots.findLast(
-      (one) => isSameSeries(one, each) && one.complete && !one.narrowed && one.missingParts === 0,
-    );
+    const newest = snapshots.findLast((one) => isSameSeries(one, each) && isWhole(one));
     return {
       ...each,
       newestComplete: newest?.snapshot ?? null,
@@ -106,34 +96,6 @@ export async function listSnapshots(vault: Vault, options: ListOptions): Promise
   const [one, ...others] = series;
   const { newestComplete = null, ageMs = null } = others.length === 0 ? (one ?? {}) : {};
   return { snapshots, series, newestComplete, ageMs, retired: catalog.retired.length };
-}
-
-/** How many of the missing parts each snapshot needs. */
-async function lackingParts(
-  vault: Vault,
-  entries: readonly ChainEntry[],
-  missing: ReadonlySet<string>,
-  signal: AbortSignal | undefined,
-): Promise<ReadonlyMap<number, number>> {
-  const limit = pLimit(READERS);
-  const lacking = new Map<number, number>();
-  const readOne = async (entry: ChainEntry) => {
-    const found = await readEntry(vault, entry, { signal });
-    const parts = found?.manifest.tables.flatMap((table) => table.parts) ?? [];
-    lacking.set(entry.sequence, parts.filter(({ key }) => missing.has(key)).length);
-  };
-  await Promise.all(entries.map((entry) => limit(() => readOne(entry))));
-  return lacking;
-}
-
-/** Parts in quarantine, but for those that are in their place again. */
-async function partsMissing(vault: Vault, call: CallOptions): Promise<ReadonlySet<string>> {
-  const missing = new Set<string>();
-  for await (const { key } of vault.store.list(QUARANTINE, { signal: call.signal })) {
-    const part = partInQuarantine(key);
-    if (part !== undefined && (await vault.store.head(part, { signal: call.signal })) === undefined) missing.add(part);
-  }
-  return missing;
 }
 
 /**

@@ -116,7 +116,9 @@ async function candidates(vault: Vault, catalog: Catalog, call: CallOptions): Pr
   const pinned = await readPinned(vault, call);
   return catalog.snapshots.map(({ sequence, snapshot, summary }) => {
     const { pipeline, database, complete, narrowed, finishedAt } = summary;
-    return { sequence, snapshot, pipeline, database, complete, narrowed, finishedAt, pinned: pinned.has(sequence) };
+    const missingParts = catalog.lacking.get(sequence) ?? 0;
+    const held = { missingParts, finishedAt, pinned: pinned.has(sequence) };
+    return { sequence, snapshot, pipeline, database, complete, narrowed, ...held };
   });
 }
 

@@ -14,6 +14,8 @@ export interface SnapshotDetails {
   readonly sha256: string;
   /** Bytes of the manifest itself. */
   readonly bytes: number;
+  /** Parts that `repair` put into quarantine, and that nobody has put back. Others may be missing: `verify` looks. */
+  readonly missingParts: number;
   /** From the first read to the commit. */
   readonly read: ReadSpan;
   /** Columns that the pipeline kept as the text that came, whatever `$metadata` declares. */
@@ -27,13 +29,14 @@ export interface SnapshotDetails {
  * @throws TablevaultError `USAGE` when there is none.
  */
 export async function showSnapshot(vault: Vault, wanted: string, query: SnapshotQuery = {}): Promise<SnapshotDetails> {
-  const { manifest, sha256, bytes } = await readSnapshot(vault, wanted, query);
+  const { manifest, sha256, bytes, missingParts } = await readSnapshot(vault, wanted, query);
   const parts = manifest.tables.flatMap((table) => table.parts);
   return {
     manifest,
     key: snapshotKey(manifest.sequence),
     sha256,
     bytes,
+    missingParts,
     read: readSpan(manifest),
     keptAsText: manifest.tables.flatMap(({ name: table, schema }) =>
       schema.columns

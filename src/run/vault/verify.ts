@@ -133,7 +133,8 @@ async function chosenEntry(
   // The chain is of all series, and no part is looked at.
   if (snapshot === 'latest' && pipeline === undefined && level === 'manifest') return catalog.snapshots.at(-1);
   try {
-    return await findSnapshot(vault, catalog, snapshot, { pipeline, signal });
+    // One that is known to lack parts is checked all the same: its parts are what is wrong.
+    return await findSnapshot(vault, { ...catalog, lacking: new Map() }, snapshot, { pipeline, signal });
   } catch (error) {
     if (catalog.unreadable.size === 0 || !hasCode(error, 'VAULT_CORRUPT', 'OBJECT_MISSING')) throw error;
     return snapshot === 'latest' ? catalog.snapshots.at(-1) : undefined;

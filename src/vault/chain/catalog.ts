@@ -4,7 +4,17 @@ import { asTablevaultError, hasCode, TablevaultError } from '../../core/errors.t
 import { plural } from '../../core/words.ts';
 import { getIfPresent } from '../../storage/conditional.ts';
 import type { CallOptions } from '../../storage/store.ts';
-import { INDEX, indexKey, SNAPSHOTS, sequenceOf, snapshotKey, TOMBSTONES, tombstoneKey } from '../layout.ts';
+import {
+  INDEX,
+  indexKey,
+  partInQuarantine,
+  QUARANTINE,
+  SNAPSHOTS,
+  sequenceOf,
+  snapshotKey,
+  TOMBSTONES,
+  tombstoneKey,
+} from '../layout.ts';
 import { readIfLive, type StoredManifest, type Vault } from '../vault.ts';
 import { type ChainEntry, entryOfManifest, entryOfTombstone, isLive, type LiveEntry } from './entry.ts';
 import { type IndexObject, parseIndex, planIndexReads } from './index-objects.ts';
@@ -49,6 +59,8 @@ export interface Catalog extends Places {
   readonly unreadable: ReadonlyMap<number, TablevaultError>;
   /** What is known of all places. Of a retired one only the index tells. */
   readonly entries: ReadonlyMap<number, ChainEntry>;
+  /** How many parts a live snapshot lacks, by its sequence: those that `repair` put into quarantine and nobody has put back. */
+  readonly lacking: ReadonlyMap<number, number>;
   /** Runs that were given up, as far as the index tells. */
   readonly abandoned: ReadonlySet<string>;
   /** Numbers of the index objects, ascending, also of those that cannot be read. */
@@ -151,13 +163,15 @@ export async function readCatalog(
   const unknown = places.live.filter((sequence) => entries.get(sequence)?.summary == null);
   await Promise.all(unknown.map((sequence) => fewAtOnce(() => readOne(sequence))));
   const live = places.live.filter((sequence) => !retiredSince.includes(sequence));
+  const snapshots = live.flatMap((sequence) => {
+    const entry = entries.get(sequence);
+    return entry !== undefined && isLive(entry) ? [entry] : [];
+  });
   return {
     ...places,
     live,
-    snapshots: live.flatMap((sequence) => {
-      const entry = entries.get(sequence);
-      return entry !== undefined && isLive(entry) ? [entry] : [];
-    }),
+    snapshots,
+    lacking: await lackingParts(vault, snapshots, call),
     unreadable,
     entries,
     abandoned: new Set(objects.flatMap(({ abandoned }) => abandoned)),
@@ -220,18 +234,59 @@ export async function withTombstones(
   return all;
 }
 
+/** Parts in quarantine, but for those that are in their place again, and the snapshots that need them. */
+async function lackingParts(
+  vault: Vault,
+  snapshots: readonly LiveEntry[],
+  call: CallOptions,
+): Promise<ReadonlyMap<number, number>> {
+  const missing = new Set<string>();
+  for await (const { key } of vault.store.list(QUARANTINE, call)) {
+    const part = partInQuarantine(key);
+    if (part !== undefined && (await vault.store.head(part, call)) === undefined) missing.add(part);
+  }
+  const lacking = new Map<number, number>();
+  if (missing.size === 0) return lacking;
+  const fewAtOnce = pLimit(READERS);
+  const readOne = async (entry: LiveEntry) => {
+    const found = await readEntry(vault, entry, call).catch((error: unknown) => {
+      // Damage of its own, which whoever reads it is told of.
+      if (hasCode(error, 'VAULT_CORRUPT', 'OBJECT_MISSING')) return undefined;
+      throw error;
+    });
+    const parts = found?.manifest.tables.flatMap((table) => table.parts) ?? [];
+    const lacks = parts.filter(({ key }) => missing.has(key)).length;
+    if (lacks > 0) lacking.set(entry.sequence, lacks);
+  };
+  await Promise.all(snapshots.map((entry) => fewAtOnce(() => readOne(entry))));
+  return lacking;
+}
+
 /** The series of the live snapshots. */
 export function seriesIn(catalog: Catalog): readonly Series[] {
   return distinctSeries(catalog.snapshots.map(({ summary }) => summary));
 }
 
 /**
- * The newest snapshot of a series that is complete and not narrowed; undefined when there is none.
+ * Does a snapshot count as a whole one: complete, not narrowed, and without a part that is known to be missing? Whatever looks for "the newest
+ * complete snapshot" goes by this.
+ */
+export function isWhole(snapshot: {
+  readonly complete: boolean;
+  readonly narrowed: boolean;
+  readonly missingParts: number;
+}): boolean {
+  return snapshot.complete && !snapshot.narrowed && snapshot.missingParts === 0;
+}
+
+/**
+ * The newest whole snapshot of a series; undefined when there is none.
  * @throws TablevaultError the fault of a later manifest that cannot be read: an older snapshot is never given for a newer one
  */
 export function newestComplete(catalog: Catalog, series: Series): LiveEntry | undefined {
   const newest = catalog.snapshots.findLast(
-    ({ summary }) => summary.complete && !summary.narrowed && isSameSeries(summary, series),
+    ({ sequence, summary }) =>
+      isWhole({ ...summary, missingParts: catalog.lacking.get(sequence) ?? 0 }) && isSameSeries(summary, series),
   );
   for (const [sequence, error] of catalog.unreadable) if (sequence > (newest?.sequence ?? 0)) throw error;
   return newest;

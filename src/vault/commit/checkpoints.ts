@@ -7,6 +7,7 @@ import type { CallOptions } from '../../storage/store.ts';
 import type { PartEntry } from '../chain/manifest.ts';
 import { partEntrySchema } from '../chain/manifest.ts';
 import { parseSealed, sealedBytes } from '../chain/seal.ts';
+import { judgePart } from '../check-parts.ts';
 import { checkpointFolder, checkpointKey } from '../layout.ts';
 import type { Vault } from '../vault.ts';
 
@@ -68,8 +69,8 @@ export interface FoundCheckpoints {
 }
 
 /**
- * What a run has finished. A checkpoint counts only when each of its parts is there with its size; one that is damaged or
- * misses a part is told and left out, never believed.
+ * What a run has finished. A checkpoint counts only when each of its parts is there with the bytes that were written; one that is damaged,
+ * or has a part that is, is told and left out, never believed.
  */
 export async function readCheckpoints(vault: Vault, run: string, call: CallOptions = {}): Promise<FoundCheckpoints> {
   const fewAtOnce = pLimit(READERS);
@@ -118,10 +119,10 @@ async function readOne(vault: Vault, run: string, key: string, number: number, c
   const rows = checkpoint.parts.reduce((sum, part) => sum + part.rows, 0);
   if (rows !== checkpoint.rows) return { key, reason: 'its rows are not the sum of its parts' };
   for (const part of checkpoint.parts) {
-    const stored = await vault.store.head(part.key, call);
-    if (stored?.bytes !== part.bytes) {
-      return { key, reason: `its part ${part.key} ${stored === undefined ? 'is missing' : 'has another size'}` };
-    }
+    const verdict = await judgePart(vault, part, { ...call, copyTo: undefined });
+    if (verdict.kind === 'sound') continue;
+    const why = verdict.kind === 'damaged' ? verdict.message : verdict.fault.message;
+    return { key, reason: `${part.key}: ${why}` };
   }
   return { checkpoint, number };
 }

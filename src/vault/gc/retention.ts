@@ -1,5 +1,6 @@
 /** Retention: which snapshots a policy keeps. Pure. */
 import { TablevaultError } from '../../core/errors.ts';
+import { isWhole } from '../chain/catalog.ts';
 import { distinctSeries, isSameSeries } from '../chain/series.ts';
 
 /** What to keep. Counts are of complete snapshots of one series; several rules keep what any of them keeps. */
@@ -22,6 +23,8 @@ export interface RetentionSnapshot {
   readonly complete: boolean;
   /** Of some of the pipeline's tables: it never counts as a complete one. */
   readonly narrowed: boolean;
+  /** Parts that it is known to lack: then it does not count either. */
+  readonly missingParts: number;
   readonly finishedAt: string;
   readonly pinned: boolean;
 }
@@ -48,8 +51,8 @@ const SPANS = [
 /**
  * Decides which snapshots to keep. Days, weeks (ISO 8601), months and years are those of UTC.
  *
- * Only complete snapshots that are not narrowed count, and "newest" is by sequence, never by a clock. The newest of them of each series stays
- * whatever the policy says. An incomplete or narrowed one stays as long as no later one of its series counts, or `keepWithinMs` covers it.
+ * Only whole snapshots count (complete, not narrowed, no part known to be missing), and "newest" is by sequence, never by a clock. The newest of
+ * them of each series stays whatever the policy says. Any other stays as long as no later one of its series counts, or `keepWithinMs` covers it.
  *
  * @param nowMs the store's time: a snapshot dated later than that makes no other one old.
  * @throws TablevaultError `USAGE` for a policy that keeps nothing.
@@ -84,12 +87,11 @@ function keepOfSeries(
   nowMs: number,
   add: (snapshot: RetentionSnapshot, reason: string) => void,
 ): void {
-  const complete = newestFirst.filter((each) => each.complete && !each.narrowed);
+  const complete = newestFirst.filter(isWhole);
   const [newest] = complete;
   if (newest !== undefined) add(newest, 'newest complete');
   for (const each of newestFirst) {
-    const counts = each.complete && !each.narrowed;
-    if (!counts && each.sequence > (newest?.sequence ?? 0)) add(each, 'no later one is complete');
+    if (!isWhole(each) && each.sequence > (newest?.sequence ?? 0)) add(each, 'no later one is complete');
   }
   complete.slice(0, policy.keepLast ?? 0).forEach((each, index) => {
     add(each, `last ${index + 1}`);

@@ -60,7 +60,7 @@ describe('a pipeline file that is right', () => {
   it('is read with its defaults, its secret resolved and its paths absolute', async () => {
     const pipeline = await read(GOOD);
     expect(pipeline).toMatchObject({
-      name: 'nightly-backup',
+      name: 'nightly backup',
       instance: 'https://demodb.my.erp.net',
       endpoints: {},
       tables: { include: ['*'], exclude: [], overrides: {} },

@@ -7,7 +7,7 @@ const NOW = Date.UTC(2026, 10, 21, 2);
 
 function snapshot(sequence: number, finishedMs: number, values: Partial<RetentionSnapshot> = {}): RetentionSnapshot {
   const finishedAt = new Date(finishedMs).toISOString();
-  const whole = { pipeline: 'p', database: 'd', complete: true, narrowed: false };
+  const whole = { pipeline: 'p', database: 'd', complete: true, narrowed: false, missingParts: 0 };
   return { sequence, snapshot: `s${sequence}`, ...whole, finishedAt, pinned: false, ...values };
 }
 
