@@ -5,6 +5,7 @@ import type { Emit } from '../../core/events.ts';
 import type { CallOptions, ListedObject } from '../../storage/store.ts';
 import { type Catalog, readCatalog, readEntry, withTombstones } from '../../vault/chain/catalog.ts';
 import { writeTombstone } from '../../vault/chain/tombstones.ts';
+import { writeIndex } from '../../vault/chain/write-index.ts';
 import { verifyChain } from '../../vault/check-chain.ts';
 import { finishCommits } from '../../vault/commit/recover.ts';
 import { abandonRun, leaseOf, listRuns, readOutcome, readPlan } from '../../vault/commit/run.ts';
@@ -80,6 +81,8 @@ export async function pruneVault(vault: Vault, options: PruneOptions, deps: Prun
   const abandoned = await abandonDead(vault, catalog, nowMs, options, deps);
   const sweepPlan = await readSweepPlan(vault, dryRun ? plan.retire : [], graceMs, call);
   const swept = dryRun ? wouldSweep(sweepPlan) : await sweepAll(vault, sweepPlan, graceMs, call);
+  // What later objects of the index hold, where the writers may not delete; and what an older vault lacks of it.
+  if (!dryRun) await writeIndex(vault, await readCatalog(vault, call), catalog.abandoned, call);
   const { later, ...done } = swept;
   return {
     dryRun,
