@@ -6,7 +6,7 @@ import { sha256Hex } from '../core/digest.ts';
 import { asTablevaultError, hasCode } from '../core/errors.ts';
 import { canonicalJson } from '../core/json.ts';
 import type { CallOptions } from '../storage/store.ts';
-import { type Catalog, withTombstones } from './chain/catalog.ts';
+import { type Catalog, isTaken, withTombstones } from './chain/catalog.ts';
 import { type ChainEntry, entryOfManifest } from './chain/entry.ts';
 import { type Manifest, manifestBytes, manifestProblems } from './chain/manifest.ts';
 import { parseObject } from './chain/parse.ts';
@@ -243,7 +243,7 @@ async function checkRuns(
 ): Promise<void> {
   const indexed = Math.max(0, ...catalog.index);
   // Listed before: a snapshot that was published since is beyond the head and there.
-  if (indexed > catalog.head && !(await isKnown(vault, indexed, call))) {
+  if (indexed > catalog.head && !(await isTaken(vault, indexed, call))) {
     findings.add('SNAPSHOT_MISSING', snapshotKey(indexed), 'a snapshot was published there, as the index tells');
   }
   // With unreadable manifests about, a commit may seem unfinished that is there; the manifests are found already.
@@ -259,13 +259,6 @@ async function checkRuns(
       findings.add('OUTCOME_UNREADABLE', object, error.message);
     }
   }
-}
-
-/** Is there a manifest or, as of one that was retired since the chain was listed, a tombstone? */
-async function isKnown(vault: Vault, sequence: number, call: CallOptions): Promise<boolean> {
-  const { store } = vault;
-  const found = (await store.head(snapshotKey(sequence), call)) ?? (await store.head(tombstoneKey(sequence), call));
-  return found !== undefined;
 }
 
 async function readHint(vault: Vault, key: string, call: CallOptions) {

@@ -25,6 +25,8 @@ import { readTombstone } from './tombstones.ts';
 const READERS = 4;
 /** Places that may be missing side by side; what lies farther on was not put there by tablevault. */
 const MOST_MISSING = 1000;
+/** Times that the chain is listed while it grows. */
+const LOOKS = 5;
 /** Objects so far away that they are strays; more of them are the chain, and what lies before them is lost. */
 const MOST_STRAYS = 3;
 
@@ -73,12 +75,22 @@ type Stored = Map<number, number>;
 
 /** Lists the places of the chain. Readers go by this, never by `latest.json`. */
 export async function readPlaces(vault: Vault, call: CallOptions = {}): Promise<Places> {
-  // Snapshots first: one that is retired meanwhile is then seen as retired.
-  const stored = await storedIn(vault, SNAPSHOTS, call);
-  const retired = await storedIn(vault, TOMBSTONES, call);
-  const seen = placesOf(stored, retired);
-  const found = await addOverlooked(vault, seen.missing, { stored, retired }, call);
-  return found ? placesOf(stored, retired) : seen;
+  for (let look = 1; ; look += 1) {
+    // Snapshots first: one that is retired meanwhile is then seen as retired.
+    const stored = await storedIn(vault, SNAPSHOTS, call);
+    const retired = await storedIn(vault, TOMBSTONES, call);
+    const seen = placesOf(stored, retired);
+    const found = await addOverlooked(vault, seen.missing, { stored, retired }, call);
+    const places = found ? placesOf(stored, retired) : seen;
+    // Whoever retires a snapshot keeps a later one. Where that was committed between the two listings, neither shows a live one.
+    if (retired.size === 0 || look === LOOKS || !(await isTaken(vault, places.head + 1, call))) return places;
+  }
+}
+
+/** Is there a manifest or a tombstone at a place? */
+export async function isTaken({ store }: Vault, sequence: number, call: CallOptions = {}): Promise<boolean> {
+  const found = (await store.head(snapshotKey(sequence), call)) ?? (await store.head(tombstoneKey(sequence), call));
+  return found !== undefined;
 }
 
 /** Orders what listings gave. Pure. */
@@ -141,6 +153,19 @@ export async function readCatalog(
   call: CallOptions = {},
   known: ReadonlyMap<number, ChainEntry> = new Map(),
 ): Promise<Catalog> {
+  let read = await readOnce(vault, call, known);
+  // What replaced a snapshot that was retired meanwhile is not in it.
+  for (let look = 2; read.isOutdated && look <= LOOKS; look += 1) {
+    read = await readOnce(vault, call, read.catalog.entries);
+  }
+  return read.catalog;
+}
+
+async function readOnce(
+  vault: Vault,
+  call: CallOptions,
+  known: ReadonlyMap<number, ChainEntry>,
+): Promise<{ readonly catalog: Catalog; readonly isOutdated: boolean }> {
   const places = await readPlaces(vault, call);
   const index = [...(await storedIn(vault, INDEX, call)).keys()].sort((a, b) => a - b);
   const { objects, damaged } = await readIndex(vault, index, places.head, call);
@@ -167,7 +192,7 @@ export async function readCatalog(
     const entry = entries.get(sequence);
     return entry !== undefined && isLive(entry) ? [entry] : [];
   });
-  return {
+  const catalog: Catalog = {
     ...places,
     live,
     snapshots,
@@ -178,6 +203,7 @@ export async function readCatalog(
     index,
     damagedIndex: damaged,
   };
+  return { catalog, isOutdated: retiredSince.length > 0 };
 }
 
 /** The objects of the index that cover most of the chain. One that cannot be read is done without. */

@@ -12,7 +12,7 @@ import { manifestProblems, parseManifest, placeManifest } from '../chain/manifes
 import { readTombstone } from '../chain/tombstones.ts';
 import { LATEST_KEY, outcomeKey, snapshotKey, tombstoneKey } from '../layout.ts';
 import type { Vault } from '../vault.ts';
-import { readStoredManifest } from '../vault.ts';
+import { readIfLive, readStoredManifest } from '../vault.ts';
 import { putConfirmed } from './confirm.ts';
 import type { Outcome } from './run.ts';
 import { readOutcome } from './run.ts';
@@ -191,8 +191,12 @@ async function tryPlace(
  */
 export async function placeAfter(vault: Vault, head: number): Promise<StartPlace> {
   if (head === 0) return { head, parent: null };
-  const tombstone = await readTombstone(vault.store, head);
-  const { sha256 } = tombstone ?? (await readStoredManifest(vault, head));
+  // Once more, where it was retired and swept between the two looks.
+  const found =
+    (await readTombstone(vault.store, head)) ??
+    (await readIfLive(vault, head)) ??
+    (await readTombstone(vault.store, head));
+  const { sha256 } = found ?? (await readStoredManifest(vault, head));
   return { head, parent: { sequence: head, sha256 } };
 }
 

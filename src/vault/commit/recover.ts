@@ -15,7 +15,7 @@ const READERS = 8;
 export type CommittedOutcome = Extract<Outcome, { outcome: 'commit' }>;
 
 export interface UnfinishedCommits {
-  /** Runs whose outcome is commit and whose nonce is in no manifest and no tombstone, oldest first. */
+  /** Runs whose outcome is commit and that have no place in the chain, oldest first. */
   readonly outcomes: readonly CommittedOutcome[];
   /** The chain as it was read after them: publishing begins after its head. */
   readonly catalog: Catalog;
@@ -50,8 +50,10 @@ export async function findUnfinishedCommits(
   const missing = missingPlaces(catalog);
   if (missing !== undefined) throw mayBeMissing(vault, missing);
   const places = await withTombstones(vault, catalog, call);
-  const published = new Set([...places.values()].map(({ nonce }) => nonce));
-  return { outcomes: decided.filter(({ nonce }) => !published.has(nonce)), catalog, abandoned };
+  // By the run, too: one that was retired and swept may have an outcome of a process that slept meanwhile.
+  const published = new Set([...places.values()].flatMap(({ nonce, run }) => [nonce, run]));
+  const isOpen = ({ nonce, run }: CommittedOutcome) => !published.has(nonce) && !published.has(run);
+  return { outcomes: decided.filter(isOpen), catalog, abandoned };
 }
 
 /** Its manifest may be one of those: published again behind the others, an old snapshot would be the newest. */

@@ -12,6 +12,8 @@ import { snapshotKey } from '../layout.ts';
 import { readStoredManifest, type Vault } from '../vault.ts';
 
 const READERS = 4;
+/** Times that the vault is looked at while others sweep it. */
+const LOOKS = 5;
 
 /** A retired snapshot whose manifest is still stored. */
 export interface RetiredManifest {
@@ -48,6 +50,25 @@ export interface Marks {
  * that was indexed: what it protects is unknown.
  */
 export async function readMarks(vault: Vault, retiring: ReadonlySet<number>, call: CallOptions = {}): Promise<Marks> {
+  for (let look = 1; look <= LOOKS; look += 1) {
+    const marks = await markOnce(vault, retiring, call);
+    if (marks !== undefined) return marks;
+  }
+  throw new TablevaultError(
+    'LOCKED',
+    `nothing was pruned: others retire and remove snapshots of ${vault.store.uri} at once`,
+    {
+      at: { vault: vault.store.uri },
+      hint: 'Let one prune run at a time, and run again.',
+    },
+  );
+}
+
+/**
+ * Undefined when a snapshot that was live was retired and swept meanwhile: what it held may be in use by runs that began since, of which only a
+ * later look tells.
+ */
+async function markOnce(vault: Vault, retiring: ReadonlySet<number>, call: CallOptions): Promise<Marks | undefined> {
   const catalog = await readCatalog(vault, call);
   for (const fault of catalog.unreadable.values()) throw notPruned(vault, fault);
   const missing = missingPlaces(catalog);
@@ -60,6 +81,7 @@ export async function readMarks(vault: Vault, retiring: ReadonlySet<number>, cal
   const places = await withTombstones(vault, catalog, call);
   const runs = await readRuns(vault, stateOfRuns(catalog, places, retiring), call);
   const manifests = await readManifests(vault, catalog, { retiring, referenced: runs.referenced }, call);
+  if (manifests === undefined) return undefined;
 
   const states = new Map(runs.states);
   const needed = new Set(manifests.needed);
@@ -130,14 +152,18 @@ async function readManifests(
   catalog: Catalog,
   { retiring, referenced }: { readonly retiring: ReadonlySet<number>; readonly referenced: ReadonlySet<number> },
   call: CallOptions,
-): Promise<Manifests> {
+): Promise<Manifests | undefined> {
   const fewAtOnce = pLimit(READERS);
   const needed = new Set<string>();
   const retired: RetiredManifest[] = [];
   let live = 0;
+  let isOutdated = catalog.live.length < catalog.stored.filter((sequence) => !catalog.retiredMs.has(sequence)).length;
   const readOne = async (sequence: number) => {
     const found = await manifestOf(vault, sequence, catalog, call);
-    if (found === undefined) return;
+    if (found === undefined) {
+      isOutdated ||= !catalog.retiredMs.has(sequence);
+      return;
+    }
     const parts = partsOf(found.manifest);
     if (!isRetired(catalog, retiring, sequence)) {
       live += 1;
@@ -149,6 +175,7 @@ async function readManifests(
     retired.push({ sequence, run, bytes: found.bytes, parts, retiredMs, referenced: referenced.has(sequence) });
   };
   await Promise.all(catalog.stored.map((sequence) => fewAtOnce(() => readOne(sequence))));
+  if (isOutdated) return undefined;
   return { needed, live, retired: retired.sort((a, b) => a.sequence - b.sequence) };
 }
 
