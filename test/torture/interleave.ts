@@ -6,7 +6,9 @@ import { hasCode, TablevaultError } from '../../src/core/errors.ts';
 import { pruneVault } from '../../src/run/vault/prune.ts';
 import { verifyVault } from '../../src/run/vault/verify.ts';
 import type { Store } from '../../src/storage/store.ts';
+import { newestComplete, readCatalog } from '../../src/vault/chain/catalog.ts';
 import { openVault } from '../../src/vault/open.ts';
+import { SERIES } from '../unit/vault/support.ts';
 import { vaultState } from './lib/check-vault.ts';
 import { type Budget, type Figures, tally } from './lib/figures.ts';
 import { type MiniTask, miniRun, quickClock } from './lib/mini-run.ts';
@@ -148,8 +150,16 @@ async function once(
   const clock = quickClock(now);
   const tasks = (who: string): MiniTask[] =>
     ['A', 'B', 'C'].map((table) => ({ table, task: '0', content: Buffer.from(`${who} ${table} ${rng.next()}`) }));
-  const run = (to: Store, pipeline: string, reuse: string[], own = random(rng.below(1e9))) =>
-    miniRun(to, { pipeline, tasks: tasks(pipeline), reuse, clock, random: own, scratch, fresh: rng.chance(0.3) });
+  /** Pipelines of which a whole snapshot was committed. */
+  const whole = new Set<string>();
+  const run = async (to: Store, pipeline: string, reuse: string[], own = random(rng.below(1e9))) => {
+    const narrowed = rng.chance(0.25);
+    const of = narrowed ? tasks(pipeline).slice(0, 1) : tasks(pipeline);
+    const fresh = rng.chance(0.3);
+    const done = await miniRun(to, { pipeline, tasks: of, reuse, clock, random: own, scratch, fresh, narrowed });
+    if (!narrowed) whole.add(pipeline);
+    return done;
+  };
   // All, some, or none: a run that takes nothing over makes the snapshot before it the only one with its parts.
   const tables = () => rng.pick([['A', 'B', 'C'], ['A', 'B', 'C'].filter(() => rng.chance(0.6)), []]);
   // A history whose snapshots share parts, some of them of killed and given-up runs.
@@ -206,6 +216,11 @@ async function once(
   const after = await vaultState(store);
   for (const finding of after?.findings ?? []) {
     figures.bad(/missing/.test(finding) ? 'live objects deleted' : 'unreadable snapshots', `${where}: ${finding}`);
+  }
+  const catalog = await readCatalog(await openVault(store));
+  for (const pipeline of whole) {
+    const newest = newestComplete(catalog, { pipeline, database: SERIES.database });
+    if (newest === undefined) figures.bad('live objects deleted', `${where}: no whole snapshot of ${pipeline} is left`);
   }
   for (const [actor, result] of results) {
     // A vault that a prune and a run change at once may tell one of them to come again; nothing else may fail.

@@ -43,6 +43,8 @@ export interface MiniRun {
   /** Called when a task is read. */
   readonly onRead?: (run: string, task: MiniTask) => void;
   readonly fresh?: boolean;
+  /** Of some tables, as by `--tables`: never the newest complete snapshot. */
+  readonly narrowed?: boolean;
   readonly persistence?: { readonly attempts: number; readonly firstPauseMs: number; readonly lastPauseMs: number };
 }
 
@@ -70,7 +72,8 @@ export async function miniRun(store: Store, options: MiniRun): Promise<Committed
     const deps = { clock, persistence: options.persistence ?? QUICK };
     const before = await finishCommits(vault, deps);
     const base = await readNewestComplete(vault, before.catalog, series);
-    const planHash = planHashOf({ pipeline, tables: tasks.map(({ table }) => table) });
+    const narrowed = options.narrowed === true ? tasks.map(({ table }) => table) : null;
+    const planHash = planHashOf({ pipeline, narrowed, tables: tasks.map(({ table }) => table) });
     const unfinished = options.fresh
       ? undefined
       : await findResumable(vault, { planHash, ...series, withinMs: 6 * 3_600_000, nowMs: clock.now() });
@@ -80,7 +83,7 @@ export async function miniRun(store: Store, options: MiniRun): Promise<Committed
         ? { checkpoints: [], nextNumber: new Map<string, number>() }
         : await readCheckpoints(vault, run);
     if (unfinished === undefined)
-      await beginRun(vault, { run, ...series, narrowed: null, planHash, plan: null, tool: 'torture' }, deps);
+      await beginRun(vault, { run, ...series, narrowed, planHash, plan: null, tool: 'torture' }, deps);
     const numbers = new Map(nextNumber);
     const finished = new Map(checkpoints.map((each) => [`${each.table}/${each.task}`, each]));
     const reused = new Map<string, TableEntry>();
@@ -110,7 +113,13 @@ export async function miniRun(store: Store, options: MiniRun): Promise<Committed
     const tables = [...parts].map(([name, own]) => tableEntry(own, { name }));
     await lease.assertHeld();
     const nonce = Buffer.from(random.bytes(16)).toString('hex');
-    const own = draft({ run, nonce, tables, pipeline: { name: pipeline, sha256: '0'.repeat(64) } });
+    const own = draft({
+      run,
+      nonce,
+      tables,
+      selection: { narrowed },
+      pipeline: { name: pipeline, sha256: '0'.repeat(64) },
+    });
     const committed = await commitSnapshot(vault, { ...own, finishedAt: new Date(clock.now()).toISOString() }, deps);
     await indexCommitted(vault, before, entryOfManifest(committed.manifest, committed.sha256));
     return committed;
