@@ -30,6 +30,8 @@ export interface KeysSeen {
   readonly orders: readonly KeyOrder[];
   /** Rows of the task that are known to have the last key: 1, or more where the key has further columns. */
   readonly tail: number;
+  /** The last key but the one that came last, and the rows up to it: of the last one, more may follow. Null where all are one. */
+  readonly prior: { readonly key: Key; readonly rows: number } | null;
   /** Of each order that was not kept to, the first two keys against it. */
   readonly against: readonly Against[];
   /** Of all keys, in whatever order they came: by `addSums`. */
@@ -44,6 +46,7 @@ export const NO_KEYS: KeysSeen = {
   greatest: null,
   orders: [],
   tail: 0,
+  prior: null,
   against: [],
   sum: 0,
 };

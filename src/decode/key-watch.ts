@@ -76,6 +76,7 @@ class TextOrder {
   private first: Key | null = null;
   private last: Key | null = null;
   private rows = 0;
+  private prior: KeysSeen['prior'] = null;
   private against: Against[] = [];
   private sum = 0;
 
@@ -90,6 +91,7 @@ class TextOrder {
     this.first = null;
     this.last = null;
     this.rows = 0;
+    this.prior = null;
     this.against = [];
     this.sum = 0;
   }
@@ -97,6 +99,8 @@ class TextOrder {
   /** @param whole the key with all of its columns */
   see(key: Key, whole: string): void {
     const { last } = this;
+    if (this.repeats && last !== null && last !== key && !this.isSame(last, key))
+      this.prior = { key: last, rows: this.rows };
     this.first ??= key;
     this.last = key;
     this.rows++;
@@ -119,7 +123,7 @@ class TextOrder {
   }
 
   seen(): KeysSeen {
-    const { rows, first, last, sum } = this;
+    const { rows, first, last, prior, sum } = this;
     const orders = this.alive.map(({ order }) => order);
     const { against } = this;
     return {
@@ -130,6 +134,7 @@ class TextOrder {
       greatest: last,
       orders,
       tail: Math.min(1, rows),
+      prior,
       against,
       sum,
     };

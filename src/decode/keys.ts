@@ -72,6 +72,8 @@ export class GuidOrder {
       greatest: some ? guidText(this.maxKey, 0) : null,
       orders: [...(this.ascendingSql ? (['sql'] as const) : []), ...(this.ascendingText ? (['text'] as const) : [])],
       tail: some ? 1 : 0,
+      // Of a key that is a GUID alone, nothing more follows.
+      prior: null,
       against: [...this.against],
       sum: this.sum,
     };

@@ -1,6 +1,7 @@
 /** One read of rows: what was asked, sent through a sink page by page, and what it brought. */
-import { hasCode } from '../core/errors.ts';
-import { addSums, comparator, type Key, type KeyOrder, NO_KEYS } from '../core/key-order.ts';
+import { hasCode, TablevaultError } from '../core/errors.ts';
+import { addSums, comparator, type Key, type KeyOrder, NO_KEYS, ordersOf } from '../core/key-order.ts';
+import { plural } from '../core/words.ts';
 import { endlessRows, isFarBeyond, type PageFacts } from '../decode/reader.ts';
 import type { Instance } from '../instance/open.ts';
 import { compileQuery, type Query } from '../odata/query.ts';
@@ -71,7 +72,15 @@ async function readPages(ask: Ask, query: Query, source: Source, sink: TaskSink)
     keyed: table.key.length > 0 && table.key.every((name) => query.select.includes(name)),
   };
   let answer: Answer | undefined;
-  const pages = pagesOf(chain, (url) => readPage(url, ask, source, sink));
+  const pages = pagesOf(chain, async (url) => {
+    try {
+      return await readPage(url, ask, source, sink);
+    } catch (thrown) {
+      // Rows went to the sink: nothing of the question was refused, but a link that the instance itself gave.
+      if (answer === undefined || !hasCode(thrown, 'REQUEST_REFUSED')) throw thrown;
+      throw linkRefused(table.name, answer.rows, thrown);
+    }
+  });
   for await (const page of pages) {
     answer = answer === undefined ? answerOf(ask, page) : merge(answer, answerOf(ask, page), ask.key);
     if (page.nextLink === null) return answer;
@@ -81,6 +90,19 @@ async function readPages(ask: Ask, query: Query, source: Source, sink: TaskSink)
     answer = { ...answer, linked: true, skipped: answer.skipped || countsRows(page.nextLink) };
   }
   return answer ?? answerOf(ask, NO_PAGE);
+}
+
+function linkRefused(table: string, rows: number, cause: TablevaultError): TablevaultError {
+  return new TablevaultError(
+    'BODY_TRUNCATED',
+    `a next link of ${table} was refused after ${plural(rows, 'row')}: ${cause.message}`,
+    {
+      at: { ...cause.at, table },
+      cause,
+      retryable: true,
+      hint: 'The instance may have restarted, or no longer knows the page: the table is read again.',
+    },
+  );
 }
 
 /** Do the rows so far share one value of a key's first column, that which the read began at? Asked for by it, all of them would come again. */
@@ -155,12 +177,22 @@ function merge(before: Answer, page: Answer, key: ScanKey | null): Answer {
     rows: before.rows + page.rows,
     last: page.last,
     tail: page.tail,
+    prior: priorOf(before, page, key),
     sum: addSums(before.sum, page.sum),
     against: [...before.against, ...page.against],
     least: extreme(key, before.least, page.least, -1),
     greatest: extreme(key, before.greatest, page.greatest, 1),
     orders: before.orders.filter((order) => page.orders.includes(order) && inOrder(order)),
   };
+}
+
+/** Over two pages, of which the second may go on with the key that the first ended with. */
+function priorOf(before: Answer, page: Answer, key: ScanKey | null): Answer['prior'] {
+  if (page.prior !== null) return { key: page.prior.key, rows: before.rows + page.prior.rows };
+  const { last } = before;
+  if (key?.composite !== true || last === null || page.first === null) return before.prior;
+  const isSame = ordersOf(key.type).some((order) => comparator(key.type, order)(last, page.first!) === 0);
+  return isSame ? before.prior : { key: last, rows: before.rows };
 }
 
 function pick({ requests, bytes, excluded }: Answer): Pick<Answer, 'requests' | 'bytes' | 'excluded'> {

@@ -142,7 +142,11 @@ async function planOne(chosen: ChosenTable, deps: PlanDeps): Promise<PlannedTabl
   });
   return {
     ...chosen,
-    plan: { ...plan, seen: seenOf(chosen, probe, found) },
+    plan: {
+      ...plan,
+      counted: estimate?.source === '$count' ? estimate.rows : null,
+      seen: seenOf(chosen, probe, found),
+    },
     groups,
     namesKey,
     open,
@@ -229,10 +233,18 @@ async function estimateOf(
   if (before !== undefined) return { rows: before.rows, source: 'snapshot' };
   // Others are read in one piece whatever their size, and counted then.
   if (!counts.mayAsk || !cutsIntoRanges(scanKeyOf(table, columns))) return null;
-  const query = compileQuery({ table, select: [table.key[0]!], filter, top: 1, count: true });
-  const answer = await askSmall(instance, query, { purpose: 'count', table: table.name, signal });
+  const answer = await askSmall(instance, countQuery({ table, filter }), {
+    purpose: 'count',
+    table: table.name,
+    signal,
+  });
   if (answer === null) counts.refused();
   return answer?.count == null ? null : { rows: answer.count, source: '$count' };
+}
+
+/** One row of a table with a key, and the count of all. */
+export function countQuery({ table, filter }: Pick<TablePlan, 'table' | 'filter'>): string {
+  return compileQuery({ table, select: [table.key[0]!], filter, top: 1, count: true });
 }
 
 /** First and last keys of the parts of the last snapshot: cut points that need no request. */
@@ -270,6 +282,7 @@ export interface StoredTablePlan {
   readonly pageRows: number | null;
   readonly key: ScanKey | null;
   readonly estimate: RowEstimate | null;
+  readonly counted?: number | null | undefined;
   readonly reason: string;
   /** Absent where hidden rows could not be asked for (or were not looked for): such a plan is not continued. */
   readonly groups?: readonly FilterGroup[];
@@ -280,7 +293,7 @@ export interface StoredTablePlan {
 }
 
 export function storePlan({ plan, groups, namesKey, warnings, open, found, refusal }: PlannedTable): StoredTablePlan {
-  const { table, strategy, ranges, pageRows, key, estimate, reason } = plan;
+  const { table, strategy, ranges, pageRows, key, estimate, counted, reason } = plan;
   return {
     table: table.name,
     strategy,
@@ -288,6 +301,7 @@ export function storePlan({ plan, groups, namesKey, warnings, open, found, refus
     pageRows,
     key,
     estimate,
+    counted,
     reason,
     ...(refusal === null ? { groups, namesKey, warnings, open, found } : {}),
   };

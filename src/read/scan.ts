@@ -5,7 +5,7 @@ import type { Query } from '../odata/query.ts';
 import type { TaskSink } from '../parquet/task.ts';
 import { nextStep } from '../scan/evidence.ts';
 import type { Checks, Proof, ScanFacts, Step } from '../scan/facts.ts';
-import { type Held, hold, keepsOrder, nothingHeld } from '../scan/held.ts';
+import { coveredBy, type Held, hold, keepsOrder, nothingHeld } from '../scan/held.ts';
 import { scanKeyOf } from '../scan/key.ts';
 import type { TablePlan } from '../scan/plan.ts';
 import { type KeyRange, rangeFilter } from '../scan/ranges.ts';
@@ -63,7 +63,6 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
   let keyRefused = false;
   let requests = 0;
   for (;;) {
-    const { estimate } = plan;
     const facts: ScanFacts = {
       range,
       key,
@@ -72,7 +71,7 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
       nothingFrom,
       countsTables: counts.countsTables,
       countAsked: counts.mayAsk || held.first?.count != null,
-      counted: plan.ranges.length === 1 && estimate?.source === '$count' ? estimate.rows : null,
+      counted: plan.ranges.length === 1 ? (plan.counted ?? null) : null,
       seen,
       extra,
       known: request.known,
@@ -111,7 +110,7 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
         const told = await askQuestion(step, { plan, key, query, checks, unproven }, context);
         requests += told.requests;
         checks = told.checks;
-        if (step.do === 'covers') extra += extraOf(held, checks);
+        if (step.do === 'covers') extra += extraOf(held, checks, key?.composite === true);
         if (step.do === 'further')
           nothingFrom =
             checks.further?.rows === 0
@@ -123,9 +122,10 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
 }
 
 /** Keys between those of the last answer that it did not bring. */
-function extraOf({ last }: Held, { covers }: Checks): number {
-  if (last === null || covers === undefined) return 0;
-  return Math.max(0, covers.whole - last.rows - last.excluded, (covers.halves ?? 0) - last.rows - last.excluded);
+function extraOf({ last }: Held, { covers }: Checks, composite: boolean): number {
+  const covered = last === null ? null : coveredBy(last, composite);
+  if (covered === null || covers === undefined) return 0;
+  return Math.max(0, covers.whole - covered.rows, (covers.halves ?? 0) - covered.rows);
 }
 
 function readRows(

@@ -11,8 +11,9 @@ import { type Verdict, verdictOf } from '../scan/verdict.ts';
 import { UnprovableError } from './accept.ts';
 import { groupFilter, type HidingValue, openQuestionText } from './hidden-rows.ts';
 import { scanKeys } from './keys.ts';
-import type { PlannedTable } from './plan.ts';
+import { countQuery, type PlannedTable } from './plan.ts';
 import { NO_KEY_FILTERS } from './scan.ts';
+import { askSmall } from './small.ts';
 import { allHabits, type ReadContext, type TaskResult } from './task.ts';
 
 /** What is said of a task that was read, now or in an earlier process. */
@@ -23,8 +24,16 @@ export type TaskOutcome = Omit<TaskResult, 'parts'> & {
   }[];
 };
 
-/** Reads one task, or finds it read already. It ends when `signal` aborts: then no further range is worth reading. */
-export type RunTask<T> = (plan: TablePlan, range: KeyRange, signal: AbortSignal) => Promise<T>;
+/**
+ * Reads one task, or finds it read already. It ends when `signal` aborts: then no further range is worth reading. `onSeen` is told how many rows
+ * are known to be there, whatever becomes of the task.
+ */
+export type RunTask<T> = (
+  plan: TablePlan,
+  range: KeyRange,
+  signal: AbortSignal,
+  onSeen: (rows: number) => void,
+) => Promise<T>;
 
 export interface TableRead<T> {
   /** The one that it was read by in the end. */
@@ -51,15 +60,21 @@ export async function readTable<T extends TaskOutcome>(
   let tasks: readonly T[];
   /** Did answers to reads by key contradict each other, so that it was read another way? */
   let contradicted = false;
+  let countRequests = 0;
   for (;;) {
     const brought: T[] = [];
+    /** The most that one task saw, also one that failed. */
+    let seen = 0;
     try {
-      tasks = await readTasks(plan, context, async (...task) => {
-        const outcome = await run(...task);
+      tasks = await readTasks(plan, context, async (task, range, signal) => {
+        const outcome = await run(task, range, signal, (rows) => {
+          seen = Math.max(seen, rows);
+        });
         brought.push(outcome);
         return outcome;
       });
       checkSeams(plan, tasks);
+      countRequests += await holdAgainstCount(plan, tasks, context);
       break;
     } catch (thrown) {
       const fallback = fallbackPlan(plan, thrown, context.counts.countsTables);
@@ -70,7 +85,7 @@ export async function readTable<T extends TaskOutcome>(
       warnings.push(`read another way than planned: ${why}`);
       contradicted ||= !hasCode(thrown, 'REQUEST_REFUSED');
       // What came by the plan before is there: another way may not bring less.
-      plan = { ...fallback, seen: Math.max(plan.seen ?? 0, rowsOf(brought)), ...withoutKey(planned, thrown) };
+      plan = { ...fallback, seen: Math.max(plan.seen ?? 0, rowsOf(brought), seen), ...withoutKey(planned, thrown) };
     }
   }
   checkNulls(plan, tasks);
@@ -83,7 +98,7 @@ export async function readTable<T extends TaskOutcome>(
   if (mustBeRefused(planned, tasks)) throw new UnprovableError(planned.table.name, why);
   const advice = open.length > 0 ? '; only a look into the ERP tells whether such rows are missing' : '';
   if (verdict.consistency !== 'exact') warnings.push(`${verdict.consistency}, not exact: ${why}${advice}`);
-  const requests = tasks.reduce((sum, task) => sum + task.requests, keyRequests);
+  const requests = tasks.reduce((sum, task) => sum + task.requests, keyRequests + countRequests);
   return { plan, tasks, verdict, warnings, requests };
 }
 
@@ -131,6 +146,31 @@ function rowsOf(tasks: readonly TaskOutcome[]): number {
   return tasks.reduce((sum, task) => sum + task.rows, 0);
 }
 
+/**
+ * The count of the whole table that the plan was made with is not ignored because its ranges were counted, or its keys read, by themselves: what
+ * limits those may not limit it. Where it was larger than what came, it is asked again, for rows may have been deleted.
+ */
+async function holdAgainstCount(
+  plan: TablePlan,
+  tasks: readonly TaskOutcome[],
+  { instance, signal }: ReadContext,
+): Promise<number> {
+  const { table, counted, ranges } = plan;
+  const rows = rowsOf(tasks);
+  // Of a table that is read in one piece, the read itself is held against it.
+  if (counted == null || ranges.length === 1 || rows >= counted) return 0;
+  const again = await askSmall(instance, countQuery(plan), { purpose: 'count', table: table.name, signal });
+  if (again !== null && again.count !== null && again.count <= rows) return 1;
+  throw new TablevaultError(
+    'END_UNPROVEN',
+    `${table.name}: its read cannot be trusted: ${plural(rows, 'row')} came, but the instance counts ${number(again?.count ?? counted)}`,
+    {
+      at: { table: table.name },
+      hint: 'Rows may have changed meanwhile, or the rights of the identity cut its answers: check its "Show more than … rows" permissions.',
+    },
+  );
+}
+
 /** A table with a key should be provable: where it is not, whoever runs the pipeline has to know, and to agree. */
 function mustBeRefused({ table, accept }: PlannedTable, tasks: readonly TaskOutcome[]): boolean {
   return table.key.length > 0 && accept !== 'best-effort' && tasks.some(({ proof }) => proof === 'none');
@@ -139,7 +179,7 @@ function mustBeRefused({ table, accept }: PlannedTable, tasks: readonly TaskOutc
 async function readTasks<T>(
   plan: TablePlan,
   { signal: outer, counts }: ReadContext,
-  run: RunTask<T>,
+  run: (plan: TablePlan, range: KeyRange, signal: AbortSignal) => Promise<T>,
 ): Promise<readonly T[]> {
   const enough = new AbortController();
   const signal = plan.ranges.length === 1 ? outer : anySignal([outer, enough.signal]);

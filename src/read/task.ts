@@ -47,6 +47,8 @@ export interface ReadTask {
   readonly id: string;
   /** Hash of the schema that all parts of the table share. */
   readonly fingerprint: string;
+  /** Told how many rows are known to be there, whatever becomes of the task. */
+  readonly onSeen?: (rows: number) => void;
 }
 
 export interface TaskResult {
@@ -136,12 +138,14 @@ async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven,
       known: seen.known,
       onKnown: (rows: number) => {
         seen.known = Math.max(seen.known ?? 0, rows);
+        task.onSeen?.(rows);
       },
       onBytes: (more: number) => {
         bytes += more;
       },
       onRows: (rows: number) => {
         seen.rows = Math.max(seen.rows, rows);
+        task.onSeen?.(rows);
       },
     };
     const scan = await scanRange(request, context);

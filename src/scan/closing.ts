@@ -37,6 +37,8 @@ export function stepAfterClosing(closing: Closing): Step {
   const { held } = facts;
   const counted = facts.countsTables ? countOf(facts) : null;
   if (held.skipped) return { do: 'proven', by: 'none', why: SKIPPED };
+  const shifted = lookAtLinked(closing);
+  if (shifted !== undefined) return shifted;
   if (isAgreed(closing) && !isWholeGroup(closing)) return provenUnlessCounted(facts, 'closing-read');
   const beyond = lookBeyond(closing);
   const step = beyond.step ?? lookFromLast(closing, beyond) ?? lookBetween(closing);
@@ -49,6 +51,22 @@ export function stepAfterClosing(closing: Closing): Step {
     lookAgain(facts) ??
     provenUnlessCounted(facts, 'closing-read')
   );
+}
+
+/**
+ * Rows that share the first column of a key are read on by links, whose pages may shift when rows are deleted meanwhile: one that was there all
+ * the time is then in none of them, and a count that fell fits. The keys, read alone, must be those that came.
+ */
+function lookAtLinked({ facts: { held, checks }, key }: Closing): Step | undefined {
+  if (!key.composite || !held.linked || held.withRows < 2) return undefined;
+  if (checks.split === undefined)
+    return { do: 'split', range: { ge: null, le: null }, why: 'rows of one value were read by links' };
+  const { whole, sum } = checks.split;
+  if (whole === held.rows && sum === held.sum) return undefined;
+  return {
+    do: 'refuse',
+    why: `${plural(held.rows, 'row')} came, over pages that may have shifted, and its keys, read alone, are ${number(whole)}${whole === held.rows ? ', but not the same' : ''}`,
+  };
 }
 
 /** Does the instance count just the rows that came, and of the closing read those that it brought? */

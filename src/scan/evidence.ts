@@ -11,7 +11,7 @@ import { count as number, plural } from '../core/words.ts';
 import { ORDER_WORDS, stepAfterClosing } from './closing.ts';
 import { countOf, countsItselfMore, provenUnlessCounted, stepByCount } from './counts.ts';
 import { type Checks, type ScanFacts, SKIPPED, type Step } from './facts.ts';
-import { greatestOf, longestOf, rowsAsked } from './held.ts';
+import { coveredBy, greatestOf, longestOf, rowsAsked } from './held.ts';
 import type { ScanKey } from './key.ts';
 import { isBounded, type KeyRange } from './ranges.ts';
 
@@ -135,10 +135,10 @@ function splitHolds({ held }: ScanFacts, { whole, sum, halves }: NonNullable<Che
  */
 function coversOf({ held, checks, range }: ScanFacts, key: ScanKey): Step | undefined {
   const { last } = held;
-  const isAsked =
-    key.type.kind === 'text' && !key.composite && held.first?.count == null && checks.covers === undefined;
-  return isAsked && last !== null && last.rows > 0 && last.last !== null
-    ? { do: 'covers', range: { ge: last.asked.ge ?? range.ge, le: last.last } }
+  const isAsked = key.type.kind === 'text' && held.first?.count == null && checks.covers === undefined;
+  const covered = last === null ? null : coveredBy(last, key.composite);
+  return isAsked && last !== null && covered !== null
+    ? { do: 'covers', range: { ge: last.asked.ge ?? range.ge, le: covered.key } }
     : undefined;
 }
 

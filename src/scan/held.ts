@@ -61,7 +61,8 @@ export interface Held {
   readonly filteredBefore: Longest;
   /** The most that the count of any answer says there are, with what had come before it. */
   readonly mostCounted: number;
-  /** Were pages of any answer followed by links that count rows? */
+  /** Were pages of any answer followed by links, and by such as count rows? */
+  readonly linked: boolean;
   readonly skipped: boolean;
   /** A range, of which rows came that no order could put there. */
   readonly outside: KeyRange | null;
@@ -94,6 +95,7 @@ export function nothingHeld(key: ScanKey | null): Held {
     longestBefore: { rows: 0, bytes: 0 },
     filteredBefore: { rows: 0, bytes: 0 },
     mostCounted: 0,
+    linked: false,
     skipped: false,
     outside: null,
     jumped: null,
@@ -126,6 +128,7 @@ export function hold(held: Held, answer: AnswerFacts): Held {
     longestBefore: longer(held.longestBefore, last),
     filteredBefore: held.answers > 1 ? longer(held.filteredBefore, last) : held.filteredBefore,
     mostCounted: Math.max(held.mostCounted, counted),
+    linked: held.linked || answer.linked,
     skipped: held.skipped || answer.skipped,
     outside: held.outside ?? (key !== null && isOutside(answer, key) ? answer.asked : null),
     jumped: held.jumped ?? (jumps ? answer.exclude : null),
@@ -145,6 +148,15 @@ export function greatestOf({ recent }: Held): Key | null {
 /** Of all answers. */
 export function longestOf({ longestBefore, last }: Held): Longest {
   return longer(longestBefore, last);
+}
+
+/** The last key of which an answer should hold all rows, and the rows up to it, with those that had come before; null where there is none. */
+export function coveredBy(
+  { rows, excluded, last, prior }: AnswerFacts,
+  composite: boolean,
+): { readonly key: Key; readonly rows: number } | null {
+  if (composite) return prior === null ? null : { key: prior.key, rows: prior.rows + excluded };
+  return rows === 0 || last === null ? null : { key: last, rows: rows + excluded };
 }
 
 /** Did the rows keep to an order, so that none can have come twice? */

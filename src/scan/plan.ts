@@ -61,6 +61,8 @@ export interface TablePlan {
   /** `$top` of a chain's pages, else null. */
   readonly pageRows: number | null;
   readonly estimate: RowEstimate | null;
+  /** What the instance counted of the whole table when it was planned; null where it was not asked then. */
+  readonly counted?: number | null | undefined;
   /** Rows that were seen of it while the instance was probed. Default none. */
   readonly seen?: number;
   /** Did counts say more than ranges brought, so that only another count can settle it? Default false. */

@@ -83,6 +83,7 @@ function answerOf(
       greatest: sorted.at(-1) ?? null,
       orders,
       tail: Math.min(1, kept.length),
+      prior: null,
       against: [],
       sum: sumOf(kept),
       more: false,

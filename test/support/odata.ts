@@ -290,10 +290,10 @@ export async function readFake(
     };
     let id = 0;
     const limit = pLimit(LIMITS.concurrency);
-    const read = await readTable<TaskResult>(planned, context, (plan, range, inner) =>
+    const read = await readTable<TaskResult>(planned, context, (plan, range, inner, onSeen) =>
       limit(() => {
         inner.throwIfAborted();
-        return readTask({ plan, range, fingerprint: 'f', id: `${id++}` }, { ...context, signal: inner });
+        return readTask({ plan, range, fingerprint: 'f', id: `${id++}`, onSeen }, { ...context, signal: inner });
       }),
     );
     const rows = read.tasks.flatMap(({ parts }) => parts.flatMap(({ sha256 }) => kept.get(Number(sha256)) ?? []));

@@ -28,10 +28,10 @@ export async function readAll(planned: PlannedTable, context: ReadContext, concu
   const limit = pLimit(concurrency);
   const { name } = planned.table;
   let number = 0;
-  const read = await readTable<TaskResult>(planned, context, (plan, range, signal) =>
+  const read = await readTable<TaskResult>(planned, context, (plan, range, signal, onSeen) =>
     limit(() => {
       signal.throwIfAborted();
-      const task = { plan, range, fingerprint: planned.fingerprint, id: `${number++}-${name}` };
+      const task = { plan, range, fingerprint: planned.fingerprint, id: `${number++}-${name}`, onSeen };
       return readTask(task, { ...context, signal });
     }),
   );

@@ -66,8 +66,8 @@ export async function readTable(planned: PlannedTable, context: TableContext): P
  * be seen, or came since, and the whole table is read anew.
  */
 async function readOrContinue(planned: PlannedTable, context: TableContext): Promise<TableRead<StoredTask>> {
-  const read = await readByPlan(planned, context, (plan, range, signal) =>
-    context.limit(() => readAndStore(planned, plan, range, { ...context, signal })),
+  const read = await readByPlan(planned, context, (plan, range, signal, onSeen) =>
+    context.limit(() => readAndStore(planned, plan, range, onSeen, { ...context, signal })),
   );
   if (!read.tasks.some(({ kept }) => kept)) return read;
   const rows = read.tasks.reduce((sum, task) => sum + task.rows, 0);
@@ -78,8 +78,8 @@ async function readOrContinue(planned: PlannedTable, context: TableContext): Pro
     table: planned.table.name,
     message: `${plural(rows, 'row')} came, in part before the run was continued, and the instance counts ${number(counted)} now: reading it anew`,
   });
-  return readByPlan(planned, context, (plan, range, signal) =>
-    context.limit(() => readAndStore(planned, plan, range, { ...context, signal, finished: new Map() })),
+  return readByPlan(planned, context, (plan, range, signal, onSeen) =>
+    context.limit(() => readAndStore(planned, plan, range, onSeen, { ...context, signal, finished: new Map() })),
   );
 }
 
@@ -169,6 +169,7 @@ async function readAndStore(
   planned: PlannedTable,
   plan: TablePlan,
   range: KeyRange,
+  onSeen: (rows: number) => void,
   context: TableContext,
 ): Promise<StoredTask> {
   const { vault, run, signal } = context;
@@ -178,7 +179,8 @@ async function readAndStore(
   if (done !== undefined) return { ...(done.detail as TaskDetail), parts: done.parts, kept: true };
   signal.throwIfAborted();
   const number = context.nextNumber(table);
-  const result = await readTask({ plan, range, fingerprint: planned.fingerprint, id: `${number}-${table}` }, context);
+  const { fingerprint } = planned;
+  const result = await readTask({ plan, range, fingerprint, id: `${number}-${table}`, onSeen }, context);
   const parts: PartEntry[] = [];
   for (const [n, part] of result.parts.entries()) {
     signal.throwIfAborted();

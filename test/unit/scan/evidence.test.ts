@@ -25,6 +25,7 @@ function answer(asked: KeyRange, keys: readonly number[], more: Partial<AnswerFa
     greatest: last ?? null,
     orders: ascending ? ['sql', 'text'] : [],
     tail: Math.min(1, keys.length),
+    prior: null,
     against: [],
     sum: keys.reduce((sum, n) => sum + n, 0),
     more: false,
