@@ -76,6 +76,17 @@ describe('a command whose report cannot be written', () => {
     expect(String(sound.stderr)).toContain('standard output cannot be written (ENOSPC)');
     expect(toFull('verify', await vaultWith(damage), '--json').status).toBe(6);
   });
+
+  it
+    .runIf(existsSync('/dev/full'))
+    .each([[['--help']], [['help']], [['help', 'ls']], [['ls', '--help']], [['--version']], [['completion', 'bash']]])(
+    '%j, which prints text alone, ends with 7',
+    (args) => {
+      const ended = spawnSync('sh', ['-c', '"$@" >/dev/full', 'sh', LAUNCHER, ...args]);
+      expect(ended.status).toBe(7);
+      expect(String(ended.stderr)).toContain('standard output cannot be written (ENOSPC)');
+    },
+  );
 });
 
 describe('repair --apply', () => {
