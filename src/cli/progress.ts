@@ -19,8 +19,16 @@ export interface Progress {
 const BARS_EVERY_MS = 200;
 
 const LINE_EVERY_MS = 5_000;
-/** Before there is a plan a line says little, and a wait for a seat may last half an hour: lines come half as far apart as the run is old. */
-const OPENING_LINE_EVERY = { share: 0.5, mostMs: 60_000 };
+/**
+ * Before there is a plan a line says little, and a wait for a seat may last half an hour: from the first minute on, lines come a tenth as far
+ * apart as the run is old.
+ */
+const OPENING_LINE_EVERY = { share: 0.1, mostMs: 60_000 };
+
+/** How far apart lines that say the same come, ms. */
+export function sameLineEveryMs(ageMs: number): number {
+  return Math.min(OPENING_LINE_EVERY.mostMs, ageMs * OPENING_LINE_EVERY.share);
+}
 
 /** @throws TablevaultError USAGE for a value that does not exist. */
 export function progressModeOf(
@@ -48,9 +56,7 @@ export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Cl
   const startedAt = clock.now();
   let told = { at: Number.NEGATIVE_INFINITY, doing: '' };
   const isDue = (now: number) =>
-    state.tables > 0 ||
-    state.doing !== told.doing ||
-    now - told.at >= Math.min(OPENING_LINE_EVERY.mostMs, (now - startedAt) * OPENING_LINE_EVERY.share);
+    state.tables > 0 || state.doing !== told.doing || now - told.at >= sameLineEveryMs(now - startedAt);
   const draw = () => {
     const now = clock.now();
     if (mode === 'bars') screen.live(progressBlock(state, now, screen.width() ?? 80));

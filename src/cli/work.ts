@@ -4,7 +4,7 @@ import type { Emit } from '../core/events.ts';
 import type { CliContext } from './context.ts';
 import { logEvent } from './log.ts';
 import { createNotes } from './notes.ts';
-import { progressModeOf } from './progress.ts';
+import { progressModeOf, sameLineEveryMs } from './progress.ts';
 import { plainText, wrap } from './text.ts';
 
 /** How every command that reads the instance begins. */
@@ -12,8 +12,8 @@ export const OPENING_INSTANCE = 'opening the instance';
 
 /** Silence that needs no word, ms. */
 const QUIET_MS = 2_000;
-/** Where a line stays, it is told again after this time, ms. */
-const AGAIN_MS = 15_000;
+/** Where a line stays, it is told again after this time at the soonest, ms. */
+const AGAIN_MS = 4_500;
 const LOOK_EVERY_MS = 500;
 
 export interface Work {
@@ -40,14 +40,14 @@ export function startWork(
   const startedAt = clock.now();
   let what = first;
   let heardAt = startedAt;
-  let toldAt = Number.NEGATIVE_INFINITY;
+  let told = { at: Number.NEGATIVE_INFINITY, what: '' };
   const look = () => {
     const now = clock.now();
     if (now - heardAt < QUIET_MS) return;
     const text = plainText(`${what}, ${duration(now - startedAt)} gone`);
     if (mode === 'bars') screen.live(wrap(text, screen.width() ?? 80));
-    else if (now - toldAt >= AGAIN_MS) {
-      toldAt = now;
+    else if (now - told.at >= (what === told.what ? Math.max(AGAIN_MS, sameLineEveryMs(now - startedAt)) : AGAIN_MS)) {
+      told = { at: now, what };
       screen.line(text);
     }
   };
