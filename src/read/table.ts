@@ -160,10 +160,10 @@ async function holdAgainstCount(
   // Of a table that is read in one piece, the read itself is held against it.
   if (counted == null || ranges.length === 1 || rows >= counted) return 0;
   const again = await askSmall(instance, countQuery(plan), { purpose: 'count', table: table.name, signal });
-  if (again !== null && again.count !== null && again.count <= rows) return 1;
+  if (again !== null && again.count !== null && again.count <= rows && rows >= counted * FEWER) return 1;
   throw new TablevaultError(
     'END_UNPROVEN',
-    `${table.name}: its read cannot be trusted: ${plural(rows, 'row')} came, but the instance counts ${number(again?.count ?? counted)}`,
+    `${table.name}: its read cannot be trusted: ${plural(rows, 'row')} came, but the instance counts ${again === null || again.count === null || again.count === counted ? number(counted) : `${number(counted)} before the read and ${number(again.count)} after it`}`,
     {
       at: { table: table.name },
       hint: 'Rows may have changed meanwhile, or the rights of the identity cut its answers: check its "Show more than … rows" permissions.',
