@@ -10,7 +10,7 @@ import { segment } from '../../vault/layout.ts';
 import { csvColumn, jsonColumn, textColumns } from './columns.ts';
 import type { Engine } from './engine.ts';
 import { createPartial } from './partial.ts';
-import { type RestoreTarget, refuseUsedPath } from './target.ts';
+import { emptyPlace, type RestoreTarget } from './target.ts';
 import type { RestoreWriter } from './writer.ts';
 
 type FolderTarget = Extract<RestoreTarget, { kind: 'folder' }>;
@@ -25,8 +25,8 @@ export async function openFolderWriter(
   engine: Engine,
 ): Promise<RestoreWriter> {
   const { path, format } = target;
-  await refuseUsedPath(path);
-  const partial = await createPartial(path);
+  const real = await emptyPlace(path, 'folder');
+  const partial = await createPartial(real);
   const place = { store: path, object: '.' };
   const guarded = async <T>(doing: string, step: () => Promise<T>): Promise<T> => {
     try {
@@ -74,8 +74,8 @@ export async function openFolderWriter(
       await guarded('finishing the target', async () => {
         await writeFile(join(partial, 'restore.json'), `${JSON.stringify(about, null, 2)}\n`, { mode: 0o600 });
         // An empty folder is replaced; one that is no longer empty is not.
-        await rename(partial, path);
-        const parent = await open(dirname(path), 'r');
+        await rename(partial, real);
+        const parent = await open(dirname(real), 'r');
         await parent.sync().finally(() => parent.close());
       });
       return [];

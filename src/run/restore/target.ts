@@ -1,9 +1,10 @@
 /** The targets that a command line may name, and whether each is empty. */
 import { readFileSync } from 'node:fs';
-import { lstat, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { isDecodable } from '../../core/address.ts';
 import { TablevaultError } from '../../core/errors.ts';
+import { outputPlace } from '../../core/output-place.ts';
 import { Secret } from '../../core/secret.ts';
 import { errnoOf, fileFault } from '../../storage/faults.ts';
 
@@ -87,19 +88,30 @@ function requireReadable(options: URLSearchParams): void {
   }
 }
 
-/** @throws TablevaultError `USAGE` when the path holds anything. */
-export async function refuseUsedPath(path: string): Promise<void> {
-  const used = new TablevaultError('USAGE', `${path} is not empty: nothing was restored`, {
-    at: { target: path },
-    hint: 'Restore into a new folder or file; what exists is never overwritten.',
-  });
-  try {
-    const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
+/**
+ * Where a restore to a path takes place: where its links lead to. Nothing is there, or an empty folder that a folder may take the place of.
+ * @throws TablevaultError `USAGE` when anything else is there; `DESTINATION_*` for what the file system says
+ */
+export async function emptyPlace(path: string, kind: 'folder' | 'file'): Promise<string> {
+  const used = (is: string) =>
+    new TablevaultError('USAGE', `${path} ${is}: nothing was restored`, {
+      at: { target: path },
+      hint: 'Restore into a new folder or file; what exists is never overwritten.',
     });
-    if (found === undefined) return;
-    if (!found.isDirectory() || (await readdir(path)).length > 0) throw used;
+  try {
+    const place = await outputPlace(path);
+    switch (place.kind) {
+      case 'nothing':
+        return place.path;
+      case 'folder':
+        if (kind === 'file') throw used('is a folder');
+        if ((await readdir(place.path)).length > 0) throw used('is not empty');
+        return place.path;
+      case 'file':
+        throw used('is not empty');
+      case 'stream':
+        throw used(`is no ${kind}`);
+    }
   } catch (error) {
     throw fileFault(error, 'looking at the target', { store: path, object: '.' });
   }
