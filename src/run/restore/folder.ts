@@ -2,6 +2,7 @@
 import { copyFile, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
+import { csvNull } from '../../core/csv.ts';
 import { makeFolder } from '../../core/folders.ts';
 import { parquetRows } from '../../duckdb/sql.ts';
 import { fileFault } from '../../storage/faults.ts';
@@ -51,7 +52,7 @@ export async function openFolderWriter(
     const selected = columns.map(format === 'csv' ? csvColumn : jsonColumn).join(', ');
     const options =
       format === 'csv'
-        ? `FORMAT csv, USE_TMP_FILE false, HEADER true, NULLSTR ''${forceQuote(textColumns(columns))}`
+        ? `FORMAT csv, USE_TMP_FILE false, HEADER true, NULLSTR ${quotedString(csvNull(columns.length))}${forceQuote(textColumns(columns))}`
         : 'FORMAT json, USE_TMP_FILE false, ARRAY false';
     await engine.run(
       `COPY (SELECT ${selected} FROM ${parquetRows(from)}) TO ${quotedString(join(partial, file))} (${options})`,
