@@ -1,4 +1,7 @@
-/** SIGINT and SIGTERM: the first asks the command to end, the second ends the process, and so does a command that does not end by itself. */
+/**
+ * SIGINT, SIGTERM, and SIGHUP of a terminal that closes: the first asks the command to end, a second one ends the process, and so does a
+ * command that does not end by itself. A second SIGHUP changes nothing: both the shell and the terminal may send one.
+ */
 import { EXIT, TablevaultError } from '../core/errors.ts';
 
 /** Time for a command to release locks and close files after the first signal. */
@@ -21,14 +24,16 @@ export function listenForSignals(
 ): Interrupts {
   const controller = new AbortController();
   const onSignal = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    if (controller.signal.aborted) {
+      if (name !== 'SIGHUP') process.exit(EXIT.interrupted);
+      return;
+    }
     notice(`${name} received: stopping; a second one ends at once.`);
     const reason = new TablevaultError('INTERRUPTED', `interrupted by ${name}`, { hint });
     setTimeout(() => overdue(reason), GRACE_MS).unref();
     controller.abort(reason);
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
   return { signal: controller.signal };
 }
 

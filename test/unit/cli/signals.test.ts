@@ -38,6 +38,16 @@ describe('an interrupt', () => {
     process.emit('SIGINT', 'SIGINT');
     expect(exits).toEqual([130]);
   });
+
+  it('is a closed terminal too, which may say so twice', () => {
+    const { process, exits, signal } = listening();
+    process.emit('SIGHUP', 'SIGHUP');
+    process.emit('SIGHUP', 'SIGHUP');
+    expect(signal.reason).toMatchObject({ code: 'INTERRUPTED', message: 'interrupted by SIGHUP' });
+    expect(exits).toEqual([]);
+    process.emit('SIGTERM', 'SIGTERM');
+    expect(exits).toEqual([130]);
+  });
 });
 
 describe('after an interrupt', () => {
