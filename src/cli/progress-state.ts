@@ -1,5 +1,6 @@
 /** What a person watching a run knows: run events folded into numbers. Pure; times are passed in. */
 import type { RunEvent } from '../core/events.ts';
+import { NO_WAITS, type Waits, waitsAfter } from './waits.ts';
 
 export interface TableProgress {
   readonly name: string;
@@ -29,8 +30,9 @@ export interface ProgressState {
   readonly running: ReadonlyMap<string, TableProgress>;
   readonly inFlight: number;
   readonly limit: number;
-  /** Why the process pauses, and until when. */
-  readonly wait: { readonly reason: string; readonly until: number } | null;
+  readonly waits: Waits;
+  /** When the last rows came. */
+  readonly movedAt: number;
   /** Oldest first, not older than the window. */
   readonly samples: readonly Sample[];
 }
@@ -42,6 +44,9 @@ const SAMPLE_EVERY_MS = 500;
 
 /** Of a shorter time a rate says nothing about the time left. */
 const MEASURED_MS = 3_000;
+
+/** Where no rows have come for longer, nobody can tell the time left. */
+const STILL_MS = 5_000;
 
 export function initialProgress(now: number): ProgressState {
   return {
@@ -56,7 +61,8 @@ export function initialProgress(now: number): ProgressState {
     running: new Map(),
     inFlight: 0,
     limit: 0,
-    wait: null,
+    waits: NO_WAITS,
+    movedAt: now,
     samples: [{ at: now, rows: 0, bytes: 0 }],
   };
 }
@@ -78,6 +84,7 @@ export function advance(state: ProgressState, event: RunEvent, now: number): Pro
       return withSample(
         {
           ...state,
+          movedAt: now,
           rows: state.rows + event.rows,
           bytes: state.bytes + event.bytes,
           running: withRows(state.running, event.table, event.rows),
@@ -91,11 +98,13 @@ export function advance(state: ProgressState, event: RunEvent, now: number): Pro
     case 'inFlight':
       return { ...state, inFlight: event.requests, limit: event.limit };
     case 'wait':
-      return { ...state, wait: { reason: event.reason, until: now + event.ms } };
+    case 'spaced':
+    case 'request':
+    case 'retry':
+      return { ...state, waits: waitsAfter(state.waits, event, now) };
     case 'log':
     case 'warning':
     case 'notContinued':
-    case 'retry':
       return state;
   }
 }
@@ -108,13 +117,14 @@ export interface Rates {
 }
 
 export function ratesOf(state: ProgressState, now: number): Rates {
-  const base = state.samples.find(({ at }) => at >= now - WINDOW_MS) ?? state.samples.at(-1);
+  const base = state.samples.find(({ at }) => at >= now - WINDOW_MS);
   const seconds = base === undefined ? 0 : (now - base.at) / 1000;
   if (base === undefined || seconds <= 0) return { rowsPerSecond: 0, bytesPerSecond: 0, leftMs: null };
   const rowsPerSecond = (state.rows - base.rows) / seconds;
   const bytesPerSecond = (state.bytes - base.bytes) / seconds;
   const rowsLeft = state.rowsExpected === null ? null : state.rowsExpected - state.rows;
-  const unknown = rowsLeft === null || rowsLeft < 0 || rowsPerSecond <= 0 || seconds * 1000 < MEASURED_MS;
+  const measured = seconds * 1000 >= MEASURED_MS && now - state.movedAt <= STILL_MS;
+  const unknown = rowsLeft === null || rowsLeft <= 0 || rowsPerSecond <= 0 || !measured;
   const leftMs = unknown ? null : (rowsLeft / rowsPerSecond) * 1000;
   return { rowsPerSecond, bytesPerSecond, leftMs };
 }

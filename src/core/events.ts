@@ -6,9 +6,13 @@ export type RunEvent =
   | { readonly type: 'warning'; readonly message: string; readonly table?: string }
   /** A pause of the whole process, e.g. after a 429 or while no licence seat is free. */
   | { readonly type: 'wait'; readonly reason: string; readonly ms: number }
+  /** From now on requests are spaced out: the instance has shown that it accepts no more. */
+  | { readonly type: 'spaced'; readonly perMinute: number }
+  | RequestEvent
   /** One request failed in a way that may pass, and is sent again. */
   | {
       readonly type: 'retry';
+      readonly request: number;
       readonly reason: string;
       /** Tries that failed. */
       readonly tries: number;
@@ -32,6 +36,21 @@ export type RunEvent =
       readonly ms: number;
     }
   | { readonly type: 'tableFailed'; readonly table: string; readonly message: string };
+
+/** A request on its way to the first byte of its answer. One that is sent again keeps its number. */
+export type RequestEvent = { readonly type: 'request'; readonly request: number } & (
+  | {
+      readonly phase: 'sent';
+      /** What it asks for, in a person's words. */
+      readonly what: string;
+      /** The first byte is waited for this long. */
+      readonly firstByteTimeoutMs: number;
+    }
+  /** This try brought no data. */
+  | { readonly phase: 'failed' }
+  /** Its data begins to come, or nobody waits for it any longer. */
+  | { readonly phase: 'over' }
+);
 
 /** What an unfinished run had read when it was continued. */
 export interface Continued {

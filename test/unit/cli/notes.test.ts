@@ -66,7 +66,7 @@ describe('what a person is told while a command works', () => {
   it('is that a request fails and is sent again: from the third failure on, then each minute', () => {
     let now = 0;
     const { of: noteOf } = createNotes({ now: () => now });
-    const reset = { type: 'retry', reason: 'the connection was reset', givenUpAfterMs: 300_000 } as const;
+    const reset = { type: 'retry', request: 1, reason: 'the connection was reset', givenUpAfterMs: 300_000 } as const;
     expect(noteOf({ ...reset, tries: 2 })).toBeUndefined();
     expect(noteOf({ ...reset, tries: 3 })).toBe(
       'trying again: the connection was reset (3 tries so far; a request is given up after 5 min)',
@@ -75,6 +75,13 @@ describe('what a person is told while a command works', () => {
     expect(noteOf({ ...reset, tries: 7 })).toBeUndefined();
     now += 1_000;
     expect(noteOf({ ...reset, tries: 8 })).toContain('8 tries so far');
+  });
+
+  it('is that requests are spaced out', () => {
+    const { of: noteOf } = createNotes({ now: () => 0 });
+    expect(noteOf({ type: 'spaced', perMinute: 18 })).toBe(
+      'requests are spaced out: the instance accepts 18 per minute',
+    );
   });
 
   it('leaves out pauses that nobody would notice', () => {

@@ -100,6 +100,32 @@ describe('progress', () => {
     expect(progressLine(measured, 65_000)).toContain('about 5.0 s left');
   });
 
+  it('claims no time left while nothing moves, nor once all expected rows are there', () => {
+    const state = stateAfter(HALFWAY);
+    expect(progressLine(state, 15_000)).toContain('left');
+    expect(progressLine(state, 15_001)).not.toContain('left');
+    const all = advance(state, { type: 'progress', table: 'Gen_Documents', rows: 3_000_000, bytes: 1 }, 10_100);
+    expect(progressLine(all, 10_200)).not.toContain('left');
+    expect(ratesOf(all, 40_000)).toEqual({ rowsPerSecond: 0, bytesPerSecond: 0, leftMs: null });
+  });
+
+  it('says that a request waits for its first byte, that one fails again and again, and that requests are spaced out', () => {
+    const state = stateAfter([
+      ...HALFWAY,
+      [10_000, { type: 'spaced', perMinute: 18 }],
+      [10_000, { type: 'request', request: 1, phase: 'sent', what: 'a read of A', firstByteTimeoutMs: 300_000 }],
+      [10_000, { type: 'retry', request: 2, reason: 'it was reset', tries: 3, givenUpAfterMs: 60_000 }],
+    ]);
+    expect(progressLine(state, 16_000)).toMatch(
+      /requests are spaced out.* 18 per minute, trying again: it was reset \(3 tries.*, waiting 6.0 s for the first byte of a read of A/,
+    );
+    expect(progressBlock(state, 16_000, 200).slice(-3)).toEqual([
+      'requests are spaced out: the instance accepts 18 per minute',
+      'trying again: it was reset (3 tries so far; a request is given up after 1 min)',
+      'waiting 6.0 s for the first byte of a read of A (5 min at most)',
+    ]);
+  });
+
   it('says why it waits, as long as it waits', () => {
     const state = stateAfter([...HALFWAY, [10_000, { type: 'wait', reason: 'the instance answered 429', ms: 12_000 }]]);
     expect(progressLine(state, 11_000)).toContain('waiting 11 s: the instance answered 429');
@@ -154,6 +180,25 @@ describe('the way progress is shown', () => {
       progress.show({ type: 'planned', tables: 2, rowsExpected: 10 });
       vi.advanceTimersByTime(10_000);
       expect(lines).toHaveLength(2);
+      progress.end();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('elsewhere than at a terminal tells of a new wait within five seconds, before there is a plan too', () => {
+    vi.useFakeTimers();
+    try {
+      const lines: string[] = [];
+      const screen = { line: (text: string) => lines.push(text), clear: () => {} } as unknown as Screen;
+      const progress = startProgress('plain', screen, { now: () => Date.now() });
+      vi.advanceTimersByTime(60_000);
+      lines.length = 0;
+      progress.show({ type: 'request', request: 1, phase: 'sent', what: '$metadata', firstByteTimeoutMs: 120_000 });
+      vi.advanceTimersByTime(10_000);
+      expect(lines).toEqual([
+        'opening the instance, 1 min 10 s gone, waiting 10 s for the first byte of $metadata (2 min at most)',
+      ]);
       progress.end();
     } finally {
       vi.useRealTimers();
