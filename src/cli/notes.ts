@@ -99,8 +99,11 @@ function tableLine(label: string, tables: readonly string[], text: string): stri
   return plainText(`${label}: ${tables.join(', ')}${text}`);
 }
 
+function continuedText(continued: Continued): string {
+  return continued.tasks === 0 ? 'nothing of it is read yet' : `${readText(continued)} are read already`;
+}
+
 /** How much an unfinished run had read. */
-function continuedText({ tables, rows, tasks }: Continued): string {
-  if (tasks === 0) return 'nothing of it is read yet';
-  return `${plural(tables, 'table')}, ${plural(rows, 'row')} and ${plural(tasks, 'task')} are read already`;
+export function readText({ tables, tablesDone, rows, tasks }: Continued): string {
+  return `${plural(rows, 'row')} of ${plural(tables, 'table')} (${plural(tasks, 'task')}, ${plural(tablesDone.length, 'table')} complete)`;
 }

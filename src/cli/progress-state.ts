@@ -4,7 +4,9 @@ import { NO_WAITS, type Waits, waitsAfter } from './waits.ts';
 
 export interface TableProgress {
   readonly name: string;
+  /** Those that the run that is continued had read are among them. */
   readonly rows: number;
+  readonly rowsBefore: number;
   readonly rowsExpected: number | null;
 }
 
@@ -20,8 +22,9 @@ export interface ProgressState {
   /** What is done now, where that is no reading of tables. */
   readonly doing: string;
   readonly tables: number;
-  readonly tablesDone: number;
-  readonly tablesFailed: number;
+  /** By name; those that an unfinished run had read to their end are among them, until they are read anew. */
+  readonly done: ReadonlySet<string>;
+  readonly failed: ReadonlySet<string>;
   /** Of the whole snapshot: those that an unfinished run had read count from the beginning. */
   readonly rows: number;
   readonly bytes: number;
@@ -53,8 +56,8 @@ export function initialProgress(now: number): ProgressState {
     startedAt: now,
     doing: 'opening the instance',
     tables: 0,
-    tablesDone: 0,
-    tablesFailed: 0,
+    done: new Set(),
+    failed: new Set(),
     rows: 0,
     bytes: 0,
     rowsExpected: null,
@@ -72,18 +75,19 @@ export function advance(state: ProgressState, event: RunEvent, now: number): Pro
     case 'doing':
       return { ...state, doing: event.what };
     case 'continued':
-      return measuredFrom({ ...state, rows: event.rows }, now);
+      return measuredFrom({ ...state, done: new Set(event.tablesDone), rows: event.rows }, now);
     case 'planned':
       // The rate is that of reading: the time until then says nothing of it.
       return { ...measuredFrom(state, now), tables: event.tables, rowsExpected: event.rowsExpected };
     case 'tableStarted': {
-      const table = { name: event.table, rows: 0, rowsExpected: event.rowsExpected };
+      const table = { name: event.table, rows: event.rows, rowsBefore: event.rows, rowsExpected: event.rowsExpected };
       return { ...state, running: new Map(state.running).set(event.table, table) };
     }
     case 'progress':
       return withSample(
         {
           ...state,
+          done: without(state.done, event.table),
           movedAt: now,
           rows: state.rows + event.rows,
           bytes: state.bytes + event.bytes,
@@ -92,9 +96,9 @@ export function advance(state: ProgressState, event: RunEvent, now: number): Pro
         now,
       );
     case 'tableDone':
-      return { ...state, tablesDone: state.tablesDone + 1, running: without(state.running, event.table) };
+      return { ...ended(state, event.table), done: new Set(state.done).add(event.table) };
     case 'tableFailed':
-      return { ...state, tablesFailed: state.tablesFailed + 1, running: without(state.running, event.table) };
+      return { ...ended(state, event.table), failed: new Set(state.failed).add(event.table) };
     case 'inFlight':
       return { ...state, inFlight: event.requests, limit: event.limit };
     case 'wait':
@@ -146,8 +150,13 @@ function withRows(running: ProgressState['running'], name: string, rows: number)
   return new Map(running).set(name, { ...table, rows: table.rows + rows });
 }
 
-function without(running: ProgressState['running'], name: string): ProgressState['running'] {
-  const rest = new Map(running);
-  rest.delete(name);
-  return rest;
+/** Whatever became of the table before: it may be read anew. */
+function ended(state: ProgressState, name: string): ProgressState {
+  const running = new Map(state.running);
+  running.delete(name);
+  return { ...state, running, done: without(state.done, name), failed: without(state.failed, name) };
+}
+
+function without(names: ReadonlySet<string>, name: string): ReadonlySet<string> {
+  return names.has(name) ? new Set([...names].filter((each) => each !== name)) : names;
 }

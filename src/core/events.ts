@@ -25,7 +25,13 @@ export type RunEvent =
   /** A run begins anew although an unfinished one is there: why that is not continued, as the end of "because …". */
   | { readonly type: 'notContinued'; readonly run: string; readonly why: string }
   | { readonly type: 'planned'; readonly tables: number; readonly rowsExpected: number | null }
-  | { readonly type: 'tableStarted'; readonly table: string; readonly rowsExpected: number | null }
+  | {
+      readonly type: 'tableStarted';
+      readonly table: string;
+      /** Rows that the run that is continued had read of it. */
+      readonly rows: number;
+      readonly rowsExpected: number | null;
+    }
   /** Rows and decompressed bytes since the last event of this table. */
   | { readonly type: 'progress'; readonly table: string; readonly rows: number; readonly bytes: number }
   | {
@@ -57,6 +63,8 @@ export interface Continued {
   readonly run: string;
   /** Tables of which at least one task is finished. */
   readonly tables: number;
+  /** Names of tables of which all tasks are finished. */
+  readonly tablesDone: readonly string[];
   readonly rows: number;
   readonly tasks: number;
 }

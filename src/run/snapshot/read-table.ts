@@ -50,7 +50,8 @@ export async function readTable(planned: PlannedTable, context: TableContext): P
   const { emit, clock } = context;
   const { name } = planned.table;
   const begun = clock.now();
-  emit({ type: 'tableStarted', table: name, rowsExpected: planned.plan.estimate?.rows ?? null });
+  const rows = rowsKept(name, context);
+  emit({ type: 'tableStarted', table: name, rows, rowsExpected: planned.plan.estimate?.rows ?? null });
   if (planned.refusal !== null) throw planned.refusal;
   const read = await readOrContinue(planned, context);
   const warnings = [...planned.warnings, ...read.warnings, ...columnWarnings(planned, read.tasks, context)];
@@ -59,6 +60,12 @@ export async function readTable(planned: PlannedTable, context: TableContext): P
   for (const message of warnings) emit({ type: 'warning', table: name, message });
   const byKey = read.tasks.every(({ proof }) => proof !== 'count' && proof !== 'none');
   return { asPlanned: read.plan === planned.plan && (byKey || planned.plan.key === null), entry };
+}
+
+/** Rows that an earlier process of this run has read of a table. */
+function rowsKept(table: string, { finished }: TableContext): number {
+  const checkpoints = [...finished.values()].filter((checkpoint) => checkpoint.table === table);
+  return checkpoints.reduce((sum, { rows }) => sum + rows, 0);
 }
 
 /**
@@ -219,7 +226,8 @@ async function store(
   };
 }
 
-function taskName(plan: TablePlan, range: KeyRange): string {
+/** What a checkpoint calls a task. */
+export function taskName(plan: TablePlan, range: KeyRange): string {
   return `${plan.strategy}:${range.ge ?? ''}..${range.le ?? ''}`;
 }
 

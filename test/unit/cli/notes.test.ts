@@ -25,14 +25,14 @@ describe('what a person is told while a command works', () => {
 
   it('is that an unfinished run is continued, and how much it had read', () => {
     const { of: noteOf } = createNotes({ now: () => 0 });
-    expect(noteOf({ type: 'continued', run: '20261127T1-ab', tables: 4, rows: 12_000, tasks: 1 })).toBe(
-      'continuing run 20261127T1-ab: 4 tables, 12,000 rows and 1 task are read already',
-    );
+    expect(
+      noteOf({ type: 'continued', run: '20261127T1-ab', tables: 4, tablesDone: ['A'], rows: 12_000, tasks: 9 }),
+    ).toBe('continuing run 20261127T1-ab: 12,000 rows of 4 tables (9 tasks, 1 table complete) are read already');
   });
 
   it('is that nothing was read yet, where a run had read nothing', () => {
     const { of: noteOf } = createNotes({ now: () => 0 });
-    expect(noteOf({ type: 'continued', run: 'r', tables: 0, rows: 0, tasks: 0 })).toBe(
+    expect(noteOf({ type: 'continued', run: 'r', tables: 0, tablesDone: [], rows: 0, tasks: 0 })).toBe(
       'continuing run r: nothing of it is read yet',
     );
   });
