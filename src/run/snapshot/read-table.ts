@@ -28,6 +28,8 @@ export interface TableContext extends ReadContext {
   readonly finished: ReadonlyMap<string, Checkpoint>;
   /** Numbers for parts and checkpoints of a table, from the first free one on. */
   readonly nextNumber: (table: string) => number;
+  /** Told of each task that is read and stored: the next run need not read it. */
+  readonly onStored: () => void;
 }
 
 /** A task whose parts are stored. Of it a checkpoint keeps the parts, and in `detail` all else. */
@@ -197,6 +199,7 @@ async function readAndStore(
   const { rows, proof } = result;
   const checkpoint: Checkpoint = { table, task, range: bounds(range), rows, parts, proof, detail };
   await writeCheckpoint(vault, run, number, checkpoint, { signal });
+  context.onStored();
   return { ...detail, parts, kept: false };
 }
 
