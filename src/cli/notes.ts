@@ -96,7 +96,8 @@ function ownWords({ table, text }: TableNote): string {
 }
 
 function tableLine(label: string, tables: readonly string[], text: string): string {
-  return plainText(`${label}: ${tables.join(', ')}${text}`);
+  // What is said is said of one table: "it has no key", "A is refused".
+  return plainText(`${label}: ${tables.length > 1 ? 'each of ' : ''}${tables.join(', ')}${text}`);
 }
 
 function continuedText(continued: Continued): string {

@@ -10,7 +10,7 @@ import { HOW_TABLES_ARE_READ, jsonOption, withHelp } from './help.ts';
 import { tableLines } from './notes.ts';
 import { plainText } from './text.ts';
 import { SNAPSHOT_OPTION, snapshotOf, VAULT_ARGUMENT, withVault } from './vault.ts';
-import type { View } from './view.ts';
+import { labelled, type View } from './view.ts';
 
 interface Options {
   readonly snapshot: string;
@@ -58,7 +58,10 @@ function lastRun({ startedAt, durationMs }: SnapshotDetails['manifest']): string
   return `it continues a run that had ended before; the last run began at ${startedAt} and took ${duration(durationMs)}`;
 }
 
-function detailsText({ manifest, key, sha256, reusedParts, read, keptAsText }: SnapshotDetails, view: View): string[] {
+export function detailsText(
+  { manifest, key, sha256, reusedParts, read, keptAsText }: SnapshotDetails,
+  view: View,
+): string[] {
   const { totals, instance } = manifest;
   const facts: readonly (readonly [string, string])[] = [
     [
@@ -110,7 +113,6 @@ function detailsText({ manifest, key, sha256, reusedParts, read, keptAsText }: S
     ...table(TABLE_COLUMNS, tables, view),
     ...leftOut.map(plainText),
     ...keptAsText.map(({ table: name, column, edmType }) => plainText(`kept as text: ${name}.${column} (${edmType})`)),
-    ...warnings,
-    ...failed.map((line) => view.paint('error', line)),
+    ...[...warnings, ...failed].map((line) => labelled(line, view)),
   ];
 }

@@ -97,7 +97,7 @@ function notExact(tables: SnapshotReport['tables']): string[] {
   const some = tables.filter(({ status, consistency }) => status === 'done' && consistency !== 'exact');
   if (some.length === 0) return [];
   const named = some.slice(0, TABLES_SHOWN).map(({ name, consistency }) => `${name} (${consistency})`);
-  const rest = some.length > named.length ? ` and ${some.length - named.length} more` : '';
+  const rest = some.length > named.length ? ` and ${count(some.length - named.length)} more` : '';
   return [`  not exact: ${named.join(', ')}${rest}; \`tablevault show\` says why`];
 }
 
@@ -106,7 +106,7 @@ function readBefore(continued: Continued): string {
 }
 
 /** What a person wants to know at the end. */
-function summary({ report, error, continued }: SnapshotOutcome, destination: string, view: View): string[] {
+export function summary({ report, error, continued }: SnapshotOutcome, destination: string, view: View): string[] {
   const total = (pick: (table: SnapshotReport['tables'][number]) => number) =>
     report.tables.reduce((sum, table) => sum + pick(table), 0);
   const done = report.tables.filter(({ status }) => status === 'done');

@@ -51,14 +51,14 @@ describe('what a person is told while a command works', () => {
     expect(lines).toEqual(['warning: A: no count', undefined, undefined]);
     expect(notes.of({ type: 'warning', table: 'B', message: 'other' })).toBe('warning: B: other');
     expect(notes.of({ type: 'warning', table: 'A', message: 'no count' })).toBe('warning: A: no count');
-    expect(notes.rest()).toEqual(['warning: B, C: no count']);
+    expect(notes.rest()).toEqual(['warning: each of B, C: no count']);
     expect(notes.rest()).toEqual([]);
   });
 
   it('is one line for all tables where all is known', () => {
     const notes = ['A', 'B'].map((table) => ({ label: 'failed', table, text: `${table} is refused` }));
     expect(tableLines([...notes, { label: 'warning', table: 'A', text: 'odd' }])).toEqual([
-      'failed: A, B is refused',
+      'failed: each of A, B is refused',
       'warning: A: odd',
     ]);
   });
