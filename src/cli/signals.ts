@@ -14,13 +14,11 @@ export interface Interrupts {
 /**
  * @param notice told of a signal as it comes
  * @param overdue told when the command has not ended in time after the first signal: end the process, with this reason
- * @param hint what the reader of the interrupt's error is to do next
  */
 export function listenForSignals(
   process: NodeJS.Process,
   notice: (text: string) => void,
   overdue: (reason: TablevaultError) => void,
-  hint: string,
 ): Interrupts {
   const controller = new AbortController();
   const onSignal = (name: NodeJS.Signals) => {
@@ -29,18 +27,12 @@ export function listenForSignals(
       return;
     }
     notice(`${name} received: stopping; a second one ends at once.`);
-    const reason = new TablevaultError('INTERRUPTED', `interrupted by ${name}`, { hint });
+    const reason = new TablevaultError('INTERRUPTED', `interrupted by ${name}`, {
+      hint: 'Run the same command again.',
+    });
     setTimeout(() => overdue(reason), GRACE_MS).unref();
     controller.abort(reason);
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
   return { signal: controller.signal };
-}
-
-/** What to do after an interrupt of this command line: only a snapshot continues, and only without `--fresh`. */
-export function hintAfterInterrupt(args: readonly string[]): string {
-  if (args[0] !== 'snapshot') return 'Run the same command again.';
-  return args.includes('--fresh')
-    ? 'Run the command again without --fresh: it continues where it stopped. With --fresh it begins anew.'
-    : 'Run the same command again: it continues where it stopped.';
 }

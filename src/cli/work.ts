@@ -6,6 +6,7 @@ import { logEvent } from './log.ts';
 import { createNotes } from './notes.ts';
 import { progressModeOf } from './progress.ts';
 import { plainText, wrap } from './text.ts';
+import { NO_WAITS, waitLines, waitsAfter } from './waits.ts';
 
 /** How every command that reads the instance begins. */
 export const OPENING_INSTANCE = 'opening the instance';
@@ -40,14 +41,19 @@ export function startWork(
   const startedAt = clock.now();
   let what = first;
   let heardAt = startedAt;
-  let toldAt = Number.NEGATIVE_INFINITY;
+  let waits = NO_WAITS;
+  let told = { at: Number.NEGATIVE_INFINITY, reasons: '' };
   const look = () => {
     const now = clock.now();
     if (now - heardAt < QUIET_MS) return;
-    const text = plainText(`${what}, ${duration(now - startedAt)} gone`);
+    const lines = waitLines(waits, now);
+    const text = plainText(
+      [`${what}, ${duration(now - startedAt)} gone`, ...lines.map((line) => line.text)].join(', '),
+    );
+    const reasons = lines.map(({ reason }) => reason).join('\n');
     if (mode === 'bars') screen.live(wrap(text, screen.width() ?? 80));
-    else if (now - toldAt >= AGAIN_MS) {
-      toldAt = now;
+    else if (now - told.at >= AGAIN_MS || reasons !== told.reasons) {
+      told = { at: now, reasons };
       screen.line(text);
     }
   };
@@ -59,6 +65,7 @@ export function startWork(
   return {
     emit: (event) => {
       logEvent(log, event);
+      waits = waitsAfter(waits, event, clock.now());
       if (event.type === 'doing') what = event.what;
       const note = notes.of(event);
       if (note === undefined) return;
