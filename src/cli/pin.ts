@@ -1,12 +1,13 @@
 /** `tablevault pin`: keeps a snapshot from being retired by prune. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
+import type { Pinned } from '../run/vault/pin.ts';
 import type { CliContext } from './context.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { PIPELINE_OPTION, SNAPSHOT_OPTION, snapshotOf, VAULT_ARGUMENT, withVault } from './vault.ts';
 
 interface Options {
-  readonly reason: string;
+  readonly reason?: string;
   readonly pipeline?: string;
   readonly remove?: true;
   readonly json?: true;
@@ -21,7 +22,12 @@ export function addPin(program: Command, context: CliContext): void {
     .argument('[id]', 'the same as --snapshot')
     .option(SNAPSHOT_OPTION[0], SNAPSHOT_OPTION[1])
     .option(...PIPELINE_OPTION)
-    .option('--reason <text>', 'why the snapshot is pinned, for other people', '')
+    .addOption(
+      new Option(
+        '--reason <text>',
+        'why the snapshot is pinned, for other people: show tells it; takes the place of an earlier reason',
+      ).conflicts('remove'),
+    )
     .option('--remove', 'remove the pin of the snapshot')
     .addOption(jsonOption())
     .action(async (uri: string, id: string | undefined, options: Options, command: Command) => {
@@ -39,9 +45,13 @@ export function addPin(program: Command, context: CliContext): void {
           ? unpin(vault, wanted, { signal, pipeline })
           : pin(vault, wanted, { reason: options.reason, clock, signal, pipeline }),
       );
-      const pinned = options.remove !== true;
-      if (options.json) await output.json({ ...at, pinned });
-      else screen.line(`snapshot ${at.snapshot} (number ${at.sequence}) is ${pinned ? 'pinned' : 'no longer pinned'}`);
+      if (options.json) await output.json(at);
+      else screen.line(`snapshot ${at.snapshot} (number ${at.sequence}) ${verdict(at)}`);
     });
   withHelp(command, { exits: [7], examples: ['tablevault pin ./vault --snapshot latest --reason "year end 2026"'] });
+}
+
+function verdict({ pinned, wasPinned }: Pinned): string {
+  if (pinned) return wasPinned ? 'was pinned before, and is' : 'is pinned';
+  return wasPinned ? 'is no longer pinned' : 'was not pinned';
 }

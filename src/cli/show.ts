@@ -61,8 +61,13 @@ function lastRun({ startedAt, durationMs }: SnapshotDetails['manifest']): string
   return `it continues a run that had ended before; the last run began at ${startedAt} and took ${duration(durationMs)}`;
 }
 
+function pinText({ reason, pinnedAt }: NonNullable<SnapshotDetails['pin']>): string {
+  if (pinnedAt === null) return 'yes; the object of the pin is damaged: pin it again with --reason';
+  return reason === '' ? pinnedAt : `${pinnedAt}: ${reason}`;
+}
+
 export function detailsText(details: SnapshotDetails, view: View): string[] {
-  const { manifest, key, sha256, reusedParts, read, keptAsText, missingParts } = details;
+  const { manifest, key, sha256, reusedParts, read, keptAsText, missingParts, pin } = details;
   const { totals, instance } = manifest;
   const damaged = missingParts === 0 ? '' : `, damaged (lacks ${plural(missingParts, 'file')})`;
   const narrowed = manifest.selection?.narrowed ?? null;
@@ -71,6 +76,7 @@ export function detailsText(details: SnapshotDetails, view: View): string[] {
       'snapshot',
       `${manifest.snapshot} (number ${manifest.sequence}), ${manifest.complete ? 'complete' : 'incomplete'}${damaged}${narrowed === null ? '' : `, narrowed to ${narrowed.join(', ')}`}`,
     ],
+    ...(pin === null ? [] : [['pinned', pinText(pin)] as const]),
     ['pipeline', `${manifest.pipeline.name}, of the database ${seriesOf(manifest).database}`],
     ['instance', `${instance.url}${instance.version === null ? '' : `, version ${instance.version}`}`],
     ['identity', `${manifest.identity.kind}: ${manifest.identity.describe}`],

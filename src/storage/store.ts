@@ -21,7 +21,7 @@ export interface Store {
   /** As `putNew`, with a local file's content. A file that no longer has these bytes and this hash is not stored: `VAULT_CORRUPT`. */
   putNewFile(key: string, localPath: string, file: FileFacts): Promise<void>;
 
-  /** Creates or replaces an object. For hints only: two writers may overtake each other. */
+  /** Creates or replaces an object. For hints and pins only: two writers may overtake each other. */
   replace(key: string, bytes: Uint8Array, options?: CallOptions): Promise<void>;
 
   /** The whole object; `OBJECT_MISSING` when there is none; `VAULT_CORRUPT` when it is larger than `maxBytes` (default 256 MiB). */

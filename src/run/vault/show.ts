@@ -2,9 +2,12 @@
 import { isKeptAsText } from '../../odata/edm-types.ts';
 import type { Manifest } from '../../vault/chain/manifest.ts';
 import { type ReadSpan, readSpan } from '../../vault/chain/span.ts';
+import { readPin } from '../../vault/gc/pins.ts';
 import { snapshotKey } from '../../vault/layout.ts';
 import { readSnapshot, type SnapshotQuery } from '../../vault/snapshots.ts';
 import type { Vault } from '../../vault/vault.ts';
+
+const DAMAGED_PIN = { reason: null, pinnedAt: null };
 
 /** What `show` tells of one snapshot. */
 export interface SnapshotDetails {
@@ -16,6 +19,8 @@ export interface SnapshotDetails {
   readonly bytes: number;
   /** Parts that `repair` put into quarantine, and that nobody has put back. Others may be missing: `verify` looks. */
   readonly missingParts: number;
+  /** Null when it is not pinned. Without reason and date where the pin is damaged: it pins all the same. */
+  readonly pin: { readonly reason: string | null; readonly pinnedAt: string | null } | null;
   /** From the first read to the commit. */
   readonly read: ReadSpan;
   /** Columns that the pipeline kept as the text that came, whatever `$metadata` declares. */
@@ -30,6 +35,7 @@ export interface SnapshotDetails {
  */
 export async function showSnapshot(vault: Vault, wanted: string, query: SnapshotQuery = {}): Promise<SnapshotDetails> {
   const { manifest, sha256, bytes, missingParts } = await readSnapshot(vault, wanted, query);
+  const pin = await readPin(vault, manifest.sequence, { signal: query.signal });
   const parts = manifest.tables.flatMap((table) => table.parts);
   return {
     manifest,
@@ -37,6 +43,7 @@ export async function showSnapshot(vault: Vault, wanted: string, query: Snapshot
     sha256,
     bytes,
     missingParts,
+    pin: pin === undefined ? null : pin === 'unreadable' ? DAMAGED_PIN : { reason: pin.reason, pinnedAt: pin.pinnedAt },
     read: readSpan(manifest),
     keptAsText: manifest.tables.flatMap(({ name: table, schema }) =>
       schema.columns

@@ -1,8 +1,9 @@
 /** Pins: snapshots that no retention retires. */
 import * as z from 'zod';
-import { putIfAbsent } from '../../storage/conditional.ts';
+import { hasCode } from '../../core/errors.ts';
+import { getIfPresent, putIfAbsent } from '../../storage/conditional.ts';
 import type { CallOptions } from '../../storage/store.ts';
-import { sealedBytes } from '../chain/seal.ts';
+import { parseSealed, sealedBytes } from '../chain/seal.ts';
 import { PINS, pinKey, RUN_ID, sequenceOf, tombstoneKey } from '../layout.ts';
 import type { Vault } from '../vault.ts';
 
@@ -19,21 +20,45 @@ export type Pin = Readonly<z.infer<typeof pinSchema>>;
 /**
  * Pins a snapshot, then looks whether it is being retired. Prune writes its tombstone first and lists the pins after, and takes
  * the tombstone back where it finds one: one of the two sees the other.
+ * @param pin its reason takes the place of an earlier one; without a reason, a pin that is there stays as it is
  * @returns false when the snapshot is retired already: the pin was not kept.
  */
 export async function pinSnapshot(
   vault: Vault,
-  pin: Omit<Pin, 'formatVersion'>,
+  pin: Omit<Pin, 'formatVersion' | 'reason'> & { readonly reason?: string | undefined },
   call: CallOptions = {},
 ): Promise<boolean> {
-  await putIfAbsent(vault.store, pinKey(pin.sequence), sealedBytes({ formatVersion: 1, ...pin }), call);
+  const key = pinKey(pin.sequence);
+  const bytes = sealedBytes({ formatVersion: 1, ...pin, reason: pin.reason ?? '' });
+  if (pin.reason === undefined) await putIfAbsent(vault.store, key, bytes, call);
+  else await vault.store.replace(key, bytes, call);
   if ((await vault.store.head(tombstoneKey(pin.sequence), call)) === undefined) return true;
-  await vault.store.remove(pinKey(pin.sequence), call);
+  await vault.store.remove(key, call);
   return false;
 }
 
-export async function unpinSnapshot(vault: Vault, sequence: number, call: CallOptions = {}): Promise<void> {
-  await vault.store.remove(pinKey(sequence), call);
+/** @returns false when it was not pinned */
+export async function unpinSnapshot(vault: Vault, sequence: number, call: CallOptions = {}): Promise<boolean> {
+  const pinned = (await vault.store.head(pinKey(sequence), call)) !== undefined;
+  if (pinned) await vault.store.remove(pinKey(sequence), call);
+  return pinned;
+}
+
+/** What the pin of a snapshot says: undefined when it is not pinned, `unreadable` for a damaged pin, which pins all the same. */
+export async function readPin(
+  vault: Vault,
+  sequence: number,
+  call: CallOptions = {},
+): Promise<Pin | 'unreadable' | undefined> {
+  const key = pinKey(sequence);
+  const bytes = await getIfPresent(vault.store, key, call);
+  if (bytes === undefined) return undefined;
+  try {
+    return parseSealed(pinSchema, bytes, key);
+  } catch (error) {
+    if (hasCode(error, 'VAULT_CORRUPT')) return 'unreadable';
+    throw error;
+  }
 }
 
 /** Sequences that are pinned. The name alone counts: a damaged pin still pins. */

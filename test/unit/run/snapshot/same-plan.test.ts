@@ -11,7 +11,7 @@ const TOKEN: Auth = { kind: 'reference-token', token: new Secret('t'), header: '
 function planOf(auth: Auth, include: readonly string[]) {
   const pipeline = { instance: 'https://x', auth, tables: { include }, parquet: {} } as unknown as Pipeline;
   const instance = { discovery: { databaseName: 'd' }, tableApi: 'https://x/api' } as unknown as Instance;
-  return samePlanOf({ pipeline, instance, identity: { kind: auth.kind }, chosen: [] });
+  return samePlanOf({ pipeline, instance, identity: { kind: auth.kind }, chosen: [], narrowed: null });
 }
 
 /** Why a run of the first plan is not continued by the second. */
