@@ -302,7 +302,10 @@ describe('the first failing class gives the exit code, each failure its fix', ()
     const report = await examine(pipeline());
     expect(step(report, 'proof')).toMatchObject({
       status: 'ok',
-      details: [expect.stringMatching(/^counted, not exact: Cash_/)],
+      details: expect.arrayContaining([
+        expect.stringMatching(/^Cash_\w+, .*: counted, not exact: the instance takes no filters on its key$/),
+        expect.stringMatching(/: counted, not exact: it has no key$/),
+      ]),
     });
   });
 

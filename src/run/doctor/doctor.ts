@@ -74,7 +74,7 @@ async function lookInside(
   };
   await examination.step('limits', ['probes'], () => tryLimits(rights()));
   await examination.step('rights', ['probes'], () => tryRights(rights()));
-  await examination.step('proof', ['probes'], () => foreseeProofs(rights()));
+  await examination.step('proof', ['probes'], () => foreseeProofs(rights(), probed!));
   await examination.step('first-row', ['probes'], () => readFirstRow(instance, chosen!, probed!.probe, signal));
   return probed?.answers ?? null;
 }
