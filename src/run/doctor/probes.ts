@@ -5,6 +5,7 @@ import { plural } from '../../core/words.ts';
 import type { Instance } from '../../instance/open.ts';
 import { compileQuery } from '../../odata/query.ts';
 import { findHiddenRows, hasDefaultFilter, type OpenQuestion } from '../../read/hidden-rows.ts';
+import { openAfterSome } from '../../read/open-questions.ts';
 import type { ChosenTable } from '../../read/plan.ts';
 import { type ProbeResult, probeInstance } from '../../read/probe.ts';
 import { askSmall } from '../../read/small.ts';
@@ -90,11 +91,13 @@ async function askDefaultFilters(
   const tried = fit.slice(0, FILTERS_TRIED);
   const hiding: string[] = [];
   const open = new Map<string, readonly OpenQuestion[]>();
-  for (const { table, filter } of tried) {
+  for (const each of tried) {
+    const { table, filter } = each;
     try {
       const found = await findHiddenRows(table, filter, { instance, capabilities, signal });
       if (found.groups.length > 0) hiding.push(table.name);
-      if (found.open.length > 0) open.set(table.name, found.open);
+      const left = await openAfterSome(each, found, { instance, capabilities, signal });
+      if (left.length > 0) open.set(table.name, left);
     } catch (thrown) {
       if (!hasCode(thrown, 'END_UNPROVEN')) throw thrown;
       hiding.push(table.name);

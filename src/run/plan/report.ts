@@ -11,9 +11,10 @@ import { openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
 import { acceptHint } from '../../read/accept.ts';
 import { CountKnowledge } from '../../read/counts.ts';
+import { openAfterSome } from '../../read/open-questions.ts';
 import { chooseTables, type PlannedTable, planTables } from '../../read/plan.ts';
 import { probeInstance } from '../../read/probe.ts';
-import { type Prospect, prospectsOf } from '../../read/provable.ts';
+import { type Foreseen, type Prospect, prospectsOf } from '../../read/provable.ts';
 import { readTableSizes } from '../../read/sizes.ts';
 import type { ScanKey } from '../../scan/key.ts';
 import type { Consistency } from '../../scan/verdict.ts';
@@ -118,7 +119,10 @@ export async function reportPlan(pipeline: Pipeline, options: PlanOptions, deps:
     });
     const rates = ratesOf(previous);
     const countable = probe.capabilities.count === true;
-    const prospects = await prospectsOf(planned, { instance, capabilities: probe.capabilities, signal });
+    const asked = { instance, capabilities: probe.capabilities, signal };
+    const foreseen: Foreseen[] = [];
+    for (const table of planned) foreseen.push({ ...table, open: await openAfterSome(table, table, asked) });
+    const prospects = await prospectsOf(foreseen, asked);
     const tables = planned.map((table) => lineOf(table, { rates, previous, countable, sizes, prospects }));
     return {
       pipeline: pipeline.name,
