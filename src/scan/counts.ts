@@ -11,6 +11,9 @@ const A_FEW = 2;
 /** Row counts at which the instance's rights may cut an answer ("Show more than … rows"). */
 const ROW_CAPS: readonly number[] = [2_000, 20_000, 200_000];
 
+/** What there is to say where no proof by key was given, and nothing was counted. */
+export const NO_COUNT = 'nothing shows whether all rows came, since the instance offers no count';
+
 /** What the instance counted of the range with the first answer; null where it did not, or counts fewer than it sent with the count. */
 export function countOf({ held: { first } }: ScanFacts): number | null {
   if (first === null || first.count === null) return null;
@@ -107,8 +110,7 @@ function fewerThan(seen: number, have: number): Step {
 
 function whyUncounted({ held, countAsked }: ScanFacts): string {
   const { first, rows } = held;
-  if (!countAsked || first?.count == null)
-    return 'nothing shows whether all rows came, since the instance offers no count';
+  if (!countAsked || first?.count == null) return NO_COUNT;
   const counts = first.count === rows ? 'as many' : `${number(first.count)} where ${plural(rows, 'row')} came`;
   return `nothing shows whether all rows came: the instance counts ${counts}, but was not seen to count all rows of a table`;
 }
