@@ -22,7 +22,8 @@ function details(warnings: readonly string[]): SnapshotDetails {
     bytesReceived: 1,
   };
   const read = { from: '', to: '', ms: 1, continued: false };
-  return { manifest, key: 'k', sha256: 'h', reusedParts: 0, read, keptAsText: [] } as unknown as SnapshotDetails;
+  const facts = { key: 'k', sha256: 'h', reusedParts: 0, missingParts: 0, pin: null };
+  return { manifest, ...facts, read, keptAsText: [] } as unknown as SnapshotDetails;
 }
 
 describe('what show says of a snapshot', () => {
