@@ -4,7 +4,7 @@ import type { SnapshotDeps, SnapshotOptions, SnapshotOutcome } from './run/snaps
 
 export { type Clock, systemClock } from './core/clock.ts';
 export { type ErrorCode, type ErrorDetails, EXIT, type ExitCode, TablevaultError } from './core/errors.ts';
-export type { Continued, Emit, EventPlace, RunEvent } from './core/events.ts';
+export type { Continued, Emit, EventPlace, RequestEvent, RunEvent } from './core/events.ts';
 export type {
   Auth,
   Endpoints,

@@ -15,7 +15,7 @@ import { type View, viewOf } from './view.ts';
 export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  /** Aborted by the first SIGINT or SIGTERM. */
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
   readonly redactor: Redactor;
   readonly screen: Screen;

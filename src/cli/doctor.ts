@@ -26,7 +26,7 @@ export function addDoctor(program: Command, context: CliContext): void {
     .command('doctor')
     .summary('check everything a snapshot needs')
     .description(
-      'Checks every step from the configuration to a first row and a first object. For each step it shows the result, the time it took, and what to do if it failed. Reads one row of up to 50 tables, and the keys of some small ones. Writes only a probe object to the destination, and removes it.',
+      'Checks every step from the configuration to a first row and a first object. For each step it shows the result, the time it took, and what to do if it failed. Reads and decodes one row of up to 50 tables, all keys of up to 6 tables of at most 5,000 rows, and a few rows of some tables for questions: on filters on keys, of one table of each kind of key, and on rows that default filters hide, of up to 50 tables. Writes only a probe object to the destination, and removes it.',
     )
     .argument('<pipeline>', 'pipeline file (YAML)')
     .addOption(jsonOption())

@@ -1,7 +1,7 @@
 /** How a command's failure looks: a paragraph for people, an object for machines. */
 
-import { asTablevaultError, type TablevaultError } from '../core/errors.ts';
-import { sentence } from '../core/words.ts';
+import { asTablevaultError, type TablevaultError, withAdvice } from '../core/errors.ts';
+import { count, sentence } from '../core/words.ts';
 import { plainText } from './text.ts';
 
 /** Words for places whose names are the code's own; null for one that only logs tell. */
@@ -16,22 +16,22 @@ const PLACE_WORDS: Readonly<Record<string, string | null>> = {
 export function errorParagraph(error: TablevaultError): string {
   const places = Object.entries(error.at)
     .filter(([name, value]) => PLACE_WORDS[name] !== null && !error.message.includes(String(value)))
-    .map(([name, value]) => `${PLACE_WORDS[name] ?? name} ${value}`);
+    .map(([name, value]) => `${PLACE_WORDS[name] ?? name} ${placeText(name, value)}`);
   const where = places.length === 0 ? '' : ` (${places.join(', ')})`;
   const what = sentence(`${error.message}${where}`);
   const next = error.hint === undefined ? '' : ` ${sentence(error.hint)}`;
   return plainText(`error: ${what}${next} [${error.code}, exit ${error.exitCode}]`);
 }
 
+/** A key is data, and stays as it is. */
+function placeText(name: string, value: string | number): string {
+  return typeof value === 'number' && name !== 'key' ? count(value) : String(value);
+}
+
 /** What `--json` prints when a command fails before it has a report of its own. */
 export function errorObject(command: string | undefined, error: TablevaultError): object {
-  const failure = {
-    code: error.code,
-    message: error.message,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-  };
-  if (command !== 'snapshot') return { error: failure };
-  const { code, message } = failure;
+  const { code, message, hint } = error;
+  if (command !== 'snapshot') return { error: { code, message, ...(hint === undefined ? {} : { hint }) } };
   return {
     snapshot: null,
     sequence: 0,
@@ -41,7 +41,7 @@ export function errorObject(command: string | undefined, error: TablevaultError)
     requests: 0,
     bytesReceived: 0,
     durationMs: 0,
-    error: { code, message },
+    error: { code, message: withAdvice(error) },
   };
 }
 

@@ -26,7 +26,7 @@ export function addExtract(program: Command, context: CliContext): void {
     .command('extract')
     .summary('read one table into a file or a pipe')
     .description(
-      'Reads one table with the credential of a pipeline and writes it to a file or to standard output. A file appears only when the read succeeds; on standard output, rows appear as they come. Where the table is not exact (counted or best-effort, as in a snapshot), a warning says why. Without --select, the columns are those of a snapshot, so sensitive columns are left out. Values are exact. CSV writes decimals and 64-bit numbers as they are, null as an empty field, and empty text as "". NDJSON writes decimals and 64-bit numbers as strings, because most readers turn numbers into floats. Both write bytes in base64. Arrow uses the IPC file format in files, and the stream format on standard output and in *.arrows files.',
+      'Reads one table with the credential of a pipeline and writes it to a file or to standard output. A file appears only when the read succeeds; on standard output and in pipes, rows appear as they come. A new file can be read by its owner alone (mode 0600); one that is replaced keeps its mode, and a link is followed. Where the table is not exact (counted or best-effort, as in a snapshot), a warning says why. Without --select, the columns are those of a snapshot, so sensitive columns are left out. Values are exact. CSV writes decimals and 64-bit numbers as they are, null as an empty field (as NULL without quotes where there is one column, since readers skip empty lines), and empty text as "". NDJSON writes decimals and 64-bit numbers as strings, because most readers turn numbers into floats. Both write bytes in base64. Arrow uses the IPC file format in files, and the stream format on standard output and in *.arrows files.',
     )
     .argument('<pipeline>', 'pipeline file (YAML)')
     .argument('<table>', 'any table of the instance, also one that the pipeline does not select')
@@ -37,7 +37,10 @@ export function addExtract(program: Command, context: CliContext): void {
         EXTRACT_FORMATS,
       ),
     )
-    .option('-o, --output <file>', 'file to write, in place of one that is there; - is standard output (default: -)')
+    .option(
+      '-o, --output <file>',
+      'file to write, in place of one that is there; a pipe or a device is written to; - is standard output (default: -)',
+    )
     .addOption(jsonOption())
     .action(async (pipeline: string, table: string, options: Options) => {
       await extract(context, pipeline, table, options);
@@ -79,13 +82,14 @@ async function extract(context: CliContext, file: string, table: string, options
   const mode = progressModeOf(context.env, screen);
   const pipeline = await loadPipeline(context, file);
   const { extractTable } = await import('../run/extract/extract.ts');
-  const { fileOutput, streamOutput } = await import('../run/extract/output.ts');
+  const { pathOutput, streamOutput } = await import('../run/extract/output.ts');
   // At a terminal, rows take the place of the progress.
   const rowsOut = (chunk: Uint8Array) => {
     if (stdout.isTerminal) progress.end();
     return stdout.data(chunk);
   };
-  const output = path === undefined ? streamOutput('standard output', rowsOut) : await fileOutput(path);
+  const output =
+    path === undefined ? streamOutput('standard output', rowsOut) : await pathOutput(path, { clock, signal });
   const progress = startProgress(mode, screen, clock);
   try {
     const { select, limit } = options;

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { TablevaultError } from '../core/errors.ts';
 import type { RunEvent } from '../core/events.ts';
 import type { Screen } from './screen.ts';
+import { spacedText } from './waits.ts';
 
 /** `fatal` and `silent` are the logger's own: nothing here says `fatal`, and silence is the default. */
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -52,6 +53,9 @@ export function logEvent(log: Log, event: RunEvent): void {
     case 'wait':
       log.info({ ms: event.ms }, `waiting: ${event.reason}`);
       return;
+    case 'spaced':
+      log.info(spacedText(event.perMinute));
+      return;
     case 'tableFailed':
       log.error({ table: event.table }, event.message);
       return;
@@ -64,6 +68,7 @@ export function logEvent(log: Log, event: RunEvent): void {
       return;
     case 'inFlight':
     case 'retry':
+    case 'request':
     case 'progress':
       log.trace({ ...event }, event.type);
       return;

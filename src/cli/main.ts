@@ -9,7 +9,7 @@ import { createLog, type LogLevel, logLevelOf } from './log.ts';
 import { createProgram, usageError } from './program.ts';
 import { createRedactor } from './redact.ts';
 import { createScreen } from './screen.ts';
-import { hintAfterInterrupt, listenForSignals } from './signals.ts';
+import { listenForSignals } from './signals.ts';
 
 const redactor = createRedactor(process.env);
 const screen = createScreen(process.stderr, redactor, process.env);
@@ -18,7 +18,6 @@ const interrupts = listenForSignals(
   process,
   (text) => screen.line(text),
   (reason) => void end(reason),
-  hintAfterInterrupt(args),
 );
 const output = createOutput(process.stdout, redactor, process.env, screen.clear, interrupts.signal);
 

@@ -1,14 +1,12 @@
 /** What a person must be told while a command works, whatever else it shows: warnings, tables that failed, and why it waits. */
 import type { Clock } from '../core/clock.ts';
-import { duration } from '../core/duration.ts';
 import type { Continued, RunEvent } from '../core/events.ts';
 import { plural } from '../core/words.ts';
 import { plainText } from './text.ts';
+import { NOTABLE_TRIES, retryText, spacedText } from './waits.ts';
 
 /** A shorter pause is not worth a line, ms. */
 const NOTABLE_MS = 2_000;
-/** A request that is sent again is worth a line from this failure on: one or two happen on every network. */
-const NOTABLE_TRIES = 3;
 /** A wait or a failure that goes on is told again after this time, ms. */
 const AGAIN_MS = 60_000;
 
@@ -57,9 +55,9 @@ export function createNotes(clock: Pick<Clock, 'now'>): Notes {
           return event.ms >= NOTABLE_MS && isNews(event.reason) ? plainText(`waiting: ${event.reason}`) : undefined;
         case 'retry':
           if (event.tries < NOTABLE_TRIES || !isNews(event.reason)) return undefined;
-          return plainText(
-            `trying again: ${event.reason} (${event.tries} tries so far; a request is given up after ${duration(event.givenUpAfterMs)})`,
-          );
+          return plainText(retryText(event));
+        case 'spaced':
+          return isNews(event.type) ? spacedText(event.perMinute) : undefined;
         default:
           return undefined;
       }
@@ -98,11 +96,15 @@ function ownWords({ table, text }: TableNote): string {
 }
 
 function tableLine(label: string, tables: readonly string[], text: string): string {
-  return plainText(`${label}: ${tables.join(', ')}${text}`);
+  // What is said is said of one table: "it has no key", "A is refused".
+  return plainText(`${label}: ${tables.length > 1 ? 'each of ' : ''}${tables.join(', ')}${text}`);
+}
+
+function continuedText(continued: Continued): string {
+  return continued.tasks === 0 ? 'nothing of it is read yet' : `${readText(continued)} are read already`;
 }
 
 /** How much an unfinished run had read. */
-function continuedText({ tables, rows, tasks }: Continued): string {
-  if (tasks === 0) return 'nothing of it is read yet';
-  return `${plural(tables, 'table')}, ${plural(rows, 'row')} and ${plural(tasks, 'task')} are read already`;
+export function readText({ tables, tablesDone, rows, tasks }: Continued): string {
+  return `${plural(rows, 'row')} of ${plural(tables, 'table')} (${plural(tasks, 'task')}, ${plural(tablesDone.length, 'table')} complete)`;
 }

@@ -32,7 +32,7 @@ export function addPlan(program: Command, context: CliContext): void {
     .command('plan')
     .summary('show what a snapshot would do')
     .description(
-      `Shows how each table would be read, and in how many tasks and requests. If the destination holds a snapshot with measurements, it also estimates bytes and time. Seat-minutes include the twenty minutes after which the instance closes an idle session. Reads little and writes nothing. The number of tasks is an estimate, because the keys of large tables are not read. The note is what the manifest would say of a table that is not exact, or that the table will fail as things are. ${HOW_TABLES_ARE_READ}`,
+      `Shows how each table would be read, and in how many tasks and requests. If the destination holds a snapshot with measurements, it also estimates bytes and time. Seat-minutes include the twenty minutes after which the instance closes an idle session. Reads little and writes nothing. The number of tasks is an estimate, because the keys of large tables are not read. The note is what the manifest would say of a table that is not exact, as far as it can be known before the rows are read, or that the table will fail as things are; lines below the list say why. ${HOW_TABLES_ARE_READ}`,
     )
     .argument('<pipeline>', 'pipeline file (YAML)')
     .option('--tables <globs>', 'plan only these tables of the pipeline; names or globs, separated by commas', globList)
@@ -120,13 +120,18 @@ function tableLines(tables: readonly PlanLine[], view: View): string[] {
   return table(COLUMNS, rows, view);
 }
 
-function notes({ tables }: PlanReport): readonly string[] {
-  return tableNotes(
-    tables.flatMap(({ name: table, refusal, warnings }) => [
-      ...(refusal === null ? [] : [{ label: WILL_FAIL, table, text: refusal }]),
+function notes({ tables, advice }: PlanReport): readonly string[] {
+  const lines = tableNotes(
+    tables.flatMap(({ name: table, refusal, consistency, whyNotExact, warnings }) => [
+      ...(refusal !== null
+        ? [{ label: WILL_FAIL, table, text: refusal }]
+        : consistency !== 'exact'
+          ? [{ label: consistency, table, text: whyNotExact.join('; ') }]
+          : []),
       ...warnings.map((text) => ({ label: 'warning', table, text })),
     ]),
   );
+  return [...lines, ...advice.map((text) => `-> ${text}`)];
 }
 
 function totalLines({ totals, rates, destination }: PlanReport): string[] {

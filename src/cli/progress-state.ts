@@ -1,9 +1,12 @@
 /** What a person watching a run knows: run events folded into numbers. Pure; times are passed in. */
 import type { RunEvent } from '../core/events.ts';
+import { NO_WAITS, type Waits, waitsAfter } from './waits.ts';
 
 export interface TableProgress {
   readonly name: string;
+  /** Those that the run that is continued had read are among them. */
   readonly rows: number;
+  readonly rowsBefore: number;
   readonly rowsExpected: number | null;
 }
 
@@ -19,8 +22,9 @@ export interface ProgressState {
   /** What is done now, where that is no reading of tables. */
   readonly doing: string;
   readonly tables: number;
-  readonly tablesDone: number;
-  readonly tablesFailed: number;
+  /** By name; those that an unfinished run had read to their end are among them, until they are read anew. */
+  readonly done: ReadonlySet<string>;
+  readonly failed: ReadonlySet<string>;
   /** Of the whole snapshot: those that an unfinished run had read count from the beginning. */
   readonly rows: number;
   readonly bytes: number;
@@ -29,8 +33,9 @@ export interface ProgressState {
   readonly running: ReadonlyMap<string, TableProgress>;
   readonly inFlight: number;
   readonly limit: number;
-  /** Why the process pauses, and until when. */
-  readonly wait: { readonly reason: string; readonly until: number } | null;
+  readonly waits: Waits;
+  /** When the last rows came. */
+  readonly movedAt: number;
   /** Oldest first, not older than the window. */
   readonly samples: readonly Sample[];
 }
@@ -43,20 +48,24 @@ const SAMPLE_EVERY_MS = 500;
 /** Of a shorter time a rate says nothing about the time left. */
 const MEASURED_MS = 3_000;
 
+/** Where no rows have come for longer, nobody can tell the time left. */
+const STILL_MS = 5_000;
+
 export function initialProgress(now: number): ProgressState {
   return {
     startedAt: now,
     doing: 'opening the instance',
     tables: 0,
-    tablesDone: 0,
-    tablesFailed: 0,
+    done: new Set(),
+    failed: new Set(),
     rows: 0,
     bytes: 0,
     rowsExpected: null,
     running: new Map(),
     inFlight: 0,
     limit: 0,
-    wait: null,
+    waits: NO_WAITS,
+    movedAt: now,
     samples: [{ at: now, rows: 0, bytes: 0 }],
   };
 }
@@ -66,18 +75,20 @@ export function advance(state: ProgressState, event: RunEvent, now: number): Pro
     case 'doing':
       return { ...state, doing: event.what };
     case 'continued':
-      return measuredFrom({ ...state, rows: event.rows }, now);
+      return measuredFrom({ ...state, done: new Set(event.tablesDone), rows: event.rows }, now);
     case 'planned':
       // The rate is that of reading: the time until then says nothing of it.
       return { ...measuredFrom(state, now), tables: event.tables, rowsExpected: event.rowsExpected };
     case 'tableStarted': {
-      const table = { name: event.table, rows: 0, rowsExpected: event.rowsExpected };
+      const table = { name: event.table, rows: event.rows, rowsBefore: event.rows, rowsExpected: event.rowsExpected };
       return { ...state, running: new Map(state.running).set(event.table, table) };
     }
     case 'progress':
       return withSample(
         {
           ...state,
+          done: without(state.done, event.table),
+          movedAt: now,
           rows: state.rows + event.rows,
           bytes: state.bytes + event.bytes,
           running: withRows(state.running, event.table, event.rows),
@@ -85,17 +96,19 @@ export function advance(state: ProgressState, event: RunEvent, now: number): Pro
         now,
       );
     case 'tableDone':
-      return { ...state, tablesDone: state.tablesDone + 1, running: without(state.running, event.table) };
+      return { ...ended(state, event.table), done: new Set(state.done).add(event.table) };
     case 'tableFailed':
-      return { ...state, tablesFailed: state.tablesFailed + 1, running: without(state.running, event.table) };
+      return { ...ended(state, event.table), failed: new Set(state.failed).add(event.table) };
     case 'inFlight':
       return { ...state, inFlight: event.requests, limit: event.limit };
     case 'wait':
-      return { ...state, wait: { reason: event.reason, until: now + event.ms } };
+    case 'spaced':
+    case 'request':
+    case 'retry':
+      return { ...state, waits: waitsAfter(state.waits, event, now) };
     case 'log':
     case 'warning':
     case 'notContinued':
-    case 'retry':
       return state;
   }
 }
@@ -108,13 +121,14 @@ export interface Rates {
 }
 
 export function ratesOf(state: ProgressState, now: number): Rates {
-  const base = state.samples.find(({ at }) => at >= now - WINDOW_MS) ?? state.samples.at(-1);
+  const base = state.samples.find(({ at }) => at >= now - WINDOW_MS);
   const seconds = base === undefined ? 0 : (now - base.at) / 1000;
   if (base === undefined || seconds <= 0) return { rowsPerSecond: 0, bytesPerSecond: 0, leftMs: null };
   const rowsPerSecond = (state.rows - base.rows) / seconds;
   const bytesPerSecond = (state.bytes - base.bytes) / seconds;
   const rowsLeft = state.rowsExpected === null ? null : state.rowsExpected - state.rows;
-  const unknown = rowsLeft === null || rowsLeft < 0 || rowsPerSecond <= 0 || seconds * 1000 < MEASURED_MS;
+  const measured = seconds * 1000 >= MEASURED_MS && now - state.movedAt <= STILL_MS;
+  const unknown = rowsLeft === null || rowsLeft <= 0 || rowsPerSecond <= 0 || !measured;
   const leftMs = unknown ? null : (rowsLeft / rowsPerSecond) * 1000;
   return { rowsPerSecond, bytesPerSecond, leftMs };
 }
@@ -136,8 +150,13 @@ function withRows(running: ProgressState['running'], name: string, rows: number)
   return new Map(running).set(name, { ...table, rows: table.rows + rows });
 }
 
-function without(running: ProgressState['running'], name: string): ProgressState['running'] {
-  const rest = new Map(running);
-  rest.delete(name);
-  return rest;
+/** Whatever became of the table before: it may be read anew. */
+function ended(state: ProgressState, name: string): ProgressState {
+  const running = new Map(state.running);
+  running.delete(name);
+  return { ...state, running, done: without(state.done, name), failed: without(state.failed, name) };
+}
+
+function without(names: ReadonlySet<string>, name: string): ReadonlySet<string> {
+  return names.has(name) ? new Set([...names].filter((each) => each !== name)) : names;
 }

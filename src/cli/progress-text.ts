@@ -7,6 +7,7 @@ import { bytes } from './format.ts';
 import { type ProgressState, ratesOf, type TableProgress } from './progress-state.ts';
 import { plainText, widthOf, wrap } from './text.ts';
 import { NO_VIEW } from './view.ts';
+import { waitLines } from './waits.ts';
 
 /** Tables shown with a bar of their own. */
 const MAX_TABLE_BARS = 8;
@@ -23,16 +24,15 @@ export function progressBlock(state: ProgressState, now: number, width: number):
   const share = known(state) ? state.rows / (state.rowsExpected ?? 1) : ended / Math.max(1, state.tables);
   const cells = width < NARROW ? NARROW_BAR_CELLS : BAR_CELLS;
   // All tables begin at once and wait for their turn; those that have rows are at work.
-  const atWork = [...state.running.values()].filter(({ rows }) => rows > 0);
+  const atWork = [...state.running.values()].filter(({ rows, rowsBefore }) => rows > rowsBefore);
   const shown = atWork.slice(0, MAX_TABLE_BARS);
-  const waiting = waitline(state, now);
   const facts = [...filled(headline(state), width - cells - 1), ...filled(speeds(state, now), width - cells - 1)];
   return [
     ...facts.map((fact, index) => `${index === 0 ? bar(share, cells) : ' '.repeat(cells)} ${fact}`),
     ...tableBars(shown, cells, width),
-    ...(atWork.length > shown.length ? [`  and ${atWork.length - shown.length} more`] : []),
+    ...(atWork.length > shown.length ? [`  and ${count(atWork.length - shown.length)} more`] : []),
     ...(atEnd(state) ? wrap(state.doing, width) : []),
-    ...(waiting === null ? [] : wrap(waiting, width)),
+    ...waitLines(state.waits, now).flatMap(({ text }) => wrap(text, width)),
   ];
 }
 
@@ -54,12 +54,11 @@ function tableBars(tables: readonly TableProgress[], cells: number, width: numbe
 
 /** One line for logs and pipes. */
 export function progressLine(state: ProgressState, now: number): string {
-  const waiting = waitline(state, now);
   const facts =
     state.tables === 0
       ? [state.doing, `${duration(now - state.startedAt)} gone`]
       : [...headline(state), ...speeds(state, now), ...(atEnd(state) ? [state.doing] : [])];
-  return [...facts, ...(waiting === null ? [] : [waiting])].join(', ');
+  return [...facts, ...waitLines(state.waits, now).map(({ text }) => text)].join(', ');
 }
 
 /** Is the number of rows to come known, as far as one can tell by now? */
@@ -67,18 +66,18 @@ function known(state: ProgressState): boolean {
   return state.rowsExpected !== null && state.rowsExpected > 0 && state.rows <= state.rowsExpected;
 }
 
-function endedOf({ tablesDone, tablesFailed }: ProgressState): number {
-  return tablesDone + tablesFailed;
+function endedOf({ done, failed }: ProgressState): number {
+  return done.size + failed.size;
 }
 
 /** All tables are read, and what is done now is another work. */
 function atEnd(state: ProgressState): boolean {
-  return state.tables > 0 && endedOf(state) >= state.tables;
+  return state.tables > 0 && state.running.size === 0 && endedOf(state) >= state.tables;
 }
 
 function headline(state: ProgressState): string[] {
   const ended = endedOf(state);
-  const failed = state.tablesFailed === 0 ? '' : ` (${count(state.tablesFailed)} failed)`;
+  const failed = state.failed.size === 0 ? '' : ` (${count(state.failed.size)} failed)`;
   const rows = known(state) ? shareOf(state.rows, state.rowsExpected ?? 0, 'row') : plural(state.rows, 'row');
   return [`${shareOf(ended, state.tables, 'table')}${failed}`, rows];
 }
@@ -94,11 +93,6 @@ function speeds(state: ProgressState, now: number): string[] {
   // Once all tables are read, the rows that failed ones lack come no more.
   if (leftMs !== null && !atEnd(state)) parts.push(`about ${duration(leftMs)} left`);
   return parts;
-}
-
-function waitline(state: ProgressState, now: number): string | null {
-  if (state.wait === null || state.wait.until <= now) return null;
-  return `waiting ${duration(state.wait.until - now)}: ${state.wait.reason}`;
 }
 
 /** The parts one after the other, in as few lines as hold them whole. */

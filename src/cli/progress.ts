@@ -7,6 +7,7 @@ import { advance, initialProgress } from './progress-state.ts';
 import { progressBlock, progressLine } from './progress-text.ts';
 import type { Screen } from './screen.ts';
 import { plainText } from './text.ts';
+import { waitLines } from './waits.ts';
 
 export type ProgressMode = 'off' | 'bars' | 'plain';
 
@@ -54,14 +55,16 @@ export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Cl
   let state = initialProgress(clock.now());
   const notes = createNotes(clock);
   const startedAt = clock.now();
-  let told = { at: Number.NEGATIVE_INFINITY, doing: '' };
+  let told = { at: Number.NEGATIVE_INFINITY, what: '' };
+  /** What is done, and what is waited for: news are told at once. */
+  const whatNow = (now: number) => [state.doing, ...waitLines(state.waits, now).map(({ reason }) => reason)].join('\n');
   const isDue = (now: number) =>
-    state.tables > 0 || state.doing !== told.doing || now - told.at >= sameLineEveryMs(now - startedAt);
+    state.tables > 0 || whatNow(now) !== told.what || now - told.at >= sameLineEveryMs(now - startedAt);
   const draw = () => {
     const now = clock.now();
     if (mode === 'bars') screen.live(progressBlock(state, now, screen.width() ?? 80));
     else if (isDue(now)) {
-      told = { at: now, doing: state.doing };
+      told = { at: now, what: whatNow(now) };
       screen.line(plainText(progressLine(state, now)));
     }
   };

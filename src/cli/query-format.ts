@@ -1,5 +1,5 @@
 /** Rows of a query as text. Every digit is kept. */
-import { csvField } from '../core/csv.ts';
+import { csvField, csvNull } from '../core/csv.ts';
 import type { QueryRows } from '../duckdb/query.ts';
 import type { PlainValue } from '../duckdb/values.ts';
 import { type Column, fits, pairs, planWidths, rowLine, titleLine, type Widths } from './columns.ts';
@@ -92,9 +92,11 @@ async function* expandedText(batches: Batches, rows: QueryRows, view: View): Asy
 }
 
 async function* csvText(rows: QueryRows): AsyncGenerator<string> {
-  yield `${rows.columns.map(({ name }) => csvCell(name)).join(',')}\r\n`;
+  yield `${rows.columns.map(({ name }) => csvField(name)).join(',')}\r\n`;
+  const nullText = csvNull(rows.columns.length);
+  const cell = (value: PlainValue) => (value === null ? nullText : csvField(cellText(value), nullText));
   for await (const batch of rows.batches()) {
-    yield batch.map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
+    yield batch.map((row) => `${row.map(cell).join(',')}\r\n`).join('');
   }
 }
 
@@ -110,10 +112,6 @@ async function* jsonText(rows: QueryRows): AsyncGenerator<string> {
     separator = ',\n';
   }
   yield '\n]\n';
-}
-
-function csvCell(value: PlainValue): string {
-  return value === null ? '' : csvField(cellText(value));
 }
 
 function cellText(value: PlainValue): string {

@@ -20,7 +20,7 @@ export function addQuery(program: Command, context: CliContext): void {
     .command('query')
     .summary('run SQL over the tables of a snapshot')
     .description(
-      'Runs one SQL statement in DuckDB over the tables of a snapshot. It writes nothing. It reads the files of the tables that the statement names to their end first, and compares their SHA-256 with the manifest. Values are exact: in JSON, decimals are text, and so are the whole numbers of a column that holds one beyond 2^53.',
+      'Runs one SQL statement in DuckDB over the tables of a snapshot. It writes nothing. It reads the files of the tables that the statement names to their end first, and compares their SHA-256 with the manifest. Values are exact: in JSON, decimals are text, and so are the whole numbers of a column that holds one beyond 2^53. In CSV, null is an empty field, or NULL without quotes where there is one column; empty text is "".',
     )
     .argument('<vault>', VAULT_ARGUMENT)
     .argument('<sql>', 'one statement that reads, such as SELECT or DESCRIBE')

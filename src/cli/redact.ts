@@ -16,8 +16,8 @@ const LOOKS_SECRET: readonly RegExp[] = [
   /\benrt_[\w.~+/=-]+/gi,
   /(?<=\bbearer\s+)[\w.~+/=-]{8,}/gi,
   /(?<=\bclient_secret=)[^&\s"']+/gi,
-  // A password in an address may hold any character, also those that should be escaped there.
-  /(?<=\b[a-z][a-z0-9+.-]*:\/\/[^\s/@:]*:)[^\s"'<>]+(?=@)/gi,
+  // A password in an address may hold any character, also those that should be escaped there. As a path it has one slash.
+  /(?<=\b[a-z][a-z0-9+.-]*:\/{1,2}[^\s/@:]*:)[^\s"'<>]+(?=@)/gi,
 ];
 
 /** Environment variables whose values are credentials of this process. */

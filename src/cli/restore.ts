@@ -24,7 +24,7 @@ export function addRestore(program: Command, context: CliContext): void {
     .command('restore')
     .summary('write a snapshot to a folder, a DuckDB file, or PostgreSQL')
     .description(
-      'Writes the tables of a snapshot into an empty target. Every file is verified before it is used, and the target appears only when it is complete. A snapshot cannot be restored to the instance, which is read-only.',
+      'Writes the tables of a snapshot into an empty target. Every file is verified before it is used, and the target appears only when it is complete. A snapshot cannot be restored to the instance, which is read-only. CSV and NDJSON hold values as those of `extract` do: null is an empty field (NULL without quotes where a table has one column), empty text is ""; NDJSON writes decimals and 64-bit numbers as strings.',
     )
     .argument('<vault>', VAULT_ARGUMENT)
     .option(...SNAPSHOT_OPTION)

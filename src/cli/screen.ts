@@ -4,7 +4,7 @@
  */
 import type { Redactor } from './redact.ts';
 import { cutEnd, widthOf, wrap } from './text.ts';
-import { type Style, type View, viewOf } from './view.ts';
+import { labelled, type View, viewOf } from './view.ts';
 
 export interface Screen extends View {
   readonly isTerminal: boolean;
@@ -21,11 +21,6 @@ export interface Screen extends View {
 /** Terminals that know synchronized output show what stands between at once; others ignore it. */
 const BEGIN_UPDATE = '\u001b[?2026h';
 const END_UPDATE = '\u001b[?2026l';
-
-const LABELS: readonly (readonly [label: RegExp, style: Style])[] = [
-  [/^(error|failed):/, 'error'],
-  [/^warning:/, 'warning'],
-];
 
 export function createScreen(
   stream: NodeJS.WriteStream,
@@ -70,12 +65,4 @@ function rowsOf(lines: readonly string[], columns: number): number {
 /** From the line below them: up, row by row. (tmux keeps what "erase downwards" removes from the top of the screen in its history.) */
 function eraseRows(rows: number): string {
   return `${'\u001b[1A\u001b[2K'.repeat(rows)}\r`;
-}
-
-function labelled(text: string, view: View): string {
-  for (const [pattern, style] of LABELS) {
-    const [label] = pattern.exec(text) ?? [];
-    if (label !== undefined) return view.paint(style, label) + text.slice(label.length);
-  }
-  return text;
 }

@@ -11,7 +11,7 @@ import { HOW_TABLES_ARE_READ, jsonOption, withHelp } from './help.ts';
 import { tableLines } from './notes.ts';
 import { plainText } from './text.ts';
 import { PIPELINE_OPTION, SNAPSHOT_OPTION, snapshotOf, VAULT_ARGUMENT, withVault } from './vault.ts';
-import type { View } from './view.ts';
+import { labelled, type View } from './view.ts';
 
 interface Options {
   readonly snapshot: string;
@@ -66,7 +66,7 @@ function pinText({ reason, pinnedAt }: NonNullable<SnapshotDetails['pin']>): str
   return reason === '' ? pinnedAt : `${pinnedAt}: ${reason}`;
 }
 
-function detailsText(details: SnapshotDetails, view: View): string[] {
+export function detailsText(details: SnapshotDetails, view: View): string[] {
   const { manifest, key, sha256, reusedParts, read, keptAsText, missingParts, pin } = details;
   const { totals, instance } = manifest;
   const damaged = missingParts === 0 ? '' : `, damaged (lacks ${plural(missingParts, 'file')})`;
@@ -122,7 +122,6 @@ function detailsText(details: SnapshotDetails, view: View): string[] {
     ...table(TABLE_COLUMNS, tables, view),
     ...leftOut.map(plainText),
     ...keptAsText.map(({ table: name, column, edmType }) => plainText(`kept as text: ${name}.${column} (${edmType})`)),
-    ...warnings,
-    ...failed.map((line) => view.paint('error', line)),
+    ...[...warnings, ...failed].map((line) => labelled(line, view)),
   ];
 }

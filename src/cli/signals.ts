@@ -1,4 +1,7 @@
-/** SIGINT and SIGTERM: the first asks the command to end, the second ends the process, and so does a command that does not end by itself. */
+/**
+ * SIGINT, SIGTERM, and SIGHUP of a terminal that closes: the first asks the command to end, a second one ends the process, and so does a
+ * command that does not end by itself. A second SIGHUP changes nothing: both the shell and the terminal may send one.
+ */
 import { EXIT, TablevaultError } from '../core/errors.ts';
 
 /** Time for a command to release locks and close files after the first signal. */
@@ -11,31 +14,25 @@ export interface Interrupts {
 /**
  * @param notice told of a signal as it comes
  * @param overdue told when the command has not ended in time after the first signal: end the process, with this reason
- * @param hint what the reader of the interrupt's error is to do next
  */
 export function listenForSignals(
   process: NodeJS.Process,
   notice: (text: string) => void,
   overdue: (reason: TablevaultError) => void,
-  hint: string,
 ): Interrupts {
   const controller = new AbortController();
   const onSignal = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    if (controller.signal.aborted) {
+      if (name !== 'SIGHUP') process.exit(EXIT.interrupted);
+      return;
+    }
     notice(`${name} received: stopping; a second one ends at once.`);
-    const reason = new TablevaultError('INTERRUPTED', `interrupted by ${name}`, { hint });
+    const reason = new TablevaultError('INTERRUPTED', `interrupted by ${name}`, {
+      hint: 'Run the same command again.',
+    });
     setTimeout(() => overdue(reason), GRACE_MS).unref();
     controller.abort(reason);
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, onSignal);
   return { signal: controller.signal };
-}
-
-/** What to do after an interrupt of this command line: only a snapshot continues, and only without `--fresh`. */
-export function hintAfterInterrupt(args: readonly string[]): string {
-  if (args[0] !== 'snapshot') return 'Run the same command again.';
-  return args.includes('--fresh')
-    ? 'Run the command again without --fresh: it continues where it stopped. With --fresh it begins anew.'
-    : 'Run the same command again: it continues where it stopped.';
 }

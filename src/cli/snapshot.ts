@@ -11,6 +11,7 @@ import { errorParagraph } from './errors.ts';
 import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { logEvent } from './log.ts';
+import { readText } from './notes.ts';
 import { globList } from './options.ts';
 import { progressModeOf, startProgress } from './progress.ts';
 import type { View } from './view.ts';
@@ -96,21 +97,23 @@ function notExact(tables: SnapshotReport['tables']): string[] {
   const some = tables.filter(({ status, consistency }) => status === 'done' && consistency !== 'exact');
   if (some.length === 0) return [];
   const named = some.slice(0, TABLES_SHOWN).map(({ name, consistency }) => `${name} (${consistency})`);
-  const rest = some.length > named.length ? ` and ${some.length - named.length} more` : '';
+  const rest = some.length > named.length ? ` and ${count(some.length - named.length)} more` : '';
   return [`  not exact: ${named.join(', ')}${rest}; \`tablevault show\` says why`];
 }
 
-function readBefore({ tables, rows, tasks }: Continued): string {
-  if (tasks === 0) return 'nothing of it had been read before';
-  return `${plural(tables, 'table')}, ${plural(rows, 'row')} and ${plural(tasks, 'task')} had been read before`;
+function readBefore(continued: Continued): string {
+  return continued.tasks === 0 ? 'nothing of it had been read before' : `${readText(continued)} had been read before`;
 }
 
 /** What a person wants to know at the end. */
-function summary({ report, error, continued }: SnapshotOutcome, destination: string, view: View): string[] {
+export function summary({ report, error, continued }: SnapshotOutcome, destination: string, view: View): string[] {
   const total = (pick: (table: SnapshotReport['tables'][number]) => number) =>
     report.tables.reduce((sum, table) => sum + pick(table), 0);
-  const held = report.tables.filter(({ status }) => status === 'done').length;
-  const tables = held === report.tables.length ? plural(held, 'table') : shareOf(held, report.tables.length, 'table');
+  const done = report.tables.filter(({ status }) => status === 'done');
+  const tables =
+    done.length === report.tables.length
+      ? plural(done.length, 'table')
+      : shareOf(done.length, report.tables.length, 'table');
   const facts = `${tables}, ${plural(
     total(({ rows }) => rows),
     'row',
@@ -118,10 +121,10 @@ function summary({ report, error, continued }: SnapshotOutcome, destination: str
   const lines: string[] = [];
   if (continued !== null) lines.push(`  continued run ${continued.run}: ${readBefore(continued)}`);
   if (report.snapshot !== null) {
-    const largest = report.tables.toSorted((a, b) => b.rows - a.rows).slice(0, TABLES_SHOWN);
+    const largest = done.toSorted((a, b) => b.rows - a.rows).slice(0, TABLES_SHOWN);
     const rows = largest.map((each) => [`  ${each.name}`, count(each.rows), bytes(each.bytes)]);
     lines.push(...table(LARGEST, rows, view));
-    const rest = report.tables.length - largest.length;
+    const rest = done.length - largest.length;
     if (rest > 0) lines.push(`  and ${plural(rest, 'table')} more`);
     lines.push(...notExact(report.tables));
     const kind = report.complete ? 'snapshot' : 'incomplete snapshot';

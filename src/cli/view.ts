@@ -10,6 +10,11 @@ const FORMATS = { error: 'red', warning: 'yellow', ok: 'green', heading: 'bold',
 
 export type Style = keyof typeof FORMATS;
 
+const LABELS: readonly (readonly [label: RegExp, style: Style])[] = [
+  [/^(error|failed):/, 'error'],
+  [/^warning:/, 'warning'],
+];
+
 export interface View {
   /** Columns of the terminal; undefined where there is none: nothing is cut or wrapped there. */
   width(): number | undefined;
@@ -54,4 +59,13 @@ function hasColour(stream: NodeJS.WriteStream, env: Environment, holds: 'data' |
   if (NO_COLOR !== undefined) return false;
   if (stream.isTTY === true) return stream.hasColors?.(set) === true;
   return holds === 'messages' && FORCE_COLOR !== undefined && FORCE_COLOR !== '0' && FORCE_COLOR !== 'false';
+}
+
+/** A message with its label in colour, where it begins with one that tells of trouble. */
+export function labelled(text: string, view: View): string {
+  for (const [pattern, style] of LABELS) {
+    const [label] = pattern.exec(text) ?? [];
+    if (label !== undefined) return view.paint(style, label) + text.slice(label.length);
+  }
+  return text;
 }

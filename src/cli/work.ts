@@ -6,6 +6,7 @@ import { logEvent } from './log.ts';
 import { createNotes } from './notes.ts';
 import { progressModeOf, sameLineEveryMs } from './progress.ts';
 import { plainText, wrap } from './text.ts';
+import { NO_WAITS, waitLines, waitsAfter } from './waits.ts';
 
 /** How every command that reads the instance begins. */
 export const OPENING_INSTANCE = 'opening the instance';
@@ -40,14 +41,22 @@ export function startWork(
   const startedAt = clock.now();
   let what = first;
   let heardAt = startedAt;
-  let told = { at: Number.NEGATIVE_INFINITY, what: '' };
+  let waits = NO_WAITS;
+  let told = { at: Number.NEGATIVE_INFINITY, what: '', reasons: '' };
+  /** A new thing is told soon, the same more and more seldom. */
+  const againMs = (now: number) =>
+    what === told.what ? Math.max(AGAIN_MS, sameLineEveryMs(now - startedAt)) : AGAIN_MS;
   const look = () => {
     const now = clock.now();
     if (now - heardAt < QUIET_MS) return;
-    const text = plainText(`${what}, ${duration(now - startedAt)} gone`);
+    const lines = waitLines(waits, now);
+    const text = plainText(
+      [`${what}, ${duration(now - startedAt)} gone`, ...lines.map((line) => line.text)].join(', '),
+    );
+    const reasons = lines.map(({ reason }) => reason).join('\n');
     if (mode === 'bars') screen.live(wrap(text, screen.width() ?? 80));
-    else if (now - told.at >= (what === told.what ? Math.max(AGAIN_MS, sameLineEveryMs(now - startedAt)) : AGAIN_MS)) {
-      told = { at: now, what };
+    else if (reasons !== told.reasons || now - told.at >= againMs(now)) {
+      told = { at: now, what, reasons };
       screen.line(text);
     }
   };
@@ -59,6 +68,7 @@ export function startWork(
   return {
     emit: (event) => {
       logEvent(log, event);
+      waits = waitsAfter(waits, event, clock.now());
       if (event.type === 'doing') what = event.what;
       const note = notes.of(event);
       if (note === undefined) return;

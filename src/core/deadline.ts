@@ -34,6 +34,6 @@ export function startDeadline(ms: number, clock: Clock): Deadline {
 export function deadlinePassed(at: ErrorDetails['at'] = {}): TablevaultError {
   return new TablevaultError('DEADLINE', 'the run has lasted longer than limits.deadline', {
     at,
-    hint: 'Raise limits.deadline, or run again: an unfinished run is continued.',
+    hint: 'Raise limits.deadline.',
   });
 }

@@ -145,3 +145,8 @@ export function errorToData(error: TablevaultError): ErrorData {
 export function errorFromData(data: ErrorData): TablevaultError {
   return new TablevaultError(data.code, data.message, data);
 }
+
+/** The message and the advice as one text, for reports that have one place for both. */
+export function withAdvice({ message, hint }: TablevaultError): string {
+  return hint === undefined ? message : `${message}. ${hint}`;
+}

@@ -4,6 +4,7 @@
 import { pipeline, type Readable } from 'node:stream';
 import { constants, createBrotliDecompress, createGunzip } from 'node:zlib';
 import { TablevaultError } from '../core/errors.ts';
+import { count, plural } from '../core/words.ts';
 import { askedFor, bodyError, placeOf, type RequestPlace } from './errors.ts';
 
 export interface BodyOptions {
@@ -115,7 +116,7 @@ export function timerOf(ms: number, onTime: () => void): NodeJS.Timeout | undefi
 function tooSlow(place: RequestPlace, ms: number, wire: number): TablevaultError {
   return new TablevaultError(
     'INSTANCE_ANSWER',
-    `the answer to ${askedFor(place)} is not complete after ${Math.round(ms / 1000)} s (${wire} bytes came)`,
+    `the answer to ${askedFor(place)} is not complete after ${Math.round(ms / 1000)} s (${plural(wire, 'byte')} came)`,
     {
       at: placeOf(place),
       hint: 'The instance or a proxy before it hands it out far too slowly: check network and load of the instance, then run again.',
@@ -159,7 +160,7 @@ function decoderFor(encoding: string | undefined, place: RequestPlace) {
 function bomb(place: RequestPlace, out: number, wire: number): TablevaultError {
   return new TablevaultError(
     'BODY_INVALID',
-    `the answer to ${askedFor(place)} grows ${Math.round(out / wire)} times when decompressed`,
+    `the answer to ${askedFor(place)} grows ${count(Math.round(out / wire))} times when decompressed`,
     {
       at: { ...placeOf(place), wireBytes: wire, bytes: out },
       hint: 'No table compresses that well: this is a broken or hostile answer.',
@@ -178,10 +179,14 @@ export async function readAll(
   for await (const chunk of chunks) {
     bytes += chunk.length;
     if (bytes > maxBytes) {
-      throw new TablevaultError('BODY_INVALID', `the answer to ${askedFor(place)} is larger than ${maxBytes} bytes`, {
-        at: placeOf(place),
-        hint: 'Check the address in the pipeline: this does not look like the Table API.',
-      });
+      throw new TablevaultError(
+        'BODY_INVALID',
+        `the answer to ${askedFor(place)} is larger than ${plural(maxBytes, 'byte')}`,
+        {
+          at: placeOf(place),
+          hint: 'Check the address in the pipeline: this does not look like the Table API.',
+        },
+      );
     }
     taken.push(chunk);
   }

@@ -1,5 +1,6 @@
 /** Faults of the network, of TLS and of proxies as TablevaultErrors that say what to change. */
 import { type ErrorCode, TablevaultError } from '../core/errors.ts';
+import { plural } from '../core/words.ts';
 
 export interface RequestPlace {
   readonly url: string;
@@ -120,12 +121,16 @@ export function bodyError(thrown: unknown, place: RequestPlace, bytes: number): 
       : code?.startsWith('Z_') === true
         ? 'breaks off or is damaged'
         : 'broke off';
-  return new TablevaultError('BODY_TRUNCATED', `the answer to ${askedFor(place)} ${what} after ${bytes} bytes`, {
-    hint: 'If it happens each time, a proxy or a time limit between here and the instance cuts long answers.',
-    retryable: true,
-    at: placeOf(place, new URL(place.url).pathname),
-    cause: thrown,
-  });
+  return new TablevaultError(
+    'BODY_TRUNCATED',
+    `the answer to ${askedFor(place)} ${what} after ${plural(bytes, 'byte')}`,
+    {
+      hint: 'If it happens each time, a proxy or a time limit between here and the instance cuts long answers.',
+      retryable: true,
+      at: placeOf(place, new URL(place.url).pathname),
+      cause: thrown,
+    },
+  );
 }
 
 /** For `at` of an error: path and table, never the query, which may hold data. */

@@ -57,9 +57,6 @@ interface Waiter {
   readonly reject: (reason: unknown) => void;
 }
 
-/** Shortest time between two `inFlight` events that tell of the count alone, ms. */
-const EVENT_GAP_MS = 100;
-
 export function createGovernor(
   limits: Pick<GovernorLimits, 'ceiling'> & Partial<GovernorLimits>,
   { clock, emit, random }: GovernorDeps,
@@ -69,25 +66,20 @@ export function createGovernor(
   const queue: Waiter[] = [];
   let timer: { readonly at: number; readonly stop: AbortController } | undefined;
   const never = Number.NEGATIVE_INFINITY;
-  let told = { limit: 0, requests: 0, at: never, pausedUntil: never, perMinute: state.perMinute };
+  let told = { limit: 0, requests: 0, pausedUntil: never, perMinute: state.perMinute };
   let closed: { readonly reason: unknown } | undefined;
 
   function update(next: GovernorState): void {
     state = next;
     const now = clock.now();
     const { limit, inFlight: requests } = state;
-    const moved = requests !== told.requests && (requests === 0 || now - told.at >= EVENT_GAP_MS);
-    if (limit !== told.limit || moved) {
-      told = { ...told, limit, requests, at: now };
+    if (limit !== told.limit || requests !== told.requests) {
+      told = { ...told, limit, requests };
       emit({ type: 'inFlight', requests, limit });
     }
-    if (state.perMinute !== told.perMinute) {
+    if (state.perMinute !== null && state.perMinute !== told.perMinute) {
       told = { ...told, perMinute: state.perMinute };
-      emit({
-        type: 'log',
-        level: 'info',
-        message: `requests are spaced out: the instance accepts ${state.perMinute} per minute`,
-      });
+      emit({ type: 'spaced', perMinute: state.perMinute });
     }
     if (state.pausedUntil > now && state.pausedUntil !== told.pausedUntil) {
       told = { ...told, pausedUntil: state.pausedUntil };

@@ -87,6 +87,8 @@ export interface Transport {
 
 /** One try of a request. */
 interface Ask {
+  /** Of the request: all its tries share it. */
+  readonly number: number;
   readonly place: RequestPlace;
   readonly origin: string;
   readonly request: TransportRequest;
@@ -128,6 +130,7 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
   const contacted = new Set<string>();
   const byStatus: Record<string, number> = {};
   const counts = { requests: 0, failures: 0, wireBytes: 0, retries: 0 };
+  let numbered = 0;
   const fixedHeaders = {
     'accept-encoding': 'gzip, br',
     'accept-language': tuning.acceptLanguage,
@@ -138,16 +141,20 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
     const place: RequestPlace = { url, purpose: request.purpose, table: request.table };
     const origin = checkOrigin(place, origins);
     const lifetime = linkSignals([deps.signal, closing.signal, request.signal]);
+    const number = ++numbered;
     try {
       let history = NO_HISTORY;
       for (let tried = 0; ; tried += 1) {
-        const result = await tryOnce({ place, origin, request, lifetime, history, tried });
+        const result = await tryOnce({ number, place, origin, request, lifetime, history, tried });
         if ('reply' in result) return result.reply;
-        history = await follow(result.step, result.sent, request, lifetime.signal);
+        emit({ type: 'request', request: number, phase: 'failed' });
+        history = await follow(result, { number, request, signal: lifetime.signal });
       }
     } catch (thrown) {
       lifetime.unlink();
       throw thrown;
+    } finally {
+      emit({ type: 'request', request: number, phase: 'over' });
     }
   }
 
@@ -161,7 +168,7 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
       sent = await credentialHeaders(request, place);
       lifetime.signal.throwIfAborted();
       if (tried > 0) counts.retries += 1;
-      const outcome = await once(place, request, sent, lifetime.signal);
+      const outcome = await once(ask, sent);
       contacted.add(origin);
       if (outcome.kind === 'data') {
         slot.answered(`${request.purpose} ${request.table ?? ''}`, outcome.firstByteMs);
@@ -184,13 +191,16 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
 
   /** One request on the wire, counted. */
   async function once(
-    place: RequestPlace,
-    request: TransportRequest,
+    { number, place, request, lifetime }: Ask,
     sent: Readonly<Record<string, string>>,
-    signal: AbortSignal,
   ): Promise<Outcome> {
     const { patience = {} } = request;
+    const firstByteTimeoutMs = Math.min(
+      tuning.firstByteTimeoutMs,
+      patience.firstByteTimeoutMs ?? Number.POSITIVE_INFINITY,
+    );
     counts.requests += 1;
+    emit({ type: 'request', request: number, phase: 'sent', what: askedFor(place), firstByteTimeoutMs });
     try {
       const outcome = await attempt({
         place,
@@ -202,11 +212,8 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
           ...sent,
         },
         dispatcher,
-        signal,
-        firstByteTimeoutMs: Math.min(
-          tuning.firstByteTimeoutMs,
-          patience.firstByteTimeoutMs ?? Number.POSITIVE_INFINITY,
-        ),
+        signal: lifetime.signal,
+        firstByteTimeoutMs,
         idleTimeoutMs: Math.min(tuning.idleTimeoutMs, patience.idleTimeoutMs ?? Number.POSITIVE_INFINITY),
         bodyTimeoutMs: patience.bodyTimeoutMs ?? Number.POSITIVE_INFINITY,
         maxRatio: tuning.maxRatio,
@@ -260,10 +267,12 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
 
   /** Does what the step says; returns when the request may be tried again. */
   async function follow(
-    step: Step,
-    sent: Readonly<Record<string, string>>,
-    request: TransportRequest,
-    signal: AbortSignal,
+    { step, sent }: Failed,
+    {
+      number,
+      request,
+      signal,
+    }: { readonly number: number; readonly request: TransportRequest; readonly signal: AbortSignal },
   ): Promise<RequestHistory> {
     switch (step.do) {
       case 'fail':
@@ -283,6 +292,7 @@ export function createTransport(options: TransportOptions, deps: TransportDeps):
         if (step.error.code !== 'REQUEST_REFUSED')
           emit({
             type: 'retry',
+            request: number,
             reason: step.error.message,
             tries: step.history.faults,
             givenUpAfterMs: faultBudgetOf(request),

@@ -9,6 +9,7 @@ import { TablevaultError } from '../core/errors.ts';
 import type { Auth, Endpoints, Expectations, Pipeline, TableOverride } from '../core/pipeline.ts';
 import { Secret } from '../core/secret.ts';
 import { parsePrivateKey } from '../core/signing-key.ts';
+import { plural } from '../core/words.ts';
 import { type Checked, checkDestination, checkHttpAddress, checkInstance } from './address.ts';
 import { type Problem, pipelineError, problemsOf } from './problems.ts';
 import { type PipelineFile, pipelineFileSchema, pipelineJsonSchema } from './schema.ts';
@@ -63,9 +64,13 @@ async function readText(file: string, path: string): Promise<string> {
   try {
     const found = await stat(path);
     if (found.size > MAX_FILE_BYTES) {
-      throw new TablevaultError('CONFIG_INVALID', `${file} is ${found.size} bytes long, too long for a pipeline`, {
-        hint: 'Name the pipeline file itself.',
-      });
+      throw new TablevaultError(
+        'CONFIG_INVALID',
+        `${file} is ${plural(found.size, 'byte')} long, too long for a pipeline`,
+        {
+          hint: 'Name the pipeline file itself.',
+        },
+      );
     }
     return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
   } catch (error) {

@@ -5,6 +5,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import { Secret } from '../core/secret.ts';
+import { plural } from '../core/words.ts';
 import { readAwsSecret } from './aws-secret.ts';
 import type { Problem } from './problems.ts';
 
@@ -120,7 +121,11 @@ async function readReference(
   try {
     const { size } = await stat(file);
     if (size > MAX_SECRET_BYTES)
-      return missing(path, `needs ${file}, which is ${size} bytes long`, 'Name the file that holds the value alone.');
+      return missing(
+        path,
+        `needs ${file}, which is ${plural(size, 'byte')} long`,
+        'Name the file that holds the value alone.',
+      );
     const found = (await readFile(file, 'utf8')).replace(/^\uFEFF/, '');
     if (found.trim() !== '') return withoutLineEnd(found);
     return missing(path, `needs ${file}, which is empty`, 'Write the value into the file.');

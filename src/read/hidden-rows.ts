@@ -1,5 +1,5 @@
 /** Rows that an instance hides by itself: which reads would leave them out, and how all of them are asked for. */
-import { TablevaultError } from '../core/errors.ts';
+import { hasCode, TablevaultError } from '../core/errors.ts';
 import { leastKey } from '../core/key-order.ts';
 import type { Column, ColumnType, TableSchema } from '../core/schema.ts';
 import { RowReader } from '../decode/reader.ts';
@@ -90,9 +90,16 @@ export async function findHiddenRows(
   { instance, capabilities, signal }: HiddenRowsDeps,
 ): Promise<HiddenRows> {
   let requests = 0;
-  const ask: Ask = (select, terms, count = false) => {
+  const ask: Ask = async (select, terms, count = false) => {
     requests++;
-    const query = compileQuery({ table, select, filter: terms, top: 1, ...(count ? { count } : {}) });
+    let query: string;
+    try {
+      query = compileQuery({ table, select, filter: terms, top: 1, ...(count ? { count } : {}) });
+    } catch (thrown) {
+      // A key that cannot be written as a literal cannot be asked for.
+      if (hasCode(thrown, 'USAGE')) return null;
+      throw thrown;
+    }
     return askSmall(instance, query, { purpose: 'default filters', table: table.name, signal });
   };
   const key = capabilities.keyFilter === false ? null : scanKeyOf(table, table.columns);

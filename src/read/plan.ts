@@ -192,7 +192,9 @@ async function keysOf(
   const { table, filter } = chosen;
   try {
     const scan = await scanKeys({ table, key, filter, signal }, instance);
-    const order = scan.orders[0] ?? usual;
+    const [order] = scan.orders;
+    // Keys in no order tell of rows in none: where to cut them nobody knows.
+    if (order === undefined) return { ...none, estimate: { rows: scan.rows, source: 'keys' }, requests: scan.requests };
     return {
       key: { ...key, order },
       sample: placeEvenly(scan.sample, comparator(key.type, order)),

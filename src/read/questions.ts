@@ -56,6 +56,10 @@ export async function askQuestion(step: Question, asking: Asking, context: Quest
       }
       case 'up-to':
         return { upTo: (await reader.keys(step.range)).rows };
+      case 'whole': {
+        const { rows, sum } = await reader.keys(ALL_KEYS);
+        return { whole: { rows, sum } };
+      }
       case 'covers':
         return { covers: await halves(reader, step.range, asking) };
       case 'again': {

@@ -5,7 +5,7 @@ import type { Query } from '../odata/query.ts';
 import type { TaskSink } from '../parquet/task.ts';
 import { nextStep } from '../scan/evidence.ts';
 import type { Checks, Proof, ScanFacts, Step } from '../scan/facts.ts';
-import { coveredBy, type Held, hold, keepsOrder, nothingHeld } from '../scan/held.ts';
+import { hold, keepsOrder, nothingHeld } from '../scan/held.ts';
 import { scanKeyOf } from '../scan/key.ts';
 import type { TablePlan } from '../scan/plan.ts';
 import { type KeyRange, rangeFilter } from '../scan/ranges.ts';
@@ -110,7 +110,7 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
         const told = await askQuestion(step, { plan, key, query, checks, unproven }, context);
         requests += told.requests;
         checks = told.checks;
-        if (step.do === 'covers') extra += extraOf(held, checks, key?.composite === true);
+        if (step.do === 'covers') extra += extraOf(step.rows, checks);
         if (step.do === 'further')
           nothingFrom =
             checks.further?.rows === 0
@@ -121,11 +121,9 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
   }
 }
 
-/** Keys between those of the last answer that it did not bring. */
-function extraOf({ last }: Held, { covers }: Checks, composite: boolean): number {
-  const covered = last === null ? null : coveredBy(last, composite);
-  if (covered === null || covers === undefined) return 0;
-  return Math.max(0, covers.whole - covered.rows, (covers.halves ?? 0) - covered.rows);
+/** Keys between those of an answer that it did not bring. */
+function extraOf(rows: number, { covers }: Checks): number {
+  return covers === undefined ? 0 : Math.max(0, covers.whole - rows, (covers.halves ?? 0) - rows);
 }
 
 function readRows(
@@ -160,10 +158,10 @@ function disproved(plan: TablePlan, why: string): TablevaultError {
   });
 }
 
-function unprovenError(plan: TablePlan, { why, twice }: Extract<Step, { do: 'refuse' }>): TablevaultError {
+function unprovenError(plan: TablePlan, { why, twice, hopeless }: Extract<Step, { do: 'refuse' }>): TablevaultError {
   return new TablevaultError('END_UNPROVEN', `${plan.table.name}: its read cannot be trusted: ${why}`, {
     at: { table: plan.table.name },
-    retryable: true,
+    retryable: hopeless !== true,
     hint:
       twice === true
         ? 'Rows may have moved between pages while they were read: run again, at a quieter time. If it happens each time, the instance sends rows twice: report it to whoever runs it.'

@@ -4,14 +4,14 @@ import { anySignal } from '../core/signals.ts';
 import { count as number, plural } from '../core/words.ts';
 import { allOf } from '../odata/filters.ts';
 import type { ColumnStats } from '../parquet/task.ts';
-import { scanKeyOf } from '../scan/key.ts';
+import { type ScanKey, scanKeyOf } from '../scan/key.ts';
 import type { TablePlan } from '../scan/plan.ts';
 import { ALL_KEYS, type KeyRange } from '../scan/ranges.ts';
 import { type Verdict, verdictOf } from '../scan/verdict.ts';
 import { UnprovableError } from './accept.ts';
 import { groupFilter, type HidingValue, openQuestionText } from './hidden-rows.ts';
 import { scanKeys } from './keys.ts';
-import { countQuery, type PlannedTable } from './plan.ts';
+import { type ChosenTable, countQuery, type PlannedTable } from './plan.ts';
 import { NO_KEY_FILTERS } from './scan.ts';
 import { askSmall } from './small.ts';
 import { allHabits, type ReadContext, type TaskResult } from './task.ts';
@@ -91,7 +91,7 @@ export async function readTable<T extends TaskOutcome>(
   checkNulls(plan, tasks);
   const keyRequests = await holdAgainstKeys(plan, tasks, context);
   const keyed = planned.table.key.length > 0;
-  const keyProblem = keyProblemOf(planned, plan, contradicted);
+  const keyProblem = keyProblemOf(planned, plan.key, contradicted);
   const open = stillOpen(planned, tasks);
   const verdict = verdictOf({ keyed, keyProblem, tasks, open });
   const why = verdict.reasons.join('; ');
@@ -132,13 +132,17 @@ function stillOpen({ open, found }: PlannedTable, tasks: readonly TaskOutcome[])
 }
 
 /** Why only counts can tell of the table; null where its key is asked by. */
-function keyProblemOf({ table, columns }: PlannedTable, plan: TablePlan, contradicted: boolean): string | null {
+export function keyProblemOf(
+  { table, columns }: Pick<ChosenTable, 'table' | 'columns'>,
+  key: ScanKey | null,
+  contradicted: boolean,
+): string | null {
   if (table.key.length === 0) return 'it has no key';
   if (scanKeyOf(table, columns) === null) {
     const isText = columns.some(({ name, type }) => table.key.includes(name) && type.kind === 'json');
     return isText ? 'its key is kept as text' : 'its key is of a type that cannot be asked for';
   }
-  if (plan.key !== null) return null;
+  if (key !== null) return null;
   return contradicted ? 'its reads by key contradicted each other' : NO_KEY_FILTERS;
 }
 
@@ -160,10 +164,10 @@ async function holdAgainstCount(
   // Of a table that is read in one piece, the read itself is held against it.
   if (counted == null || ranges.length === 1 || rows >= counted) return 0;
   const again = await askSmall(instance, countQuery(plan), { purpose: 'count', table: table.name, signal });
-  if (again !== null && again.count !== null && again.count <= rows) return 1;
+  if (again !== null && again.count !== null && again.count <= rows && rows >= counted * FEWER) return 1;
   throw new TablevaultError(
     'END_UNPROVEN',
-    `${table.name}: its read cannot be trusted: ${plural(rows, 'row')} came, but the instance counts ${number(again?.count ?? counted)}`,
+    `${table.name}: its read cannot be trusted: ${plural(rows, 'row')} came, but the instance counts ${again === null || again.count === null || again.count === counted ? number(counted) : `${number(counted)} before the read and ${number(again.count)} after it`}`,
     {
       at: { table: table.name },
       hint: 'Rows may have changed meanwhile, or the rights of the identity cut its answers: check its "Show more than … rows" permissions.',
@@ -172,7 +176,10 @@ async function holdAgainstCount(
 }
 
 /** A table with a key should be provable: where it is not, whoever runs the pipeline has to know, and to agree. */
-function mustBeRefused({ table, accept }: PlannedTable, tasks: readonly TaskOutcome[]): boolean {
+export function mustBeRefused(
+  { table, accept }: Pick<ChosenTable, 'table' | 'accept'>,
+  tasks: readonly Pick<TaskOutcome, 'proof'>[],
+): boolean {
   return table.key.length > 0 && accept !== 'best-effort' && tasks.some(({ proof }) => proof === 'none');
 }
 

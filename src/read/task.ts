@@ -7,7 +7,7 @@ import type { Emit } from '../core/events.ts';
 import { makeFolder } from '../core/folders.ts';
 import type { ParquetSettings } from '../core/pipeline.ts';
 import { withRetries } from '../core/retry.ts';
-import { plural } from '../core/words.ts';
+import { count, plural } from '../core/words.ts';
 import type { WriterPool } from '../parquet/pool.ts';
 import type { LocalPart, NullHabits, TaskSpec } from '../parquet/task.ts';
 import type { Proof, ScanFacts } from '../scan/facts.ts';
@@ -85,7 +85,7 @@ export function readTask(task: ReadTask, context: ReadContext): Promise<TaskResu
   const onRetry = ({ code, message }: TablevaultError, next: number) => {
     const tries =
       code === 'END_UNPROVEN' ? `${unproven + 1} of ${UNPROVEN_TRIES}` : `${next} of ${READ_RETRIES.attempts}`;
-    emit({ type: 'warning', table, message: `${message}; reading it again (${tries})` });
+    emit({ type: 'warning', table, message: `${message}; reading ${partOf(task)} again (${tries})` });
   };
   return withRetries(READ_RETRIES, { clock, signal, onRetry }, async (tried) => {
     try {
@@ -96,6 +96,11 @@ export function readTask(task: ReadTask, context: ReadContext): Promise<TaskResu
       throw thrown;
     }
   });
+}
+
+/** Which part of the table a task reads: several fail in the same words. */
+function partOf({ plan: { ranges }, range }: ReadTask): string {
+  return ranges.length === 1 ? 'it' : `part ${count(ranges.indexOf(range) + 1)} of ${count(ranges.length)}`;
 }
 
 interface Try {
@@ -153,9 +158,13 @@ async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven,
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
     const { held, checks } = scan.facts;
     if (rows !== held.rows) {
-      throw new TablevaultError('BUG', `${held.rows} rows of ${table.name} were decoded, ${rows} written`, {
-        at: { table: table.name },
-      });
+      throw new TablevaultError(
+        'BUG',
+        `${plural(held.rows, 'row')} of ${table.name} were decoded, ${count(rows)} written`,
+        {
+          at: { table: table.name },
+        },
+      );
     }
     const settled = await settle(task, context, parts, scan);
     const { proof, requests } = scan;

@@ -59,9 +59,8 @@ export function stepAfterClosing(closing: Closing): Step {
  */
 function lookAtLinked({ facts: { held, checks }, key }: Closing): Step | undefined {
   if (!key.composite || !held.linked || held.withRows < 2) return undefined;
-  if (checks.split === undefined)
-    return { do: 'split', range: { ge: null, le: null }, why: 'rows of one value were read by links' };
-  const { whole, sum } = checks.split;
+  if (checks.whole === undefined) return { do: 'whole' };
+  const { rows: whole, sum } = checks.whole;
   if (whole === held.rows && sum === held.sum) return undefined;
   return {
     do: 'refuse',

@@ -2,6 +2,7 @@
 import { count as number, plural } from '../core/words.ts';
 import { type Proof, type ScanFacts, SKIPPED, type Step } from './facts.ts';
 import { type Held, rowsAsked } from './held.ts';
+import { isBounded } from './ranges.ts';
 
 /** A later answer may bring or count so much less than an earlier one: rows are deleted, but not in masses. */
 const FEWER = 0.9;
@@ -9,6 +10,9 @@ const FEWER = 0.9;
 const A_FEW = 2;
 /** Row counts at which the instance's rights may cut an answer ("Show more than … rows"). */
 const ROW_CAPS: readonly number[] = [2_000, 20_000, 200_000];
+
+/** What there is to say where no proof by key was given, and nothing was counted. */
+export const NO_COUNT = 'nothing shows whether all rows came, since the instance offers no count';
 
 /** What the instance counted of the range with the first answer; null where it did not, or counts fewer than it sent with the count. */
 export function countOf({ held: { first } }: ScanFacts): number | null {
@@ -45,6 +49,9 @@ export function provenUnlessCounted(facts: ScanFacts, by: Proof, why: string | n
     return { do: 'refuse', why: 'its ranges brought fewer rows than they count, and the whole of it is not counted' };
   if (recount === undefined) return { do: 'recount' };
   if (recount !== null && have >= recount) {
+    // Counts that ignore filters are of the whole table, whatever was asked for.
+    const whole = isBounded(facts.range) ? 0 : Math.max(countOf(facts) ?? 0, facts.counted ?? 0);
+    if (isFewer(have, whole)) return inMasses(have, whole, recount);
     const before = `${plural(counted, 'row')} were counted before, and ${number(recount)} after the read`;
     return { do: 'proven', by, why: before };
   }
@@ -58,14 +65,16 @@ export function stepByCount(facts: ScanFacts): Step {
   if (isFewer(rows, facts.seen)) return fewerThan(facts.seen, rows);
   // Rows may have been added since they were counted.
   const before = facts.countsTables ? (believable(held.first?.count, rows) ?? null) : null;
-  const most = facts.countsTables ? Math.max(before ?? 0, facts.counted ?? 0) : 0;
+  // Where filters on the key are refused in the middle, what the reads until then counted stays.
+  const told = held.answers > 1 ? held.mostCounted : 0;
+  const most = facts.countsTables ? Math.max(before ?? 0, facts.counted ?? 0, told) : 0;
   if (before === rows && most <= rows && !skipped)
     return { do: 'proven', by: 'count', why: `the instance counts ${number(before)}` };
   if (checks.recount === undefined && facts.countsTables && facts.countAsked) return { do: 'recount' };
-  const told = held.first?.count;
+  const first = held.first?.count;
   // Far below what came, but the same before and after: then it is the rows that came too often.
-  if (facts.countsTables && told != null && told < rows && told === checks.recount)
-    return judgeCounts(held, told, told);
+  if (facts.countsTables && first != null && first < rows && first === checks.recount)
+    return judgeCounts(held, first, first);
   const after = facts.countsTables ? (believable(checks.recount, rows) ?? null) : null;
   const known = most > (before ?? 0) ? most : before;
   if (known !== null || after !== null) return judgeCounts(held, known, after);
@@ -87,25 +96,33 @@ function believable(recount: number | null | undefined, have: number): number | 
   return recount != null && recount < have * FEWER ? null : recount;
 }
 
+/** The one or the other count is of another state of the table, or of what another server holds. */
+function inMasses(have: number, before: number, after: number): Step {
+  return {
+    do: 'refuse',
+    why: `${plural(have, 'row')} came, but the instance counts ${between(before, after)}: rows are deleted, but not in masses`,
+  };
+}
+
 function fewerThan(seen: number, have: number): Step {
   return { do: 'refuse', why: `${plural(have, 'row')} came, but ${number(seen)} had come before in this run` };
 }
 
 function whyUncounted({ held, countAsked }: ScanFacts): string {
   const { first, rows } = held;
-  if (!countAsked || first?.count == null)
-    return 'nothing shows whether all rows came, since the instance offers no count';
+  if (!countAsked || first?.count == null) return NO_COUNT;
   const counts = first.count === rows ? 'as many' : `${number(first.count)} where ${plural(rows, 'row')} came`;
   return `nothing shows whether all rows came: the instance counts ${counts}, but was not seen to count all rows of a table`;
 }
 
-function judgeCounts({ key, rows, skipped, first }: Held, before: number | null, after: number | null): Step {
+function judgeCounts({ key, rows, skipped, first, answers }: Held, before: number | null, after: number | null): Step {
   const counts = [before, after].filter((count) => count !== null);
   const words = `the instance counts ${between(before ?? after ?? 0, after)}`;
   if (rows < Math.min(...counts)) return { do: 'refuse', why: `${plural(rows, 'row')} came, but ${words}` };
+  if (before !== null && after !== null && isFewer(rows, before)) return inMasses(rows, before, after);
   // Each row has a key of its own, and one answer has no pages that shift: more rows than are counted were there for a while.
-  const isOneAnswer = key !== null && first?.linked !== true;
-  if (isOneAnswer && rows > Math.max(...counts) && Math.max(...counts) >= rows * FEWER)
+  const isOneAnswer = answers === 1 && first?.linked !== true;
+  if (key !== null && isOneAnswer && rows > Math.max(...counts) && Math.max(...counts) >= rows * FEWER)
     return { do: 'proven', by: 'count', why: `${words}, and rows changed meanwhile` };
   if (rows > Math.max(...counts))
     return {
@@ -113,8 +130,8 @@ function judgeCounts({ key, rows, skipped, first }: Held, before: number | null,
       why: `${plural(rows, 'row')} came, but ${words}: ${key === null ? 'some rows came twice' : 'some rows came twice, or were deleted meanwhile'}`,
       twice: true,
     };
-  // Pages shift when rows come and go: then only one of the counts itself would tell that none was lost.
-  if (first?.linked === true && !counts.includes(rows))
+  // Pages shift when rows come and go, and so do reads one after the other: then only one of the counts itself would tell that none was lost.
+  if (!isOneAnswer && !counts.includes(rows))
     return { do: 'proven', by: 'none', why: `${words}, and its pages may have shifted meanwhile` };
   if (!skipped) return { do: 'proven', by: 'count', why: words };
   return { do: 'proven', by: 'none', why: `${words}, but ${SKIPPED}` };

@@ -52,9 +52,11 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
   const last = held.last!;
   const onward: KeyRange = { ge: greatest, le: range.le ?? endOf(facts) };
   const readOn: Step = { do: 'read', range: onward, exclude: greatest };
-  if (!last.more && !key.composite && greatest === onward.le) return provenUnlessCounted(facts, 'boundary');
+  // A boundary is a key that is known to exist; where the read itself set its end, that proves nothing.
+  if (!last.more && !key.composite && range.le !== null && greatest === range.le)
+    return provenUnlessCounted(facts, 'boundary');
   if (last.more || last.rows > 0) {
-    if (outruns(facts)) return { do: 'refuse', why: 'it grows faster than it can be read' };
+    if (outruns(facts)) return { do: 'refuse', why: 'it grows faster than it can be read', hopeless: true };
     return coversOf(facts, key) ?? furtherOn(facts, key, order, greatest) ?? readOn;
   }
   const isAgain = held.before?.rows === 0;
@@ -138,7 +140,7 @@ function coversOf({ held, checks, range }: ScanFacts, key: ScanKey): Step | unde
   const isAsked = key.type.kind === 'text' && held.first?.count == null && checks.covers === undefined;
   const covered = last === null ? null : coveredBy(last, key.composite);
   return isAsked && last !== null && covered !== null
-    ? { do: 'covers', range: { ge: last.asked.ge ?? range.ge, le: covered.key } }
+    ? { do: 'covers', range: { ge: last.asked.ge ?? range.ge, le: covered.key }, rows: covered.rows }
     : undefined;
 }
 

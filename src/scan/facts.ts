@@ -24,6 +24,8 @@ export interface Checks {
   readonly upTo?: number;
   /** Keys from the first to the last of the last answer, and those of the halves. */
   readonly covers?: { readonly whole: number; readonly halves: number | null };
+  /** All keys. */
+  readonly whole?: { readonly rows: number; readonly sum: number };
   /** Did the last of the known keys come again? */
   readonly again?: { readonly found: boolean };
   /** Keys far after the greatest: how many came since the last answer with rows. */
@@ -79,8 +81,10 @@ export type Step =
   | { readonly do: 'between'; readonly range: KeyRange; readonly order: KeyOrder }
   /** Ask for the keys of `range`, up to the greatest: there should be as many as rows. */
   | { readonly do: 'up-to'; readonly range: KeyRange }
-  /** Ask for the keys of `range`, that of the last answer, in halves too: there should be as many as it brought. */
-  | { readonly do: 'covers'; readonly range: KeyRange }
+  /** Ask for the keys of `range`, that of an answer, in halves too: there should be `rows`, as many as it brought. */
+  | { readonly do: 'covers'; readonly range: KeyRange; readonly rows: number }
+  /** Ask for all keys: they should be those that came. */
+  | { readonly do: 'whole' }
   /** Ask for the keys of `range`, which came before: `holds`, the last of them, should come again. */
   | { readonly do: 'again'; readonly range: KeyRange; readonly holds: Key }
   /** Ask for the keys from `from` on: is anything there by now? */
@@ -95,7 +99,14 @@ export type Step =
   /** The rows came in no order that is known, so that no key can be called the greatest: another proof is needed. */
   | { readonly do: 'split'; readonly range: KeyRange; readonly why: string }
   /** Answers that contradict each other, with too many rows where it says `twice`: the read must be done again, or given up. */
-  | { readonly do: 'refuse'; readonly why: string; readonly twice?: true; readonly known?: number }
+  | {
+      readonly do: 'refuse';
+      readonly why: string;
+      readonly twice?: true;
+      readonly known?: number;
+      /** Another try would end in the same way. */
+      readonly hopeless?: true;
+    }
   /** The server does not compare keys as was thought: rows of this range may be missing. */
   | { readonly do: 'disproved'; readonly why: string };
 

@@ -2,6 +2,7 @@
 
 import { comparator, ordersOf } from '../core/key-order.ts';
 import type { Column, TableSchema } from '../core/schema.ts';
+import { plural } from '../core/words.ts';
 import type { Filter } from '../odata/filters.ts';
 import { cutsIntoRanges, type ScanKey, scanKeyOf } from './key.ts';
 import { ALL_KEYS, type KeyRange, type PlacedKey, pickBoundaries, splitAt } from './ranges.ts';
@@ -130,6 +131,6 @@ export function planTable(input: PlanInput): TablePlan {
   if (!cutsIntoRanges(key)) return plan('stream', [ALL_KEYS], 'its key does not cut it into ranges');
   const boundaries = pickBoundaries(sample, cuts, comparator(key.type, order));
   if (boundaries.length === 0) return plan('stream', [ALL_KEYS], 'its keys are not known');
-  const reason = `about ${estimate.rows} rows in ${boundaries.length + 1} key ranges`;
+  const reason = `about ${plural(estimate.rows, 'row')} in ${plural(boundaries.length + 1, 'key range')}`;
   return { ...plan('ranges', splitAt(boundaries), reason), key: { ...key, order } };
 }

@@ -11,6 +11,7 @@ import { systemClock } from '../core/clock.ts';
 import { sha256Hex } from '../core/digest.ts';
 import { hasCode, isRetryable } from '../core/errors.ts';
 import { DEFAULT_RETRIES, type RetryPolicy, withRetries } from '../core/retry.ts';
+import { count, plural } from '../core/words.ts';
 import { corrupt, objectExists } from './faults.ts';
 import { checkedKey, checkedPrefix } from './key.ts';
 import { createS3Client, type S3Address } from './s3-client.ts';
@@ -107,9 +108,10 @@ export function createS3Store(options: S3StoreOptions): Store {
       const body = reply.Body as AsyncIterable<Uint8Array> & { destroy?: () => void };
       try {
         if (tag !== undefined && reply.ETag !== tag) throw corrupt(place(key), 'it was replaced while it was read');
-        if (at + length !== stop) throw corrupt(place(key), `ends at byte ${at + length}, not at byte ${stop}`);
+        if (at + length !== stop)
+          throw corrupt(place(key), `ends at byte ${count(at + length)}, not at byte ${count(stop)}`);
         if (maxBytes !== undefined && stop > maxBytes)
-          throw corrupt(place(key), `larger than the ${maxBytes} bytes it may have`);
+          throw corrupt(place(key), `larger than the ${plural(maxBytes, 'byte')} it may have`);
         tag = reply.ETag;
         for await (const chunk of body) {
           at += chunk.byteLength;

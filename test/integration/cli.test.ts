@@ -220,7 +220,7 @@ describe('a snapshot and what reads it', () => {
 });
 
 describe('an interrupt', () => {
-  it.each(['SIGINT', 'SIGTERM'] as const)(
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     '%s ends a snapshot in seconds with exit code 130 and publishes nothing',
     async (signal) => {
       demo.configure({ faults: [{ on: { path: /\/odata\/Gen_Documents/ }, do: 'hang' }] });

@@ -49,8 +49,10 @@ describe('an unfinished run', () => {
       const { file, env } = await unfinished(auth);
       const again = await ran(file, env);
       expect(again.report).toMatchObject({ resumed: true, complete: true });
-      expect(again.stderr).toMatch(/continuing run \S+: 2 tables, [\d,]+ rows and \d+ tasks are read already/);
-      expect(again.stderr).toMatch(/continued run \S+: 2 tables, /);
+      expect(again.stderr).toMatch(
+        /continuing run \S+: [\d,]+ rows of 2 tables \(\d+ tasks, 2 tables complete\) are read already/,
+      );
+      expect(again.stderr).toMatch(/continued run \S+: [\d,]+ rows of 2 tables /);
     },
   );
 

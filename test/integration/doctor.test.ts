@@ -20,7 +20,7 @@ let env: Record<string, string>;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tablevault-doctor-it-'));
-  demo = await startDemo({ rows: 0.02, seed: 701, limits: { seats: 1000 } });
+  demo = await startDemo({ rows: 0.02, tableRows: { Inv_Stores: 60 }, seed: 701, limits: { seats: 1000 } });
   file = join(folder, 'backup.yaml');
   env = { SECRET: demo.credentials.service.clientSecret, TOKEN: demo.credentials.referenceToken };
   await writeFile(file, pipeline());
@@ -272,6 +272,34 @@ describe('the first failing class gives the exit code, each failure its fix', ()
     });
   });
 
+  test('where nothing is counted, rows that did not come are not called hidden', async () => {
+    for (const counts of [{ count: false }, { counts: 'page' }] as const) {
+      demo.configure({
+        personality: { ...DEFAULT_PERSONALITY, ...counts, requestErrorStatus: 400, cut: { rows: 20 } },
+      });
+      const { details, fix } = step(await examine(pipeline()), 'rights');
+      expect(fix).toMatch(/^Of \d tables one answer brought fewer rows .* was not seen/);
+      expect(fix).not.toMatch(/may not see every row/);
+      expect(details.join()).not.toContain('$count');
+    }
+  });
+
+  test('5: a value that does not fit, in whichever table, is named with its key and the line that keeps it', async () => {
+    demo.configure({
+      personality: { requestErrorStatus: 400 },
+      rights: { hiddenColumns: { Gen_Currencies: ['Is_Active'] }, hiddenColumnsAs: 'null' },
+    });
+    const report = await examine(pipeline());
+    expect(report.exitCode).toBe(5);
+    expect(step(report, 'first-row')).toMatchObject({
+      status: 'failed',
+      code: 'VALUE_MISFIT',
+      found: expect.stringMatching(
+        /Gen_Currencies\.Is_Active is null in the row with the key Currency_Id=[\da-f-]{36}.*overrides: \{ Gen_Currencies: \{ types: \{ Is_Active: text \} \} \}/,
+      ),
+    });
+  });
+
   test('answers that are cut are a warning of another kind', async () => {
     demo.configure({ personality: { cut: { lastRow: 20 } } });
     const report = await examine(pipeline());
@@ -302,7 +330,10 @@ describe('the first failing class gives the exit code, each failure its fix', ()
     const report = await examine(pipeline());
     expect(step(report, 'proof')).toMatchObject({
       status: 'ok',
-      details: [expect.stringMatching(/^counted, not exact: Cash_/)],
+      details: expect.arrayContaining([
+        expect.stringMatching(/^Cash_\w+, .*: counted, not exact: the instance takes no filters on its key$/),
+        expect.stringMatching(/: counted, not exact: it has no key$/),
+      ]),
     });
   });
 

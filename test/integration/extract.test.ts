@@ -1,8 +1,10 @@
 /** One table, ad hoc, in every format, value by value. */
-import { readFileSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { createReadStream, readFileSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { type Data, DataType, tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DemoInstance, startDemo } from '../../src/demo/instance.ts';
@@ -312,6 +314,40 @@ describe('what goes wrong', () => {
     expect(ended.code, ended.stderr).toBe(0);
     expect(ended.stderr).not.toMatch(/error/);
   });
+
+  test('a closed terminal (SIGHUP) ends it as an interrupt, and nothing is left behind', async () => {
+    demo.configure({ faults: [{ on: { path: /Gen_Documents\?\$select=Access/ }, do: 'hang' }] });
+    const fired = demo.witness().faults.length;
+    const ended = await run(['Gen_Documents', '-o', path('hangup.csv')], {
+      onStart: (child) => {
+        const timer = setInterval(() => {
+          if (demo.witness().faults.length === fired) return;
+          clearInterval(timer);
+          child.kill('SIGHUP');
+        }, 50);
+      },
+    });
+    demo.configure({ faults: [] });
+    expect(ended.code, ended.stderr).toBe(130);
+    expect(ended.stderr).toContain('interrupted by SIGHUP');
+    expect((await readdir(folder)).filter((name) => name.includes('hangup'))).toEqual([]);
+  });
+
+  test.skipIf(process.platform === 'win32').each(['csv', 'parquet'])(
+    'a pipe is written to, and its reader gets what a file holds: %s',
+    async (format) => {
+      const pipe = path(`pipe.${format}`);
+      execFileSync('mkfifo', [pipe]);
+      const ended = run(['Gen_Documents', '-o', pipe]);
+      const got = await buffer(createReadStream(pipe));
+      expect((await ended).code, (await ended).stderr).toBe(0);
+      const file = path(`piped.${format}`);
+      await run(['Gen_Documents', '-o', file]);
+      if (format === 'csv') expect(got.equals(await readFile(file))).toBe(true);
+      else expect(got.subarray(-4).toString()).toBe('PAR1');
+      expect((await stat(pipe)).isFIFO()).toBe(true);
+    },
+  );
 
   test('a folder, or a place that may not be written, is refused', async () => {
     expect((await run(['Gen_Documents', '--format', 'csv', '-o', folder])).code).toBe(2);

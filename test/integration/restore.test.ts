@@ -152,6 +152,23 @@ describe.each(['portable', 'native'])('a restore of a snapshot in the %s profile
     expect((await readdir(to)).sort()).toEqual(['Gen_Currencies.ndjson', 'Gen_Documents.ndjson', 'restore.json']);
   });
 
+  it('to NDJSON writes what extract writes', async () => {
+    const to = join(folder, `${types}-as-extract`);
+    expect((await restore(types, to, '--format', 'ndjson')).code).toBe(0);
+    for (const { name } of tables()) {
+      const file = join(folder, `${types}-${name}.ndjson`);
+      const env = { TOKEN: demo.credentials.referenceToken };
+      const run = await tablevault(['extract', join(folder, `${types}.yaml`), name, '-o', file], { env });
+      expect(run.code, run.stderr).toBe(0);
+      const rows = async (path: string) =>
+        (await readFile(path, 'utf8'))
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line) as unknown);
+      expect(await rows(join(to, `${name}.ndjson`))).toEqual(await rows(file));
+    }
+  });
+
   it('to a DuckDB file keeps every value, with types', async () => {
     const to = join(folder, `${types}.duckdb`);
     const run = await restore(types, to);

@@ -10,8 +10,8 @@ import { askForToken, compareClocks, type DoctorDeps, findSites, judgeScope, ope
 import { lookUpNames, tryConnections } from './network.ts';
 import { askProbes, type ProbeAnswers } from './probes.ts';
 import { foreseeProofs } from './proof.ts';
-import { tryLimits, tryRights } from './rights.ts';
-import { readFirstRow } from './row.ts';
+import { lookAtRows, tryLimits, tryRights } from './rights.ts';
+import { judgeFirstRows, type Looked } from './row.ts';
 import { createExamination, DOING, type Examination, type StepFinding, type StepReport } from './steps.ts';
 
 export interface DoctorReport {
@@ -72,10 +72,12 @@ async function lookInside(
     const { concurrency } = pipeline.limits;
     return { instance, chosen: chosen!, probe: probed!.probe, concurrency, signal };
   };
+  let rows: Promise<readonly Looked[]> | undefined;
+  const lookedAt = () => (rows ??= lookAtRows(rights()));
   await examination.step('limits', ['probes'], () => tryLimits(rights()));
-  await examination.step('rights', ['probes'], () => tryRights(rights()));
-  await examination.step('proof', ['probes'], () => foreseeProofs(rights()));
-  await examination.step('first-row', ['probes'], () => readFirstRow(instance, chosen!, probed!.probe, signal));
+  await examination.step('rights', ['probes'], async () => tryRights(rights(), await lookedAt()));
+  await examination.step('proof', ['probes'], () => foreseeProofs(rights(), probed!));
+  await examination.step('first-row', ['probes'], async () => judgeFirstRows(await lookedAt()));
   return probed?.answers ?? null;
 }
 

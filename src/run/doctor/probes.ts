@@ -4,7 +4,8 @@ import type { TableSchema } from '../../core/schema.ts';
 import { plural } from '../../core/words.ts';
 import type { Instance } from '../../instance/open.ts';
 import { compileQuery } from '../../odata/query.ts';
-import { findHiddenRows, hasDefaultFilter } from '../../read/hidden-rows.ts';
+import { findHiddenRows, hasDefaultFilter, type OpenQuestion } from '../../read/hidden-rows.ts';
+import { openAfterSome } from '../../read/open-questions.ts';
 import type { ChosenTable } from '../../read/plan.ts';
 import { type ProbeResult, probeInstance } from '../../read/probe.ts';
 import { askSmall } from '../../read/small.ts';
@@ -34,10 +35,13 @@ export interface ProbeAnswers {
 export interface Probed {
   readonly probe: ProbeResult;
   readonly answers: ProbeAnswers;
+  /** By table: questions on hidden rows that the instance left open. */
+  readonly open: ReadonlyMap<string, readonly OpenQuestion[]>;
 }
 
-/** Tables tried for default filters and languages. */
-const TABLES_TRIED = 6;
+/** Tables tried for default filters, and for languages. */
+const FILTERS_TRIED = 50;
+const LANGUAGES_TRIED = 6;
 const LANGUAGE_ROWS = 5;
 
 export async function askProbes(
@@ -48,6 +52,7 @@ export async function askProbes(
 ): Promise<StepFinding<Probed>> {
   const probe = await probeInstance(instance, chosen, signal);
   const { top, nextLink, count, keyFilter, absentIsNull } = probe.capabilities;
+  const { defaultFilters, open } = await askDefaultFilters(instance, chosen, probe, signal);
   const answers: ProbeAnswers = {
     pageLinks: nextLink,
     top,
@@ -56,11 +61,11 @@ export async function askProbes(
     tableInfo: probe.tableRows !== null,
     nullsLeftOut: absentIsNull,
     compression: headers['content-encoding'] ?? 'identity',
-    defaultFilters: await askDefaultFilters(instance, chosen, probe, signal),
+    defaultFilters,
     language: await askLanguage(instance, chosen, probe, signal),
   };
   const asked = probe.table === null ? 'no table has enough rows to tell' : `asked of ${probe.table}`;
-  const finding = { found: asked, details: linesOf(answers), value: { probe, answers } };
+  const finding = { found: asked, details: linesOf(answers), value: { probe, answers, open } };
   const fixes = [
     ...(keyFilter === false
       ? [
@@ -81,22 +86,24 @@ async function askDefaultFilters(
   chosen: readonly ChosenTable[],
   { capabilities }: ProbeResult,
   signal: AbortSignal,
-): Promise<ProbeAnswers['defaultFilters']> {
+): Promise<Pick<ProbeAnswers, 'defaultFilters'> & Pick<Probed, 'open'>> {
   const fit = chosen.filter(({ table }) => table.columns.some(hasDefaultFilter));
-  const tried = fit.slice(0, TABLES_TRIED);
+  const tried = fit.slice(0, FILTERS_TRIED);
   const hiding: string[] = [];
-  const unknown: string[] = [];
-  for (const { table, filter } of tried) {
+  const open = new Map<string, readonly OpenQuestion[]>();
+  for (const each of tried) {
+    const { table, filter } = each;
     try {
       const found = await findHiddenRows(table, filter, { instance, capabilities, signal });
       if (found.groups.length > 0) hiding.push(table.name);
-      else if (found.open.length > 0) unknown.push(table.name);
+      const left = await openAfterSome(each, found, { instance, capabilities, signal });
+      if (left.length > 0) open.set(table.name, left);
     } catch (thrown) {
       if (!hasCode(thrown, 'END_UNPROVEN')) throw thrown;
       hiding.push(table.name);
     }
   }
-  return { tried: tried.length, hiding, unknown };
+  return { defaultFilters: { tried: tried.length, hiding, unknown: [...open.keys()] }, open };
 }
 
 /** Reads some names in two languages; where both are the same in all tables tried, the language is thought to be fixed. */
@@ -108,7 +115,7 @@ async function askLanguage(
 ): Promise<ProbeAnswers['language']> {
   const fit = chosen
     .filter(({ table, columns }) => namesOf(columns).length > 0 && (tableRows?.get(table.name) ?? 1) > 0)
-    .slice(0, TABLES_TRIED);
+    .slice(0, LANGUAGES_TRIED);
   let told = false;
   for (const { table, columns } of fit) {
     const english = await rowsIn('en', instance, table, namesOf(columns), signal);

@@ -3,7 +3,7 @@ import { TablevaultError } from '../../core/errors.ts';
 import { plural, shareOf } from '../../core/words.ts';
 import { acceptHint } from '../../read/accept.ts';
 import { prospectsOf } from '../../read/provable.ts';
-import type { Consistency } from '../../scan/verdict.ts';
+import type { Probed } from './probes.ts';
 import type { RightsOptions } from './rights.ts';
 import type { StepFinding } from './steps.ts';
 
@@ -11,30 +11,35 @@ import type { StepFinding } from './steps.ts';
 const NAMES_SHOWN = 10;
 
 /** @throws END_UNPROVEN when the snapshot would refuse tables for want of a proof */
-export async function foreseeProofs({ instance, chosen, probe, signal }: RightsOptions): Promise<StepFinding> {
-  const prospects = [...(await prospectsOf(chosen, { instance, capabilities: probe.capabilities, signal }))];
+export async function foreseeProofs(
+  { instance, chosen, probe, signal }: RightsOptions,
+  { open }: Pick<Probed, 'open'>,
+): Promise<StepFinding> {
+  const foreseen = chosen.map((each) => ({ ...each, open: open.get(each.table.name) ?? [] }));
+  const prospects = [...(await prospectsOf(foreseen, { instance, capabilities: probe.capabilities, signal }))];
   const refused = prospects.filter(([, { refusal }]) => refusal !== null).map(([name]) => name);
   if (refused.length > 0) {
     throw new TablevaultError(
       'END_UNPROVEN',
       `${shareOf(refused.length, prospects.length, 'table')} can be neither proven nor counted, so a snapshot refuses them: ${shown(refused)}`,
       {
-        hint: `The instance takes no filters on keys and offers no count: ask the administrator for one of them. ${acceptHint(refused)}`,
+        hint: `Filters on keys, or counts, would prove or count them: ask the administrator for one of them. ${acceptHint(refused)}`,
       },
     );
   }
-  const of = (wanted: Consistency) =>
-    prospects.filter(([, { consistency }]) => consistency === wanted).map(([name]) => name);
-  const exact = of('exact').length;
-  const others = (['counted', 'best-effort'] as const).flatMap((each) =>
-    of(each).length === 0 ? [] : [`${each}, not exact: ${shown(of(each))}`],
-  );
+  const exact = prospects.filter(([, { consistency }]) => consistency === 'exact').length;
+  const groups = new Map<string, string[]>();
+  for (const [name, { consistency, reasons }] of prospects) {
+    if (consistency === 'exact') continue;
+    const said = `${consistency}, not exact: ${reasons.join('; ')}`;
+    groups.set(said, [...(groups.get(said) ?? []), name]);
+  }
   return {
     found:
       exact === prospects.length
         ? `the reads of ${plural(exact, 'table')} can be proven`
         : `the reads of ${shareOf(exact, prospects.length, 'table')} can be proven`,
-    details: others,
+    details: [...groups].map(([said, names]) => `${shown(names)}: ${said}`),
     value: undefined,
   };
 }

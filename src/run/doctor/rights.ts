@@ -9,6 +9,7 @@ import type { ChosenTable } from '../../read/plan.ts';
 import type { ProbeResult } from '../../read/probe.ts';
 import { askSmall, isUnanswered, readSmall } from '../../read/small.ts';
 import { scanKeyOf } from '../../scan/key.ts';
+import { decodeFirstRow, type Looked } from './row.ts';
 import type { StepFinding } from './steps.ts';
 
 /** Tables of which a row is read. */
@@ -51,18 +52,23 @@ export async function tryLimits(options: RightsOptions): Promise<StepFinding> {
   };
 }
 
-/** Reads a row of many tables with all columns, and counts small ones, to find what the identity does not see. */
-export async function tryRights(options: RightsOptions): Promise<StepFinding> {
-  const { chosen, concurrency } = options;
-  const sample = spread(chosen, ROWS_TRIED);
+/** Reads and decodes a row of many tables with all columns: of those that have rows, where they are too many. */
+export function lookAtRows(options: RightsOptions): Promise<readonly Looked[]> {
+  const { chosen, concurrency, probe } = options;
+  const filled = chosen.filter(({ table }) => probe.tableRows?.get(table.name) !== 0);
+  const sample = spread(chosen.length <= ROWS_TRIED || filled.length === 0 ? chosen : filled, ROWS_TRIED);
   const limit = pLimit(concurrency);
-  const looked = await Promise.all(sample.map((each) => limit(() => lookAt(each, options))));
+  return Promise.all(sample.map((each) => limit(() => lookAt(each, options))));
+}
+
+/** What the identity does not see, by a row of many tables, and by counts of small ones. */
+export async function tryRights(options: RightsOptions, looked: readonly Looked[]): Promise<StepFinding> {
   const forbidden = looked.filter(({ error }) => error !== null);
   const [first] = forbidden;
   if (first?.error != null) {
     throw new TablevaultError(
       first.error.code,
-      `${shareOf(forbidden.length, sample.length, 'table')} tried cannot be read: ${forbidden
+      `${shareOf(forbidden.length, looked.length, 'table')} tried cannot be read: ${forbidden
         .map(({ name }) => name)
         .slice(0, 10)
         .join(', ')}; the first: ${first.error.message}`,
@@ -84,26 +90,33 @@ export async function tryRights(options: RightsOptions): Promise<StepFinding> {
       },
     );
   }
-  return countRows(options, sample.length);
-}
-
-interface Looked {
-  readonly name: string;
-  readonly error: TablevaultError | null;
-  readonly hiddenColumns: readonly string[];
+  return countRows(options, looked.length);
 }
 
 async function lookAt({ table, columns }: ChosenTable, { instance, probe, signal }: RightsOptions): Promise<Looked> {
-  const nothing = { name: table.name, error: null, hiddenColumns: [] };
+  const { absentIsNull } = probe.capabilities;
+  const nothing = { name: table.name, columns: columns.length, rows: 0, error: null, hiddenColumns: [], misfit: null };
   try {
-    const row = await firstRow(instance, { table, columns }, signal);
-    if (row === undefined || probe.capabilities.absentIsNull) return nothing;
-    return { ...nothing, hiddenColumns: columns.map(({ name }) => name).filter((name) => !(name in row)) };
+    return { ...nothing, rows: await decodeFirstRow(instance, { table, columns }, { absentIsNull, signal }) };
   } catch (thrown) {
     const error = asTablevaultError(thrown);
+    if (error.code === 'VALUE_MISFIT') return { ...nothing, misfit: error };
     if (!isUnanswered(error)) throw thrown;
-    return { ...nothing, error };
+    const hiddenColumns = absentIsNull ? [] : await columnsLeftOut({ table, columns }, instance, signal);
+    return hiddenColumns.length > 0 ? { ...nothing, hiddenColumns } : { ...nothing, error };
   }
+}
+
+/** Every column that a row lacks: decoding ends at the first. */
+async function columnsLeftOut(
+  { table, columns }: Pick<ChosenTable, 'table' | 'columns'>,
+  instance: Instance,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const query = compileQuery({ table, select: columns.map(({ name }) => name), top: 1 });
+  const answer = await askSmall(instance, query, { purpose: 'first row', table: table.name, signal });
+  const [row] = answer?.rows ?? [];
+  return row === undefined ? [] : columns.map(({ name }) => name).filter((name) => !(name in row));
 }
 
 async function firstRow(
@@ -134,34 +147,48 @@ async function countRows(options: RightsOptions, tried: number): Promise<StepFin
     .sort((a, b) => b.rows - a.rows)
     .slice(0, COUNTS_TRIED);
   const details: string[] = [];
-  let cut = 0;
+  const seen = { cut: 0, agreed: 0, open: 0 };
   for (const { table, rows } of fit) {
     const key = scanKeyOf(table, table.columns);
     if (key === null) continue;
     const came = (await scanKeys({ table, key, filter: undefined, signal }, instance)).rows;
     if (came >= rows) continue;
     const counted = await countOf(options, table);
-    if (counted !== null && counted > came) cut++;
+    seen[counted === null ? 'open' : counted > came ? 'cut' : 'agreed']++;
     details.push(
       `${table.name}: ${plural(came, 'row')} came, but Dmv_Table_Info counts ${count(rows)}${counted === null ? '' : `, and $count ${count(counted)}`}`,
     );
   }
   const compared = `${found}; the keys of ${plural(fit.length, 'table')} were held against Dmv_Table_Info`;
   if (details.length === 0) return { found: compared, value: undefined };
-  const hidden =
-    'The identity may not see every row (access keys), or default filters hide some: a snapshot holds only the rows that it may see.';
-  const short = `The instance cuts its answers: ${plural(cut, 'table')} sent fewer rows than it counts ("Show more than … rows" permissions). A snapshot reads on where an answer ends, and fails the tables of which the rest does not come.`;
+  const fixes = [
+    seen.cut === 0
+      ? ''
+      : `The instance cuts its answers: ${plural(seen.cut, 'table')} sent fewer rows than it counts ("Show more than … rows" permissions). A snapshot reads on where an answer ends, and fails the tables of which the rest does not come.`,
+    seen.agreed === 0
+      ? ''
+      : 'The identity may not see every row (access keys), or default filters hide some: a snapshot holds only the rows that it may see.',
+    seen.open === 0
+      ? ''
+      : `Of ${plural(seen.open, 'table')} one answer brought fewer rows than Dmv_Table_Info counts. Whether the answer was cut, rows are hidden from the identity, or Dmv_Table_Info is out of date was not seen, since the instance does not count all rows of a table. A snapshot reads on where an answer ends, and says so where it gets fewer rows.`,
+  ];
   return {
     found: `${compared}, and ${plural(details.length, 'table')} sent fewer rows`,
     details,
-    fix: cut === details.length ? short : cut === 0 ? hidden : `${short} ${hidden}`,
+    fix: fixes.filter((text) => text !== '').join(' '),
     value: undefined,
   };
 }
 
-async function countOf({ instance, signal }: RightsOptions, table: ChosenTable['table']): Promise<number | null> {
+/** Null where the instance does not count, or counts no more than the rows of its answer. */
+async function countOf(
+  { instance, probe, signal }: RightsOptions,
+  table: ChosenTable['table'],
+): Promise<number | null> {
   const query = compileQuery({ table, select: [table.key[0]!], top: 1, count: true });
-  return (await askSmall(instance, query, { purpose: 'count', table: table.name, signal }))?.count ?? null;
+  const answer = await askSmall(instance, query, { purpose: 'count', table: table.name, signal });
+  if (answer?.count == null) return null;
+  return probe.capabilities.count === true || answer.count > answer.rows.length ? answer.count : null;
 }
 
 /** Evenly over the list, so that every group of names is met. */

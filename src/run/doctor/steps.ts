@@ -35,9 +35,9 @@ export const DOING: Readonly<Record<StepName, string>> = {
   tables: 'choosing tables',
   probes: 'asking the instance what it can do',
   limits: 'trying how many requests the instance answers at once',
-  rights: 'reading a row of up to 50 tables, and the keys of small ones',
+  rights: 'reading and decoding a row of up to 50 tables, and the keys of small ones',
   proof: 'looking which tables can be proven or counted',
-  'first-row': 'reading and decoding a first row',
+  'first-row': 'looking at the rows that came',
   destination: 'trying the destination',
 };
 

@@ -97,7 +97,7 @@ export async function extractTable(
     const { planned, context, told } = await prepare(run);
     const rowsExpected = limit ?? planned.plan.estimate?.rows ?? null;
     emit({ type: 'planned', tables: 1, rowsExpected });
-    emit({ type: 'tableStarted', table: name, rowsExpected });
+    emit({ type: 'tableStarted', table: name, rows: 0, rowsExpected });
     const read =
       format === 'parquet' ? await toParquet(run, planned, context) : await toBatches(run, planned, context, format);
     if (read.unknownProperties.length > 0)

@@ -1,10 +1,15 @@
 /** Where an extract goes: a file that appears when it is whole, or a stream that cannot be taken back. */
 import { randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { copyFile, type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { createReadStream, type Stats } from 'node:fs';
+import { chmod, copyFile, type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { TablevaultError } from '../../core/errors.ts';
+import { outputPlace } from '../../core/output-place.ts';
 import { fileFault } from '../../storage/faults.ts';
+import { type Through, type ThroughDeps, throughHandle, throughPipe } from './through.ts';
+
+/** The mode of what holds rows: a vault and its copies are as confidential as the database. */
+const OWNER_ALONE = 0o600;
 
 export interface ExtractOutput {
   /** For people. */
@@ -48,23 +53,59 @@ export function streamOutput(name: string, take: (chunk: Uint8Array) => Promise<
 }
 
 /**
- * A file: written beside its place under another name, put there when it is whole. One that is there is replaced at that moment and not
- * before.
- * @throws DESTINATION_* for what the file system says
+ * What a path leads to: a file, or a pipe, device or open file, which is written through.
+ * @throws USAGE for a folder; DESTINATION_* for what the file system says
  */
-export async function fileOutput(path: string): Promise<ExtractOutput> {
-  const target = resolve(path);
-  const place = { store: dirname(target), object: basename(target) };
-  const temporary = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.partial`);
-  const guarded = async <T>(doing: string, step: () => Promise<T>): Promise<T> => {
+export async function pathOutput(path: string, deps: ThroughDeps): Promise<ExtractOutput> {
+  const name = resolve(path);
+  const guarded = async <T>(step: () => Promise<T>): Promise<T> => {
     try {
       return await step();
     } catch (error) {
-      throw fileFault(error, doing, place);
+      throw fileFault(error, `writing ${name}`, { store: dirname(name), object: basename(name) });
     }
   };
-  await guarded(`writing ${target}`, () => refuseFolder(target));
-  let file: FileHandle | undefined = await guarded(`creating ${target}`, () => open(temporary, 'wx'));
+  const place = await guarded(() => outputPlace(name));
+  switch (place.kind) {
+    case 'folder':
+      throw new TablevaultError('USAGE', `${name} is a folder`, { hint: 'Name the file: -o folder/Table.csv.' });
+    case 'stream': {
+      const open = place.isPipe ? throughPipe : throughHandle;
+      return throughOutput(name, await guarded(() => open(place.path, deps)), guarded);
+    }
+    case 'nothing':
+      return fileOutput(name, place.path, undefined, guarded);
+    case 'file':
+      return fileOutput(name, place.path, place.stats, guarded);
+  }
+}
+
+type Guarded = <T>(step: () => Promise<T>) => Promise<T>;
+
+function throughOutput(name: string, through: Through, guarded: Guarded): ExtractOutput {
+  const stream = streamOutput(name, (chunk) => guarded(() => through.write(chunk)));
+  return {
+    ...stream,
+    get bytes() {
+      return stream.bytes;
+    },
+    commit: () => guarded(() => through.end()),
+    discard: () => through.close(),
+  };
+}
+
+/**
+ * A file: written beside its place under another name, put there when it is whole. One that is there is replaced at that moment and not
+ * before; the new one has its mode and, where that may be given, its owner. Until then, and where none was, it is its owner's alone.
+ */
+async function fileOutput(
+  name: string,
+  target: string,
+  before: Stats | undefined,
+  guarded: Guarded,
+): Promise<ExtractOutput> {
+  const temporary = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.partial`);
+  let file: FileHandle | undefined = await guarded(() => open(temporary, 'wx', OWNER_ALONE));
   let bytes = 0;
   const close = async () => {
     const closing = file;
@@ -72,33 +113,39 @@ export async function fileOutput(path: string): Promise<ExtractOutput> {
     await closing?.close();
   };
   return {
-    name: target,
+    name,
     isFile: true,
     get bytes() {
       return bytes;
     },
     write: (chunk) =>
-      guarded(`writing ${target}`, async () => {
+      guarded(async () => {
         await file?.writeFile(chunk);
         bytes += chunk.byteLength;
       }),
     restart: () =>
-      guarded(`writing ${target}`, async () => {
+      guarded(async () => {
         await close();
         file = await open(temporary, 'w');
         bytes = 0;
         return true;
       }),
     adopt: (from) =>
-      guarded(`writing ${target}`, async () => {
+      guarded(async () => {
         await close();
+        await chmod(from, OWNER_ALONE);
         // The file may lie on another disk.
         await rename(from, temporary).catch(() => copyFile(from, temporary));
         file = await open(temporary, 'r+');
         bytes = (await file.stat()).size;
       }),
     commit: () =>
-      guarded(`writing ${target}`, async () => {
+      guarded(async () => {
+        if (before !== undefined) {
+          // Only root may give a file to somebody else.
+          await file?.chown(before.uid, before.gid).catch(() => undefined);
+          await file?.chmod(before.mode & 0o777);
+        }
         await file?.sync();
         await close();
         await rename(temporary, target);
@@ -108,10 +155,4 @@ export async function fileOutput(path: string): Promise<ExtractOutput> {
       await rm(temporary, { force: true });
     },
   };
-}
-
-async function refuseFolder(target: string): Promise<void> {
-  const found = await stat(target).catch(() => undefined);
-  if (found?.isDirectory() !== true) return;
-  throw new TablevaultError('USAGE', `${target} is a folder`, { hint: 'Name the file: -o folder/Table.csv.' });
 }

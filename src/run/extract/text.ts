@@ -3,16 +3,17 @@
  *
  * In JSON, Int64 and decimals are strings: most readers make floats of JSON numbers. It is what OData does under `IEEE754Compatible=true`.
  */
-import { csvField } from '../../core/csv.ts';
+import { csvField, csvNull } from '../../core/csv.ts';
 import { CODE, type ColumnBuffer } from '../../decode/columns.ts';
 import { valueAt } from '../../decode/values.ts';
 import type { FormatOptions, RowFormat } from './format.ts';
 
 const NOTHING: readonly Uint8Array[] = [];
 
-/** RFC 4180: a header, CRLF, quotes where they are needed. Null is an empty field, an empty text is `""`; bytes are base64. */
+/** RFC 4180: a header, CRLF, quotes where they are needed. Null is an empty field (`NULL` in a single column), an empty text is `""`; bytes are base64. */
 export function csvFormat({ columns, output }: FormatOptions): RowFormat {
   const names = output.map((index) => csvField(columns[index]!.name));
+  const nullText = csvNull(output.length);
   return {
     eager: true,
     head: () => [Buffer.from(`${names.join(',')}\r\n`)],
@@ -22,7 +23,7 @@ export function csvFormat({ columns, output }: FormatOptions): RowFormat {
       for (let row = 0; row < batch.rows; row++) {
         for (let i = 0; i < buffers.length; i++) {
           if (i > 0) text += ',';
-          text += csvValue(buffers[i]!, row);
+          text += csvValue(buffers[i]!, row, nullText);
         }
         text += '\r\n';
       }
@@ -53,12 +54,12 @@ export function ndjsonFormat({ columns, output }: FormatOptions): RowFormat {
   };
 }
 
-function csvValue(column: ColumnBuffer, row: number): string {
+function csvValue(column: ColumnBuffer, row: number, nullText: string): string {
   const value = valueAt(column, row);
-  if (value === null) return '';
+  if (value === null) return nullText;
   if (typeof value === 'number') return numberText(value, column);
-  if (value instanceof Uint8Array) return csvField(base64(value));
-  return csvField(String(value));
+  if (value instanceof Uint8Array) return csvField(base64(value), nullText);
+  return csvField(String(value), nullText);
 }
 
 function jsonValue(column: ColumnBuffer, row: number): string {

@@ -9,10 +9,12 @@ import type { Pipeline } from '../../core/pipeline.ts';
 import { plural } from '../../core/words.ts';
 import { openInstance } from '../../instance/open.ts';
 import { readSensitiveColumns } from '../../instance/sensitive.ts';
+import { acceptHint } from '../../read/accept.ts';
 import { CountKnowledge } from '../../read/counts.ts';
+import { openAfterSome } from '../../read/open-questions.ts';
 import { chooseTables, type PlannedTable, planTables } from '../../read/plan.ts';
 import { probeInstance } from '../../read/probe.ts';
-import { type Prospect, prospectsOf } from '../../read/provable.ts';
+import { type Foreseen, type Prospect, prospectsOf } from '../../read/provable.ts';
 import { readTableSizes } from '../../read/sizes.ts';
 import type { ScanKey } from '../../scan/key.ts';
 import type { Consistency } from '../../scan/verdict.ts';
@@ -50,6 +52,8 @@ export interface PlanLine extends TableForecast {
   readonly databaseBytes: number | null;
   /** What the manifest will say, if all goes well. */
   readonly consistency: Consistency;
+  /** What keeps it from being exact; empty where nothing does. */
+  readonly whyNotExact: readonly string[];
   /** Why it is read so. */
   readonly reason: string;
   /** Why it will fail as things are, for want of a proof too; null when nothing speaks against it. */
@@ -78,6 +82,8 @@ export interface PlanReport {
     /** Tables that the estimates of bytes and time leave out. */
     readonly tablesNotEstimated: number;
   };
+  /** What to do about tables that will fail; a sentence or more each. */
+  readonly advice: readonly string[];
   /** Measured by the last complete snapshot; null where there is none. */
   readonly rates: Rates | null;
   /** Requests that making this plan took. */
@@ -113,7 +119,10 @@ export async function reportPlan(pipeline: Pipeline, options: PlanOptions, deps:
     });
     const rates = ratesOf(previous);
     const countable = probe.capabilities.count === true;
-    const prospects = await prospectsOf(chosen, { instance, capabilities: probe.capabilities, signal });
+    const asked = { instance, capabilities: probe.capabilities, signal };
+    const foreseen: Foreseen[] = [];
+    for (const table of planned) foreseen.push({ ...table, open: await openAfterSome(table, table, asked) });
+    const prospects = await prospectsOf(foreseen, asked);
     const tables = planned.map((table) => lineOf(table, { rates, previous, countable, sizes, prospects }));
     return {
       pipeline: pipeline.name,
@@ -121,6 +130,7 @@ export async function reportPlan(pipeline: Pipeline, options: PlanOptions, deps:
       destination: pipeline.destination,
       tables,
       totals: totalsOf(tables),
+      advice: adviceFor(planned, prospects),
       rates,
       requestsSent: instance.transport.stats().requests,
     };
@@ -176,7 +186,7 @@ interface LineContext {
 function lineOf(planned: PlannedTable, context: LineContext): PlanLine {
   const { plan, table } = planned;
   const { rates, previous, countable, sizes, prospects } = context;
-  const { consistency = 'best-effort', refusal = null } = prospects.get(table.name) ?? {};
+  const { consistency = 'best-effort', reasons = [], refusal = null } = prospects.get(table.name) ?? {};
   const rows = plan.estimate?.rows ?? null;
   const requests = requestsOf(plan, countable);
   return {
@@ -188,11 +198,21 @@ function lineOf(planned: PlannedTable, context: LineContext): PlanLine {
     rowsFrom: plan.estimate?.source ?? null,
     databaseBytes: sizes?.get(table.name) ?? null,
     consistency,
+    whyNotExact: reasons,
     reason: plan.reason,
     refusal: planned.refusal?.message ?? refusal,
     warnings: planned.warnings,
     ...forecast(table.name, rows, rates, previous),
   };
+}
+
+/** One line accepts all tables that only want a proof; what else a table fails for has advice of its own. */
+function adviceFor(planned: readonly PlannedTable[], prospects: LineContext['prospects']): readonly string[] {
+  const hints = planned.flatMap(({ refusal }) => refusal?.hint ?? []);
+  const wanting = planned
+    .filter(({ table, refusal }) => refusal === null && prospects.get(table.name)?.refusal != null)
+    .map(({ table }) => table.name);
+  return [...new Set(hints), ...(wanting.length === 0 ? [] : [acceptHint(wanting)])];
 }
 
 function totalsOf(tables: readonly PlanLine[]): PlanReport['totals'] {

@@ -65,12 +65,26 @@ export function csvColumn(column: SnapshotColumn): string {
   return kind === 'guid' || kind === 'time' ? `CAST(${name} AS VARCHAR) AS ${name}` : name;
 }
 
-/** As `csvColumn`, for JSON: what JSON has no number for (NaN, infinities) is text. */
+/**
+ * A column as `extract` writes it to NDJSON: decimals and 64-bit numbers as text with every digit, since most readers turn numbers into
+ * floats; what JSON has no number for under the names of OData.
+ */
 export function jsonColumn(column: SnapshotColumn): string {
   const name = quotedIdentifier(column.name);
-  const { kind } = column.type;
-  if (kind !== 'float32' && kind !== 'float64') return csvColumn(column);
-  return `CASE WHEN isfinite(${name}) THEN to_json(${name}) ELSE to_json(CAST(${name} AS VARCHAR)) END AS ${name}`;
+  switch (column.type.kind) {
+    case 'int64':
+    case 'decimal':
+      return `CAST(${name} AS VARCHAR) AS ${name}`;
+    case 'float32':
+    case 'float64':
+      return `CASE WHEN isfinite(${name}) THEN CAST(CAST(${name} AS VARCHAR) AS JSON) WHEN isnan(${name}) THEN '"NaN"'::JSON WHEN ${name} > 0 THEN '"INF"'::JSON WHEN ${name} < 0 THEN '"-INF"'::JSON END AS ${name}`;
+    case 'timestamp':
+      return `replace(${instant(name)}, '.000000Z', 'Z') AS ${name}`;
+    case 'time':
+      return `CASE WHEN microsecond(CAST(${name} AS TIME)) % 1000000 = 0 THEN CAST(CAST(${name} AS TIME) AS VARCHAR) ELSE strftime(DATE '2000-01-01' + CAST(${name} AS TIME), '%H:%M:%S.%f') END AS ${name}`;
+    default:
+      return csvColumn(column);
+  }
 }
 
 /** A column as `COPY … (FORMAT csv)` of PostgreSQL takes it: binary in its hexadecimal form, NUL in text replaced where that is wanted. */

@@ -2,19 +2,21 @@
 import { chmod, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
+import { TablevaultError } from '../../core/errors.ts';
 import { parquetRows } from '../../duckdb/sql.ts';
 import { fileFault } from '../../storage/faults.ts';
 import { duckDbType, typedColumn } from './columns.ts';
 import type { Engine } from './engine.ts';
 import { createPartial } from './partial.ts';
-import { refuseUsedPath } from './target.ts';
+import { emptyPlace } from './target.ts';
 import type { RestoreWriter } from './writer.ts';
 import { columnsWithBothZeros, fillKeepingZeros, lostSigns, signsOfZeros } from './zeros.ts';
 
 /** A DuckDB file with a table a table; key columns are NOT NULL. Written in a private folder beside its place, which it takes at the end. */
 export async function openDuckDbWriter(path: string, engine: Engine): Promise<RestoreWriter> {
-  await refuseUsedPath(path);
-  const folder = await createPartial(path);
+  const real = await emptyPlace(path, 'file');
+  refuseOptions(real);
+  const folder = await createPartial(real);
   const partial = join(folder, 'target.duckdb');
   let attached = false;
   /** Tables in which both zeros stand, with what tells them apart. */
@@ -63,8 +65,8 @@ export async function openDuckDbWriter(path: string, engine: Engine): Promise<Re
       attached = false;
       try {
         await chmod(partial, 0o600);
-        await refuseUsedPath(path);
-        await rename(partial, path);
+        await emptyPlace(real, 'file');
+        await rename(partial, real);
       } catch (error) {
         throw fileFault(error, 'finishing the target', { store: path, object: basename(path) });
       }
@@ -76,4 +78,13 @@ export async function openDuckDbWriter(path: string, engine: Engine): Promise<Re
       await removeFolder();
     },
   };
+}
+
+/** DuckDB takes what follows a `?` of a path for options of the file. */
+function refuseOptions(path: string): void {
+  if (!path.includes('?')) return;
+  throw new TablevaultError('USAGE', `the path of a DuckDB file cannot hold a ?: ${path}`, {
+    at: { target: path },
+    hint: 'DuckDB takes what follows it for options. Choose another folder or name; nothing was restored.',
+  });
 }

@@ -2,6 +2,7 @@
 import { copyFile, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { quotedIdentifier, quotedString } from '@duckdb/node-api';
+import { csvNull } from '../../core/csv.ts';
 import { makeFolder } from '../../core/folders.ts';
 import { parquetRows } from '../../duckdb/sql.ts';
 import { fileFault } from '../../storage/faults.ts';
@@ -10,7 +11,7 @@ import { segment } from '../../vault/layout.ts';
 import { csvColumn, jsonColumn, textColumns } from './columns.ts';
 import type { Engine } from './engine.ts';
 import { createPartial } from './partial.ts';
-import { type RestoreTarget, refuseUsedPath } from './target.ts';
+import { emptyPlace, type RestoreTarget } from './target.ts';
 import type { RestoreWriter } from './writer.ts';
 
 type FolderTarget = Extract<RestoreTarget, { kind: 'folder' }>;
@@ -25,8 +26,8 @@ export async function openFolderWriter(
   engine: Engine,
 ): Promise<RestoreWriter> {
   const { path, format } = target;
-  await refuseUsedPath(path);
-  const partial = await createPartial(path);
+  const real = await emptyPlace(path, 'folder');
+  const partial = await createPartial(real);
   const place = { store: path, object: '.' };
   const guarded = async <T>(doing: string, step: () => Promise<T>): Promise<T> => {
     try {
@@ -51,7 +52,7 @@ export async function openFolderWriter(
     const selected = columns.map(format === 'csv' ? csvColumn : jsonColumn).join(', ');
     const options =
       format === 'csv'
-        ? `FORMAT csv, USE_TMP_FILE false, HEADER true, NULLSTR ''${forceQuote(textColumns(columns))}`
+        ? `FORMAT csv, USE_TMP_FILE false, HEADER true, NULLSTR ${quotedString(csvNull(columns.length))}${forceQuote(textColumns(columns))}`
         : 'FORMAT json, USE_TMP_FILE false, ARRAY false';
     await engine.run(
       `COPY (SELECT ${selected} FROM ${parquetRows(from)}) TO ${quotedString(join(partial, file))} (${options})`,
@@ -74,8 +75,8 @@ export async function openFolderWriter(
       await guarded('finishing the target', async () => {
         await writeFile(join(partial, 'restore.json'), `${JSON.stringify(about, null, 2)}\n`, { mode: 0o600 });
         // An empty folder is replaced; one that is no longer empty is not.
-        await rename(partial, path);
-        const parent = await open(dirname(path), 'r');
+        await rename(partial, real);
+        const parent = await open(dirname(real), 'r');
         await parent.sync().finally(() => parent.close());
       });
       return [];

@@ -14,13 +14,11 @@ import type { TableEntry } from '../../vault/chain/manifest.ts';
 import { duckDbType, nulRows, postgresColumn, postgresType, textColumns } from './columns.ts';
 import type { Engine } from './engine.ts';
 import { forceQuote } from './folder.ts';
+import type { PostgresTarget } from './postgres-address.ts';
 import { commit } from './postgres-commit.ts';
 import { NOT_CONNECTED, postgresFault } from './postgres-faults.ts';
 import { foreignKeyName, refuseLongNames } from './postgres-names.ts';
-import type { RestoreTarget } from './target.ts';
 import type { RestoreWriter } from './writer.ts';
-
-type PostgresTarget = Extract<RestoreTarget, { kind: 'postgres' }>;
 
 /**
  * PostgreSQL: everything in one transaction. The schema must hold no table. Keys become primary keys; references become foreign keys that are

@@ -1,11 +1,10 @@
 /** The targets that a command line may name, and whether each is empty. */
-import { readFileSync } from 'node:fs';
-import { lstat, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { isDecodable } from '../../core/address.ts';
 import { TablevaultError } from '../../core/errors.ts';
-import { Secret } from '../../core/secret.ts';
-import { errnoOf, fileFault } from '../../storage/faults.ts';
+import { outputPlace } from '../../core/output-place.ts';
+import { fileFault } from '../../storage/faults.ts';
+import { type PostgresTarget, parsePostgres } from './postgres-address.ts';
 
 export type FileFormat = 'parquet' | 'csv' | 'ndjson';
 
@@ -13,93 +12,79 @@ export type FileFormat = 'parquet' | 'csv' | 'ndjson';
 export type RestoreTarget =
   | { readonly kind: 'folder'; readonly path: string; readonly format: FileFormat }
   | { readonly kind: 'duckdb'; readonly path: string }
-  /** `shown` is the address without a password. */
-  | {
-      readonly kind: 'postgres';
-      readonly url: Secret;
-      readonly schema: string;
-      readonly shown: string;
-      /** Write U+2400 for NUL characters in text, which PostgreSQL cannot hold; else they end the restore. */
-      readonly replaceNul: boolean;
-    };
+  | PostgresTarget;
+
+const TARGETS = 'a folder, a file that ends in .duckdb, or postgres://…';
+
+/** Endings of files that a restore does not write: whoever names one does not mean a folder. */
+const OTHER_FILE =
+  /\.(xlsx?|ods|csv|tsv|ndjson|jsonl?|parquet|arrows?|db|sqlite3?|sql|dump|mdb|accdb|zip|tar|t?gz|zst)$/i;
+
+/** `host=… password=…`, as libpq takes it. */
+const CONNINFO = /^(host|hostaddr|port|dbname|user|password)\s*=/i;
 
 /**
- * Parses `--to`: `postgres://…` (with `?schema=name`, default `public`), a path that ends in `.duckdb`, or a folder.
- * @throws TablevaultError `USAGE`.
+ * Parses `--to`: `postgres://…` (with `?schema=name`, default `public`), a path that ends in `.duckdb`, or a folder. What looks like anything
+ * else is no folder: a folder would be made whose name holds, say, the password of an address.
+ * @throws TablevaultError `USAGE`; it never shows the text
  */
 export function parseTarget(to: string, format: FileFormat | undefined, replaceNul = false): RestoreTarget {
   const usage = (what: string, hint: string) => new TablevaultError('USAGE', what, { hint });
-  if (to.trim() === '') throw usage('--to is empty', 'Give a folder, a file that ends in .duckdb, or postgres://….');
-  const database = /^postgres(ql)?:\/\//i.test(to) || /\.duckdb$/i.test(to);
-  if (database && format !== undefined) {
-    throw usage('--format is for folders: a database has a format of its own', 'Leave --format out.');
-  }
-  if (/^postgres(ql)?:\/\//i.test(to)) return postgresTarget(to, replaceNul);
-  if (/\.duckdb$/i.test(to)) return { kind: 'duckdb', path: resolve(to) };
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(to)) {
+  if (to.trim() === '') throw usage('--to is empty', `Give ${TARGETS}.`);
+  if (/^[\s"']|[\s"']$/.test(to)) throw usage('--to has blanks or quotes around it', `Give ${TARGETS}, without them.`);
+  const isPostgres = /^postgres(ql)?:\/\//i.test(to);
+  const isDuckDb = !isPostgres && /\.duckdb(\?[^/]*)?$/i.test(to);
+  if (!isPostgres && (isAddress(to) || CONNINFO.test(to))) {
     throw usage(
-      '--to takes a folder, a file that ends in .duckdb, or postgres://…',
-      'To copy a vault, use the tools of its store.',
+      `--to takes ${TARGETS}: it is none of them`,
+      'Write ./name for a path with a colon or an = in its first part. To copy a vault, use the tools of its store.',
     );
   }
+  if (OTHER_FILE.test(to) && !isPostgres) {
+    throw usage(
+      `--to takes ${TARGETS}: it names a file of another kind`,
+      'For files give a folder, and --format; for a folder of that name, end it with a slash.',
+    );
+  }
+  if ((isPostgres || isDuckDb) && format !== undefined) {
+    throw usage('--format is for folders: a database has a format of its own', 'Leave --format out.');
+  }
+  if (isPostgres) return parsePostgres(to, replaceNul);
+  if (isDuckDb) return { kind: 'duckdb', path: resolve(to) };
   return { kind: 'folder', path: resolve(to), format: format ?? 'parquet' };
 }
 
-/** @throws TablevaultError `USAGE`; it never shows the address, which may hold a password at any place */
-function postgresTarget(to: string, replaceNul: boolean): RestoreTarget {
-  const url = URL.canParse(to) ? new URL(to) : undefined;
-  // `postgres://u:12/secret@host/db` is the host `u` to a URL: an @ behind the host is of a password that is not escaped.
-  if (url === undefined || `${url.pathname}${url.search}${url.hash}`.includes('@')) {
-    throw new TablevaultError('USAGE', '--to is no address of PostgreSQL', {
-      hint: 'Write postgres://user@host:5432/database, with the password in PGPASSWORD, or escaped in the address: @ / ? # % are %40 %2F %3F %23 %25.',
-    });
-  }
-  const pieces = { user: url.username, password: url.password, host: url.hostname, database: url.pathname };
-  for (const [name, piece] of Object.entries(pieces)) {
-    if (isDecodable(piece)) continue;
-    throw new TablevaultError('USAGE', `the ${name} in --to holds a % that is no escape`, {
-      hint: 'Write %25 for a %.',
-    });
-  }
-  const schema = url.searchParams.get('schema') ?? 'public';
-  url.searchParams.delete('schema');
-  requireReadable(url.searchParams);
-  const shown = new URL(url);
-  shown.password = '';
-  shown.search = '';
-  shown.hash = '';
-  return { kind: 'postgres', url: new Secret(url.href), schema, shown: shown.href, replaceNul };
+/** Does its first part hold a colon (`jdbc:…`, `s3://…`, `//user:password@host`), and is that no drive of Windows? */
+function isAddress(to: string): boolean {
+  if (/^[a-z]:[\\/]/i.test(to)) return false;
+  const [first = ''] = to.replace(/^[\\/]{2,}/, '').split(/[\\/]/);
+  return first.includes(':');
 }
 
-/** Options of the address that name files, which the client reads while it is made. */
-function requireReadable(options: URLSearchParams): void {
-  for (const name of ['sslrootcert', 'sslcert', 'sslkey']) {
-    const file = options.get(name);
-    if (file === null || file === '') continue;
-    try {
-      readFileSync(file);
-    } catch (error) {
-      const why = errnoOf(error) ?? (error as Error).message;
-      throw new TablevaultError('USAGE', `the file of ${name} in --to cannot be read: ${file} (${why})`, {
-        hint: `Correct ${name} in the address.`,
-      });
-    }
-  }
-}
-
-/** @throws TablevaultError `USAGE` when the path holds anything. */
-export async function refuseUsedPath(path: string): Promise<void> {
-  const used = new TablevaultError('USAGE', `${path} is not empty: nothing was restored`, {
-    at: { target: path },
-    hint: 'Restore into a new folder or file; what exists is never overwritten.',
-  });
+/**
+ * Where a restore to a path takes place: where its links lead to. Nothing is there, or an empty folder that a folder may take the place of.
+ * @throws TablevaultError `USAGE` when anything else is there; `DESTINATION_*` for what the file system says
+ */
+export async function emptyPlace(path: string, kind: 'folder' | 'file'): Promise<string> {
+  const used = (is: string) =>
+    new TablevaultError('USAGE', `${path} ${is}: nothing was restored`, {
+      at: { target: path },
+      hint: 'Restore into a new folder or file; what exists is never overwritten.',
+    });
   try {
-    const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
-    });
-    if (found === undefined) return;
-    if (!found.isDirectory() || (await readdir(path)).length > 0) throw used;
+    const place = await outputPlace(path);
+    switch (place.kind) {
+      case 'nothing':
+        return place.path;
+      case 'folder':
+        if (kind === 'file') throw used('is a folder');
+        if ((await readdir(place.path)).length > 0) throw used('is not empty');
+        return place.path;
+      case 'file':
+        throw used('is not empty');
+      case 'stream':
+        throw used(`is no ${kind}`);
+    }
   } catch (error) {
     throw fileFault(error, 'looking at the target', { store: path, object: '.' });
   }

@@ -22,6 +22,7 @@ import { findResumable, newestUnfinished } from '../../vault/commit/resume.ts';
 import { beginRun } from '../../vault/commit/run.ts';
 import { newRunId } from '../../vault/layout.ts';
 import type { Vault } from '../../vault/vault.ts';
+import { taskName } from './read-table.ts';
 import { type SamePlan, samePlanOf, whyNotContinued } from './same-plan.ts';
 
 export interface BeginInput {
@@ -93,14 +94,17 @@ async function continued(input: BeginInput, { planHash }: SamePlan): Promise<Beg
   const { run } = unfinished;
   const { checkpoints, unusable, nextNumber } = await readCheckpoints(vault, run, { signal });
   for (const { key, reason } of unusable) emit({ type: 'warning', message: `${key} is not used: ${reason}` });
+  const finished = new Map(checkpoints.map((each) => [`${each.table}/${each.task}`, each]));
+  const isDone = ({ table, plan }: PlannedTable) =>
+    plan.ranges.every((range) => finished.has(`${table.name}/${taskName(plan, range)}`));
   const done: Continued = {
     run,
     tables: new Set(checkpoints.map(({ table }) => table)).size,
+    tablesDone: planned.filter(isDone).map(({ table }) => table.name),
     rows: checkpoints.reduce((sum, { rows }) => sum + rows, 0),
     tasks: checkpoints.length,
   };
   emit({ type: 'continued', ...done });
-  const finished = new Map(checkpoints.map((each) => [`${each.table}/${each.task}`, each]));
   return { run, continued: done, planned, finished, nextNumber: numbering(nextNumber) };
 }
 

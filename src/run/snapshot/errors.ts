@@ -24,8 +24,32 @@ export function outweighsInterrupt(thrown: unknown): boolean {
 
 export function interrupted(reason: unknown): TablevaultError {
   if (reason instanceof TablevaultError) return reason;
-  return new TablevaultError('INTERRUPTED', 'the run was interrupted', {
-    cause: reason,
-    hint: 'Run the same command again; it continues where it stopped.',
-  });
+  return new TablevaultError('INTERRUPTED', 'the run was interrupted', { cause: reason });
+}
+
+export interface LeftBehind {
+  /** Is there something that the next run finds read? */
+  readonly read: boolean;
+  /** Was the run to begin anew, whatever it found? */
+  readonly fresh: boolean;
+}
+
+/** What ended a run from outside, with what to do next: only a run that has read something is continued. */
+export function withNextStep(error: unknown, { read, fresh }: LeftBehind): unknown {
+  if (!(error instanceof TablevaultError)) return error;
+  const { code, message, at, cause } = error;
+  const again = (same: string, other: string) =>
+    read ? `${fresh ? other : same}: it continues where it stopped.` : `${same}.`;
+  switch (code) {
+    case 'INTERRUPTED': {
+      const hint = again('Run the same command again', 'Run the command again without --fresh');
+      return new TablevaultError(code, message, { at, cause, hint });
+    }
+    case 'DEADLINE': {
+      const hint = read ? `Raise limits.deadline, or ${again('run again', 'run again without --fresh')}` : error.hint;
+      return new TablevaultError(code, message, { at, cause, ...(hint === undefined ? {} : { hint }) });
+    }
+    default:
+      return error;
+  }
 }

@@ -21,7 +21,7 @@ export function changeWarnings(
 ): readonly string[] {
   const warnings: string[] = [];
   if (before !== undefined && rowDropPercent(before.rows, entry.rows) > NOTABLE_DROP_PERCENT) {
-    warnings.push(`it has ${plural(entry.rows, 'row')}; the last complete snapshot had ${before.rows}`);
+    warnings.push(`it has ${plural(entry.rows, 'row')}; the last complete snapshot had ${count(before.rows)}`);
   }
   if (drift !== null) {
     const changes = [
@@ -102,7 +102,7 @@ export function checkExpectations(
     const drop = before === undefined ? 0 : rowDropPercent(before.rows, table.rows);
     if (most !== undefined && drop > most) {
       problems.push(
-        `${table.name} lost ${drop.toFixed(1)} % of its rows (${before?.rows} to ${table.rows}; at most ${most} % is expected)`,
+        `${table.name} lost ${drop.toFixed(1)} % of its rows (${count(before?.rows ?? 0)} to ${count(table.rows)}; at most ${most} % is expected)`,
       );
     }
     const least = expect.minRows?.[table.name];

@@ -28,6 +28,8 @@ export interface TableContext extends ReadContext {
   readonly finished: ReadonlyMap<string, Checkpoint>;
   /** Numbers for parts and checkpoints of a table, from the first free one on. */
   readonly nextNumber: (table: string) => number;
+  /** Told of each task that is read and stored: the next run need not read it. */
+  readonly onStored: () => void;
 }
 
 /** A task whose parts are stored. Of it a checkpoint keeps the parts, and in `detail` all else. */
@@ -50,7 +52,8 @@ export async function readTable(planned: PlannedTable, context: TableContext): P
   const { emit, clock } = context;
   const { name } = planned.table;
   const begun = clock.now();
-  emit({ type: 'tableStarted', table: name, rowsExpected: planned.plan.estimate?.rows ?? null });
+  const rows = rowsKept(name, context);
+  emit({ type: 'tableStarted', table: name, rows, rowsExpected: planned.plan.estimate?.rows ?? null });
   if (planned.refusal !== null) throw planned.refusal;
   const read = await readOrContinue(planned, context);
   const warnings = [...planned.warnings, ...read.warnings, ...columnWarnings(planned, read.tasks, context)];
@@ -59,6 +62,12 @@ export async function readTable(planned: PlannedTable, context: TableContext): P
   for (const message of warnings) emit({ type: 'warning', table: name, message });
   const byKey = read.tasks.every(({ proof }) => proof !== 'count' && proof !== 'none');
   return { asPlanned: read.plan === planned.plan && (byKey || planned.plan.key === null), entry };
+}
+
+/** Rows that an earlier process of this run has read of a table. */
+function rowsKept(table: string, { finished }: TableContext): number {
+  const checkpoints = [...finished.values()].filter((checkpoint) => checkpoint.table === table);
+  return checkpoints.reduce((sum, { rows }) => sum + rows, 0);
 }
 
 /**
@@ -192,6 +201,7 @@ async function readAndStore(
   const { rows, proof } = result;
   const checkpoint: Checkpoint = { table, task, range: bounds(range), rows, parts, proof, detail };
   await writeCheckpoint(vault, run, number, checkpoint, { signal });
+  context.onStored();
   return { ...detail, parts, kept: false };
 }
 
@@ -221,7 +231,8 @@ async function store(
   };
 }
 
-function taskName(plan: TablePlan, range: KeyRange): string {
+/** What a checkpoint calls a task. */
+export function taskName(plan: TablePlan, range: KeyRange): string {
   return `${plan.strategy}:${range.ge ?? ''}..${range.le ?? ''}`;
 }
 

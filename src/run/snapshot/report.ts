@@ -1,5 +1,12 @@
 /** The object of `snapshot --json`, and the outcome of a run. */
-import { asTablevaultError, type ErrorCode, EXIT, type ExitCode, type TablevaultError } from '../../core/errors.ts';
+import {
+  asTablevaultError,
+  type ErrorCode,
+  EXIT,
+  type ExitCode,
+  type TablevaultError,
+  withAdvice,
+} from '../../core/errors.ts';
 import type { Continued } from '../../core/events.ts';
 import type { Manifest, TableEntry } from '../../vault/chain/manifest.ts';
 
@@ -66,7 +73,7 @@ export function doneTable(entry: TableEntry): TableReport {
 }
 
 export function failedTable({ name, error }: FailedTable): TableReport {
-  return { ...emptyTable(name), status: 'failed', error: { code: error.code, message: messageOf(error) } };
+  return { ...emptyTable(name), status: 'failed', error: { code: error.code, message: withAdvice(error) } };
 }
 
 /** A table that was not come to. */
@@ -114,11 +121,7 @@ export function outcomeOf(parts: ReportParts): SnapshotOutcome {
       requests,
       bytesReceived,
       durationMs,
-      error: error === null ? null : { code: error.code, message: messageOf(error) },
+      error: error === null ? null : { code: error.code, message: withAdvice(error) },
     },
   };
-}
-
-function messageOf(error: TablevaultError): string {
-  return error.hint === undefined ? error.message : `${error.message}. ${error.hint}`;
 }

@@ -14,10 +14,10 @@ export interface SamePlan {
   readonly parts: Readonly<Record<PlanPart, string>>;
 }
 
-/** In the order in which a change is looked for: another pipeline may mean other tables too. */
+/** In the order in which a change is looked for: another identity is in the pipeline too, and another pipeline may mean other tables. */
 const PARTS = {
-  settings: 'the pipeline was changed',
   identity: 'it was read by another identity',
+  settings: 'the pipeline was changed',
   instance: 'the instance has another address or database',
   tables: 'it was of other tables, or their columns were changed',
 } as const;

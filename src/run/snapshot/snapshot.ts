@@ -33,7 +33,7 @@ import { readNewestComplete } from '../../vault/snapshots.ts';
 import type { Vault } from '../../vault/vault.ts';
 import { type BegunRun, begin } from './begin.ts';
 import { draftManifest, finishEntry, signedDraft } from './draft.ts';
-import { interrupted, outweighsInterrupt } from './errors.ts';
+import { interrupted, outweighsInterrupt, withNextStep } from './errors.ts';
 import { checkExpectations, goneTables } from './expectations.ts';
 import { identityOf } from './identity.ts';
 import { forgetProbe, readCachedProbe, storeProbe } from './probe-cache.ts';
@@ -88,6 +88,7 @@ export async function runSnapshot(
     continued: null,
     instance: undefined,
     begun: false,
+    stored: false,
   };
   let error: unknown = null;
   let manifest: Manifest | null = null;
@@ -106,7 +107,9 @@ export async function runSnapshot(
     });
     if (!manifest.complete) error = state.results.error(true);
   } catch (thrown) {
-    error = signal.aborted && !outweighsInterrupt(thrown) ? interrupted(signal.reason) : thrown;
+    const cause = signal.aborted && !outweighsInterrupt(thrown) ? interrupted(signal.reason) : thrown;
+    const read = state.stored || (state.continued?.tasks ?? 0) > 0;
+    error = withNextStep(cause, { read, fresh: options.fresh === true });
     if (isRefusal(thrown) && !state.begun) await refuseEarlierRuns(pipeline, { clock, emit });
   } finally {
     deadline.stop();
@@ -137,6 +140,8 @@ interface RunState {
   instance: Instance | undefined;
   /** From then on a refusal closes the run itself. */
   begun: boolean;
+  /** Is a task of this run finished, so that the next run need not read it? */
+  stored: boolean;
 }
 
 interface SnapshotRun {
@@ -319,6 +324,9 @@ async function openReading(
     maxRowBytes,
     onCut: (table: string) => {
       state.cut ??= table;
+    },
+    onStored: () => {
+      state.stored = true;
     },
   };
   return { ...reading, vault, run, finished, nextNumber, limit };

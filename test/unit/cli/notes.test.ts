@@ -25,14 +25,14 @@ describe('what a person is told while a command works', () => {
 
   it('is that an unfinished run is continued, and how much it had read', () => {
     const { of: noteOf } = createNotes({ now: () => 0 });
-    expect(noteOf({ type: 'continued', run: '20261127T1-ab', tables: 4, rows: 12_000, tasks: 1 })).toBe(
-      'continuing run 20261127T1-ab: 4 tables, 12,000 rows and 1 task are read already',
-    );
+    expect(
+      noteOf({ type: 'continued', run: '20261127T1-ab', tables: 4, tablesDone: ['A'], rows: 12_000, tasks: 9 }),
+    ).toBe('continuing run 20261127T1-ab: 12,000 rows of 4 tables (9 tasks, 1 table complete) are read already');
   });
 
   it('is that nothing was read yet, where a run had read nothing', () => {
     const { of: noteOf } = createNotes({ now: () => 0 });
-    expect(noteOf({ type: 'continued', run: 'r', tables: 0, rows: 0, tasks: 0 })).toBe(
+    expect(noteOf({ type: 'continued', run: 'r', tables: 0, tablesDone: [], rows: 0, tasks: 0 })).toBe(
       'continuing run r: nothing of it is read yet',
     );
   });
@@ -51,14 +51,14 @@ describe('what a person is told while a command works', () => {
     expect(lines).toEqual(['warning: A: no count', undefined, undefined]);
     expect(notes.of({ type: 'warning', table: 'B', message: 'other' })).toBe('warning: B: other');
     expect(notes.of({ type: 'warning', table: 'A', message: 'no count' })).toBe('warning: A: no count');
-    expect(notes.rest()).toEqual(['warning: B, C: no count']);
+    expect(notes.rest()).toEqual(['warning: each of B, C: no count']);
     expect(notes.rest()).toEqual([]);
   });
 
   it('is one line for all tables where all is known', () => {
     const notes = ['A', 'B'].map((table) => ({ label: 'failed', table, text: `${table} is refused` }));
     expect(tableLines([...notes, { label: 'warning', table: 'A', text: 'odd' }])).toEqual([
-      'failed: A, B is refused',
+      'failed: each of A, B is refused',
       'warning: A: odd',
     ]);
   });
@@ -66,7 +66,7 @@ describe('what a person is told while a command works', () => {
   it('is that a request fails and is sent again: from the third failure on, then each minute', () => {
     let now = 0;
     const { of: noteOf } = createNotes({ now: () => now });
-    const reset = { type: 'retry', reason: 'the connection was reset', givenUpAfterMs: 300_000 } as const;
+    const reset = { type: 'retry', request: 1, reason: 'the connection was reset', givenUpAfterMs: 300_000 } as const;
     expect(noteOf({ ...reset, tries: 2 })).toBeUndefined();
     expect(noteOf({ ...reset, tries: 3 })).toBe(
       'trying again: the connection was reset (3 tries so far; a request is given up after 5 min)',
@@ -75,6 +75,13 @@ describe('what a person is told while a command works', () => {
     expect(noteOf({ ...reset, tries: 7 })).toBeUndefined();
     now += 1_000;
     expect(noteOf({ ...reset, tries: 8 })).toContain('8 tries so far');
+  });
+
+  it('is that requests are spaced out', () => {
+    const { of: noteOf } = createNotes({ now: () => 0 });
+    expect(noteOf({ type: 'spaced', perMinute: 18 })).toBe(
+      'requests are spaced out: the instance accepts 18 per minute',
+    );
   });
 
   it('leaves out pauses that nobody would notice', () => {

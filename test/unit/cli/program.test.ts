@@ -162,18 +162,18 @@ describe('help', () => {
 describe('an error', () => {
   it('is one paragraph: what, where, what next, code and exit code', () => {
     const error = new TablevaultError('VALUE_MISFIT', 'the value does not fit', {
-      at: { table: 'Gen_Documents', key: 5 },
+      at: { table: 'Gen_Documents', key: 5000 },
       hint: 'Leave the column out',
     });
     expect(errorParagraph(error)).toBe(
-      'error: the value does not fit (table Gen_Documents, key 5). Leave the column out. [VALUE_MISFIT, exit 5]',
+      'error: the value does not fit (table Gen_Documents, key 5000). Leave the column out. [VALUE_MISFIT, exit 5]',
     );
   });
 
   it('names places in words, and leaves out what a request was for', () => {
     const at = { purpose: 'closing read', offset: 6146, lastKey: '17' };
     expect(errorParagraph(new TablevaultError('BODY_INVALID', 'it broke', { at }))).toBe(
-      'error: it broke (at byte 6146, after the row with the key 17). [BODY_INVALID, exit 5]',
+      'error: it broke (at byte 6,146, after the row with the key 17). [BODY_INVALID, exit 5]',
     );
   });
 
@@ -194,7 +194,7 @@ describe('an error', () => {
       snapshot: null,
       complete: false,
       tables: [],
-      error: { code: 'CONFIG_INVALID', message: 'no' },
+      error: { code: 'CONFIG_INVALID', message: 'no. yes' },
     });
   });
 

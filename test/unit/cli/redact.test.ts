@@ -44,6 +44,7 @@ describe('the redactor', () => {
       'Authorization: Bearer abcdefghijkl',
       'client_id=x&client_secret=hunter2&scope=read',
       'proxy http://user:hunter2@proxy:3128 failed',
+      'to /vaults/postgres:/user:hunter2@host/db',
     ];
     for (const text of texts) expect(redact(text)).toContain('[secret]');
     expect(redact(texts.join(' '))).not.toMatch(/hunter2|c2lnbmF0dXJl|a1b2|abcdefghijkl/);

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { hintAfterInterrupt, listenForSignals } from '../../../src/cli/signals.ts';
+import { listenForSignals } from '../../../src/cli/signals.ts';
 
 afterEach(() => void vi.useRealTimers());
 
@@ -14,7 +14,6 @@ function listening() {
     process as unknown as NodeJS.Process,
     (text) => notices.push(text),
     (reason) => overdue.push(reason),
-    'Run it again.',
   );
   return { process, exits, overdue, notices, signal };
 }
@@ -23,7 +22,7 @@ describe('an interrupt', () => {
   it('asks the command to end, and has the last word said when it does not end by itself', () => {
     const { process, exits, overdue, notices, signal } = listening();
     process.emit('SIGINT', 'SIGINT');
-    expect(signal.reason).toMatchObject({ code: 'INTERRUPTED', exitCode: 130, hint: 'Run it again.' });
+    expect(signal.reason).toMatchObject({ code: 'INTERRUPTED', exitCode: 130, hint: 'Run the same command again.' });
     expect(notices).toHaveLength(1);
     vi.advanceTimersByTime(14_000);
     expect(overdue).toEqual([]);
@@ -38,13 +37,14 @@ describe('an interrupt', () => {
     process.emit('SIGINT', 'SIGINT');
     expect(exits).toEqual([130]);
   });
-});
 
-describe('after an interrupt', () => {
-  it('only a snapshot is said to continue, and only without --fresh', () => {
-    expect(hintAfterInterrupt(['snapshot', 'backup.yaml'])).toMatch(/same command again: it continues/);
-    expect(hintAfterInterrupt(['snapshot', 'backup.yaml', '--fresh'])).toMatch(/without --fresh: it continues/);
-    for (const args of [['tables', 'backup.yaml'], ['restore', './vault', '--to', './r'], []])
-      expect(hintAfterInterrupt(args)).not.toContain('continues');
+  it('is a closed terminal too, which may say so twice', () => {
+    const { process, exits, signal } = listening();
+    process.emit('SIGHUP', 'SIGHUP');
+    process.emit('SIGHUP', 'SIGHUP');
+    expect(signal.reason).toMatchObject({ code: 'INTERRUPTED', message: 'interrupted by SIGHUP' });
+    expect(exits).toEqual([]);
+    process.emit('SIGTERM', 'SIGTERM');
+    expect(exits).toEqual([130]);
   });
 });

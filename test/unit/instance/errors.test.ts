@@ -30,6 +30,9 @@ describe('what was asked for', () => {
     expect(bodyError(coded('ECONNRESET'), asked, 7)).toMatchObject({
       message: `the answer to ${words} broke off after 7 bytes`,
     });
+    expect(bodyError(coded('ECONNRESET'), asked, 1_093_344)).toMatchObject({
+      message: `the answer to ${words} broke off after 1,093,344 bytes`,
+    });
     const { error } = judge({ status: 400, headers: {}, text: '' }, asked, 0);
     expect(error.message).toBe(`the instance refuses ${words} (400)`);
   });

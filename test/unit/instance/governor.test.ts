@@ -89,9 +89,7 @@ describe('the governor', () => {
     await clock.advance(60_000);
     await Promise.all(all);
     expect(at.map((time) => time - (at[0] ?? 0))).toEqual([0, 10_000, 20_000]);
-    expect(events).toContainEqual(
-      expect.objectContaining({ type: 'log', message: expect.stringContaining('6 per minute') }),
-    );
+    expect(events).toContainEqual({ type: 'spaced', perMinute: 6 });
   });
 
   it('forgets a waiter that was aborted', async () => {
@@ -124,6 +122,13 @@ describe('the governor', () => {
     governor.close(new Error('closed'));
     await expect(waiting).rejects.toThrow('closed');
     await expect(governor.acquire()).rejects.toThrow('closed');
+  });
+
+  it('tells of every request that is sent, however soon after another', async () => {
+    const { governor, events } = setUp(4);
+    (await governor.acquire()).release();
+    await governor.acquire();
+    expect(events.findLast(({ type }) => type === 'inFlight')).toEqual({ type: 'inFlight', requests: 1, limit: 2 });
   });
 
   it('tells how many requests are in flight and how many may be', async () => {

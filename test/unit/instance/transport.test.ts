@@ -77,6 +77,23 @@ describe('a request', () => {
     expect(seen?.headers).not.toHaveProperty('x-api-key');
   });
 
+  it('tells when it is sent, when a try failed, and when its data begins to come', async () => {
+    const { transport, events, url } = await setUp((_, response, count) => {
+      if (count === 0) response.destroy();
+      else json(response, 200, rows);
+    });
+    await textOf(await transport.get(url, { purpose: 'rows', table: 'Gen_Documents' }));
+    const told = events.flatMap((event) => (event.type === 'request' ? [event] : []));
+    expect(told.map(({ request, phase }) => [request, phase])).toEqual([
+      [1, 'sent'],
+      [1, 'failed'],
+      [1, 'sent'],
+      [1, 'over'],
+    ]);
+    expect(told[0]).toMatchObject({ what: 'a read of Gen_Documents', firstByteTimeoutMs: 300_000 });
+    expect(events).toContainEqual(expect.objectContaining({ type: 'retry', request: 1, tries: 1 }));
+  });
+
   it('carries no credential when it is anonymous', async () => {
     const { transport, server, url } = await setUp((_, response) => json(response, 200, rows));
     await transport.getBytes(url, { ...asked, credentials: false });

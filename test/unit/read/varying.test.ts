@@ -297,7 +297,8 @@ test('many pages of rows that share the first column of a key cost a few request
   });
   expect(outcome.read?.verdict.consistency).toBe('exact');
   expect(outcome.rows).toHaveLength(6000);
-  expect(outcome.requests.length).toBeLessThan(4 * 60 + 20);
+  // Once for the rows, once for the keys of all.
+  expect(outcome.requests.length).toBeLessThan(5 * 60 + 20);
 });
 
 describe('a queue, whose oldest rows are deleted with each request', () => {

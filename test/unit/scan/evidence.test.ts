@@ -119,7 +119,27 @@ describe('the end of a scan by key', () => {
       why: expect.stringMatching(/20 rows.*50/),
     });
     expect(next(answers, { beyond, recount: null })).toMatchObject({ do: 'refuse' });
-    expect(next(answers, { beyond, recount: 20 })).toMatchObject({ do: 'proven', by: 'closing-read' });
+    // Rows are deleted, but not in masses.
+    expect(next(answers, { beyond, recount: 20 })).toMatchObject({
+      do: 'refuse',
+      why: expect.stringContaining('masses'),
+    });
+    const deleted = [answer(ALL_KEYS, upTo(20), { count: 22 }), closing(20)];
+    expect(next(deleted, { beyond, recount: 20 })).toMatchObject({ do: 'proven', by: 'closing-read' });
+  });
+
+  test('is not judged by the counts of the table alone where filters are refused in the middle of it', () => {
+    // The last answer brought seven of fourteen that it counted.
+    const answers = [
+      answer(ALL_KEYS, upTo(17), { count: 100 }),
+      answer(from(17), [18, 19, 20, 21, 22, 23, 24], { excluded: 1, count: 90 }),
+    ];
+    expect(next(answers, { recount: 24 }, { key: null })).toMatchObject({ do: 'refuse' });
+    const short = [answer(ALL_KEYS, upTo(90), { count: 95 }), answer(from(90), [91, 92], { excluded: 1, count: 10 })];
+    // Between the two counts; but the last answer counted seven more than it brought.
+    expect(next(short, { recount: 97 }, { key: null })).toMatchObject({ do: 'refuse' });
+    const whole = [answer(ALL_KEYS, upTo(90), { count: 95 }), answer(from(90), [91, 92], { excluded: 1, count: 3 })];
+    expect(next(whole, { recount: 97 }, { key: null })).not.toMatchObject({ by: 'count' });
   });
 
   test('is not shown by an answer that could have been cut: as long as the longest, in rows or in bytes', () => {
