@@ -61,9 +61,14 @@ export async function readPipeline(file: string, options: ReadPipelineOptions = 
 }
 
 async function readText(file: string, path: string): Promise<string> {
+  if (file.trim() === '') {
+    throw new TablevaultError('CONFIG_NOT_FOUND', `${JSON.stringify(file)} names no pipeline file`, {
+      hint: 'Name the file, or let `tablevault init` write a starter pipeline.',
+    });
+  }
   try {
     const found = await stat(path);
-    if (found.size > MAX_FILE_BYTES) {
+    if (found.isFile() && found.size > MAX_FILE_BYTES) {
       throw new TablevaultError(
         'CONFIG_INVALID',
         `${file} is ${plural(found.size, 'byte')} long, too long for a pipeline`,

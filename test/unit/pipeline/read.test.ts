@@ -330,8 +330,8 @@ describe('a pipeline file that is wrong', () => {
     expect(error.message).toContain(words);
   });
 
-  it('is told so when it does not exist, or is a folder', async () => {
-    for (const file of [join(folder, 'none.yaml'), folder]) {
+  it('is told so when it does not exist, is a folder, or has no name', async () => {
+    for (const file of [join(folder, 'none.yaml'), folder, '', ' ']) {
       await expect(readPipeline(file, { env: {} })).rejects.toMatchObject({ code: 'CONFIG_NOT_FOUND', exitCode: 2 });
     }
   });
