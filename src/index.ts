@@ -25,7 +25,7 @@ export type {
   SnapshotReport,
   TableReport,
 } from './run/snapshot/snapshot.ts';
-export type { SeriesSummary, SnapshotList, SnapshotSummary } from './run/vault/list.ts';
+export type { SeriesSummary, SnapshotList, SnapshotSummary, UnreadableSnapshot } from './run/vault/list.ts';
 export type { TablePaths } from './run/vault/paths.ts';
 export {
   type ListPathsOptions,

@@ -21,7 +21,7 @@ const MEANING: Readonly<Record<ExitCode, string>> = {
 };
 
 export interface HelpTail {
-  /** What the command ends with besides 0, 1, 2 and 130. */
+  /** What the command ends with besides 0, 1, 2 and 130; and besides 7 where only its standard output can fail. */
   readonly exits?: readonly ExitCode[];
   /** Meanings that differ for this command. */
   readonly meanings?: Partial<Record<ExitCode, string>>;
@@ -33,10 +33,13 @@ export function withHelp(command: Command, tail: HelpTail): Command {
   return command.addHelpText('after', () => {
     const width = command.configureOutput().getOutHelpWidth?.() ?? 80;
     const { styleTitle = (title: string) => title } = command.configureHelp();
-    const codes = [0, 1, 2, ...(tail.exits ?? []), 130] as const;
+    const { exits: own = [], meanings } = tail;
+    const codes = [...new Set<ExitCode>([0, 1, 2, 7, ...own, 130])].sort((a, b) => a - b);
+    const meaning = (code: ExitCode) =>
+      meanings?.[code] ?? (code === 7 && !own.includes(7) ? 'standard output cannot be written' : MEANING[code]);
     const exits = codes.flatMap((code) => {
       const label = `  ${String(code).padStart(3)}  `;
-      return hanging(label, label, tail.meanings?.[code] ?? MEANING[code], { ...NO_VIEW, width: () => width });
+      return hanging(label, label, meaning(code), { ...NO_VIEW, width: () => width });
     });
     const examples = tail.examples.flatMap((example) => exampleLines(example, width));
     return ['', styleTitle('Exit codes:'), ...exits, '', styleTitle('Example:'), ...examples].join('\n');

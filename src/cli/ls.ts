@@ -10,6 +10,7 @@ import type { CliContext } from './context.ts';
 import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
 import { durationMs } from './options.ts';
+import { plainText } from './text.ts';
 import { PIPELINE_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
 import type { View } from './view.ts';
 
@@ -24,7 +25,7 @@ export function addLs(program: Command, context: CliContext): void {
     .command('ls')
     .summary('list the snapshots of a vault')
     .description(
-      'Lists the snapshots of a vault, oldest first. "took" is the time from the first read to the commit; of a snapshot whose run was continued, the first read may be that of the run before. "added" is the size of the files that it does not share with earlier ones. A note names what is not as usual: a snapshot that --tables narrowed, a pin, a continued run, and tables that are counted or best-effort, not exact (`tablevault show` says why).',
+      'Lists the snapshots of a vault, oldest first. "took" is the time from the first read to the commit; of a snapshot whose run was continued, the first read may be that of the run before. "added" is the size of the files that it does not share with earlier ones. A note names what is not as usual: a snapshot that --tables narrowed, a pin, a continued run, and tables that are counted or best-effort, not exact (`tablevault show` says why). A snapshot whose manifest is damaged is told apart from the list.',
     )
     .argument('<vault>', VAULT_ARGUMENT)
     .option(...PIPELINE_OPTION)
@@ -38,20 +39,27 @@ export function addLs(program: Command, context: CliContext): void {
     meanings: {
       2: 'wrong usage or configuration; the vault holds no snapshot; with --max-age: it holds those of several pipelines',
       6: 'with --max-age: the newest complete snapshot is older, or there is none',
+      7: 'destination failed; a manifest is damaged (with --max-age: one that is later than the newest complete snapshot)',
     },
     examples: ['tablevault ls ./vault --max-age 26h'],
   });
 }
 
 async function ls(context: CliContext, uri: string, options: Options): Promise<void> {
-  const { signal, output, clock } = context;
+  const { signal, output, clock, screen } = context;
   await withVault(context, uri, async (vault) => {
-    const { listSnapshots, staleness } = await import('../run/vault/list.ts');
+    const { damage, listSnapshots, staleness } = await import('../run/vault/list.ts');
     const list = await listSnapshots(vault, { signal, nowMs: clock.now(), pipeline: options.pipeline });
     if (options.json) await output.json({ vault: vault.store.uri, ...list });
     else await output.lines(listText(list, output));
     if (list.snapshots.length === 0 && options.maxAge === undefined) throw holdsNothing(uri);
+    const damaged = damage(list, vault.store.uri);
+    // Whoever asks for the age is answered by the exit code.
+    if (damaged !== undefined && options.maxAge === undefined) throw damaged;
     const stale = options.maxAge === undefined ? undefined : staleness(list, options.maxAge, vault.store.uri);
+    // Where the damage is what the command ends with, it says so itself.
+    if (stale?.code !== 'VAULT_CORRUPT')
+      for (const { message } of list.unreadable) screen.line(plainText(`warning: not listed: ${message}`));
     if (stale !== undefined) throw stale;
   });
 }

@@ -37,9 +37,10 @@ await end(await run());
 
 /** Runs the command; what it threw, or undefined. */
 async function run(): Promise<unknown> {
+  const help: Promise<void>[] = [];
   try {
     const context = await createContext(logLevelOf(process.env));
-    const program = createProgram(context, { version: toolVersion(), help: (text) => void output.text(text) });
+    const program = createProgram(context, { version: toolVersion(), help: (text) => help.push(output.text(text)) });
     if (args.length === 0) {
       screen.line(program.helpInformation({ error: true }));
       throw new TablevaultError('USAGE', 'no command given', { hint: 'Name one of the commands above.' });
@@ -48,7 +49,10 @@ async function run(): Promise<unknown> {
     process.exitCode = context.exitCode;
     return undefined;
   } catch (error) {
-    return error;
+    // Help and version are no errors.
+    return error instanceof CommanderError && error.exitCode === 0 ? undefined : error;
+  } finally {
+    await Promise.all(help);
   }
 }
 

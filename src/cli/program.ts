@@ -50,8 +50,8 @@ const HELP_WIDTH = 80;
 
 export interface ProgramText {
   readonly version: string;
-  /** Help that was asked for. */
-  help(text: string): void;
+  /** Help that was asked for; it may come in pieces. */
+  help(text: string): unknown;
 }
 
 export function createProgram(context: CliContext, text: ProgramText): Command {

@@ -1,7 +1,8 @@
 /** `tablevault query`: SQL over the tables of a snapshot. */
 import { type Command, Option } from 'commander';
+import { TablevaultError } from '../core/errors.ts';
 import type { CliContext } from './context.ts';
-import { jsonOption, withHelp } from './help.ts';
+import { withHelp } from './help.ts';
 import { formatRows, QUERY_FORMATS, type QueryFormat } from './query-format.ts';
 import { plainText } from './text.ts';
 import { PIPELINE_OPTION, SNAPSHOT_OPTION, VAULT_ARGUMENT, withVault } from './vault.ts';
@@ -31,7 +32,7 @@ export function addQuery(program: Command, context: CliContext): void {
         'format of the rows (default: table; expanded, which prints a block for each row, if the columns do not fit the terminal)',
       ).choices(QUERY_FORMATS),
     )
-    .addOption(jsonOption().default(undefined).implies({ format: 'json' }))
+    .addOption(new Option('--json', 'the same as --format json: print one JSON array, with an object for each row'))
     .action(async (vault: string, sql: string, options: Options) => {
       await query(context, vault, sql, options);
     });
@@ -44,6 +45,7 @@ export function addQuery(program: Command, context: CliContext): void {
 
 async function query(context: CliContext, uri: string, sql: string, options: Options): Promise<void> {
   const { signal, output, screen } = context;
+  const format = formatOf(options);
   const { querySnapshot } = await import('../run/vault/query.ts');
   const { readSnapshot } = await import('../vault/snapshots.ts');
   await withVault(context, uri, async (vault) => {
@@ -53,10 +55,19 @@ async function query(context: CliContext, uri: string, sql: string, options: Opt
       screen.line(plainText(`warning: snapshot ${manifest.snapshot} is incomplete; it lacks ${missing}`));
     }
     await querySnapshot({ store: vault.store, tables: manifest.tables, sql, signal }, async (rows) => {
-      for await (const text of formatRows(options.format, rows, output)) {
+      for await (const text of formatRows(format, rows, output)) {
         signal.throwIfAborted();
         await output.data(text);
       }
     });
+  });
+}
+
+/** @throws TablevaultError USAGE when `--json` and `--format` contradict each other */
+function formatOf({ format, json }: Options): QueryFormat | undefined {
+  if (!json) return format;
+  if (format === undefined || format === 'json') return 'json';
+  throw new TablevaultError('USAGE', `--json and --format ${format} contradict each other`, {
+    hint: 'Give one of them. --json is the same as --format json.',
   });
 }

@@ -3,9 +3,10 @@ import type { KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
-import { parsePublicKey } from '../core/signing-key.ts';
+import { parsePublicKeys } from '../core/signing-key.ts';
 import { count, plural } from '../core/words.ts';
 import type { VerifyLevel, VerifyReport } from '../run/vault/verify.ts';
+import type { Finding, FindingCode } from '../vault/findings.ts';
 import type { CliContext } from './context.ts';
 import { bytes } from './format.ts';
 import { jsonOption, withHelp } from './help.ts';
@@ -47,7 +48,7 @@ export function addVerify(program: Command, context: CliContext): void {
     )
     .option(
       '--public-key <file>',
-      'every manifest must be signed with this Ed25519 key (PEM), and is read; may be given more than once',
+      'every manifest must be signed with one of the Ed25519 keys of this file (PEM), and is read; may be given more than once',
       (file: string, files: string[] = []) => [...files, file],
     )
     .addOption(jsonOption())
@@ -82,13 +83,62 @@ async function verify(context: CliContext, uri: string, options: Options): Promi
       'VERIFY_FAILED',
       `verification found ${plural(findings.length, 'problem')} in ${uri}${aside}`,
       {
-        hint: 'Take a new snapshot. `tablevault repair` lists what else is damaged; `tablevault verify --help` says what each level looks at.',
+        hint: nextSteps(findings),
       },
     );
   }
   throw new TablevaultError('DESTINATION_UNREACHABLE', `verification found no damage in ${uri}${aside}`, {
     hint: 'Check the disk, the rights and the limits of this machine (ulimit -n, memory), then run again.',
   });
+}
+
+type Damage = 'file' | 'chain' | 'signature' | 'index' | 'stray' | 'nothing';
+
+/** What kind of damage a finding is: each is mended in its own way. */
+const DAMAGE: Readonly<Record<FindingCode, Damage>> = {
+  VAULT_EMPTY: 'nothing',
+  MANIFEST_UNREADABLE: 'chain',
+  MANIFEST_CONTRADICTION: 'chain',
+  MANIFEST_CHANGED: 'chain',
+  CHAIN_BROKEN: 'chain',
+  INDEX_UNREADABLE: 'index',
+  STRAY_OBJECT: 'stray',
+  SIGNATURE: 'signature',
+  SEQUENCE_MISSING: 'chain',
+  SNAPSHOT_MISSING: 'chain',
+  TOMBSTONE_UNREADABLE: 'chain',
+  OUTCOME_MISSING: 'chain',
+  OUTCOME_UNREADABLE: 'chain',
+  OUTCOME_DIFFERS: 'chain',
+  PART_MISSING: 'file',
+  PART_SIZE: 'file',
+  PART_HASH: 'file',
+  PART_UNREADABLE: 'file',
+  PARQUET_UNREADABLE: 'file',
+  PARQUET_SCHEMA: 'file',
+  ROW_COUNT: 'file',
+  NULL_COUNT: 'file',
+  COLUMN_RANGE: 'file',
+  KEY_NULL: 'file',
+  KEY_RANGE: 'file',
+  KEY_DUPLICATE: 'file',
+};
+
+const NEXT_STEP: Readonly<Record<Damage, string>> = {
+  chain:
+    'Restore the objects that are named from a copy of the vault: a new snapshot does not mend what is damaged or missing of earlier ones.',
+  file: 'Take a new snapshot, which reads these tables again; `tablevault repair` lists every damaged file.',
+  signature:
+    'Look which key signed these snapshots: after a change of keys give the public keys of all (--public-key); a snapshot without a signature stays so.',
+  index: 'The next snapshot, or `tablevault prune`, writes the index anew.',
+  stray: 'Remove the objects that nothing reads.',
+  nothing: 'Take a snapshot.',
+};
+
+function nextSteps(findings: readonly Finding[]): string {
+  const found = new Set(findings.map(({ code }) => DAMAGE[code as FindingCode]));
+  const steps = (Object.keys(NEXT_STEP) as Damage[]).filter((damage) => found.has(damage));
+  return steps.map((damage) => NEXT_STEP[damage]).join(' ');
 }
 
 async function readPublicKeys(files: readonly string[]): Promise<KeyObject[]> {
@@ -99,13 +149,13 @@ async function readPublicKeys(files: readonly string[]): Promise<KeyObject[]> {
         hint: 'Give the file that holds the public key.',
       });
     });
-    const key = parsePublicKey(text);
-    if (key === undefined) {
-      throw new TablevaultError('USAGE', `${file} holds no Ed25519 public key in PEM`, {
+    const held = parsePublicKeys(text);
+    if (held === undefined) {
+      throw new TablevaultError('USAGE', `${file} holds no Ed25519 public key in PEM, or something else beside it`, {
         hint: 'Write it with `openssl pkey -in signing.pem -pubout -out signing.pub`.',
       });
     }
-    keys.push(key);
+    keys.push(...held);
   }
   return keys;
 }

@@ -34,8 +34,8 @@ export const NO_VIEW: View = {
 };
 
 /**
- * Colour is for terminals, unless `NO_COLOR`, `NODE_DISABLE_COLORS` or `TERM=dumb` speak against it (Node's own rules).
- * `FORCE_COLOR` brings it to messages that go elsewhere too, never to data.
+ * Colour is for terminals, unless `NO_COLOR`, `NODE_DISABLE_COLORS` or `TERM=dumb` speak against it. `FORCE_COLOR` brings it to messages that
+ * go elsewhere too, never to data. `NO_COLOR` wins over everything, and an empty variable counts as not set (https://no-color.org).
  */
 export function viewOf(
   stream: NodeJS.WriteStream,
@@ -43,8 +43,7 @@ export function viewOf(
   holds: 'data' | 'messages',
   redactor: Redactor,
 ): View {
-  const coloured =
-    stream.isTTY === true ? stream.hasColors?.({ ...env }) === true : holds === 'messages' && forced(env);
+  const coloured = hasColour(stream, env, holds);
   return {
     coloured,
     clean: (text) => plainText(redactor.redact(text)),
@@ -54,9 +53,12 @@ export function viewOf(
   };
 }
 
-function forced({ FORCE_COLOR, NO_COLOR }: Environment): boolean {
-  if (NO_COLOR !== undefined && NO_COLOR !== '') return false;
-  return FORCE_COLOR !== undefined && FORCE_COLOR !== '0' && FORCE_COLOR !== 'false';
+function hasColour(stream: NodeJS.WriteStream, env: Environment, holds: 'data' | 'messages'): boolean {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const { NO_COLOR, FORCE_COLOR } = set;
+  if (NO_COLOR !== undefined) return false;
+  if (stream.isTTY === true) return stream.hasColors?.(set) === true;
+  return holds === 'messages' && FORCE_COLOR !== undefined && FORCE_COLOR !== '0' && FORCE_COLOR !== 'false';
 }
 
 /** A message with its label in colour, where it begins with one that tells of trouble. */

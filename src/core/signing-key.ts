@@ -10,9 +10,19 @@ export function parsePrivateKey(text: string): KeyObject | undefined {
   );
 }
 
-/** A public key as PEM; undefined when it is none for Ed25519. A private key is refused: it has no business where one verifies. */
-export function parsePublicKey(text: string): KeyObject | undefined {
-  return text.includes('PRIVATE KEY') ? undefined : ed25519(() => createPublicKey(text));
+const PEM_BLOCK = /-----BEGIN [^-]+-----[^-]*-----END [^-]+-----/g;
+
+/**
+ * The public keys of a PEM file, one or several; undefined when there is none, or one is not for Ed25519. A private key is refused: it has no
+ * business where one verifies.
+ */
+export function parsePublicKeys(text: string): readonly KeyObject[] | undefined {
+  if (text.includes('PRIVATE KEY')) return undefined;
+  // A block that does not end, or begins in another, is not left out in silence.
+  const blocks = text.match(PEM_BLOCK) ?? [];
+  if (blocks.length === 0 || blocks.length !== text.split('-----BEGIN').length - 1) return undefined;
+  const keys = blocks.map((block) => ed25519(() => createPublicKey(block)));
+  return keys.every((key) => key !== undefined) ? keys : undefined;
 }
 
 function ed25519(parse: () => KeyObject): KeyObject | undefined {

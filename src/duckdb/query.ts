@@ -66,6 +66,11 @@ async function prepareTables(connection: DuckDBConnection, tables: readonly Quer
 
 /** Executes the statement if it is a single one that reads. A file that may be read may be written, so `COPY` must not pass. */
 async function start(connection: DuckDBConnection, sql: string): Promise<DuckDBResult> {
+  if (EMPTY.test(sql)) {
+    throw new TablevaultError('USAGE', 'the SQL statement is empty', {
+      hint: 'Give one statement that reads, such as "SELECT count(*) FROM Gen_Documents".',
+    });
+  }
   const statements = await connection.extractStatements(sql);
   if (statements.count !== 1) {
     throw new TablevaultError('USAGE', `query takes one SQL statement, not ${statements.count}`, {
@@ -80,6 +85,9 @@ async function start(connection: DuckDBConnection, sql: string): Promise<DuckDBR
   if (!reads) throw readsOnly();
   return prepared.stream();
 }
+
+/** White space, semicolons and comments alone: of these DuckDB only says "Error in native callback". */
+const EMPTY = /^(?:[\s;]|--[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/)*$/;
 
 /** Statements that change something. DuckDB would look at them first, and say what is wrong with them there. */
 const WRITES =

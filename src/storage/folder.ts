@@ -259,6 +259,7 @@ export function createFolderStore(folder: string, options: { readonly fileSystem
       );
       return now;
     },
+    tellsTimeByWriting: true,
     async makeDurable(key) {
       await writing(key, 'securing', async () => {
         await fs.syncFile(pathOf(key));

@@ -45,6 +45,9 @@ export interface Store {
   /** The store's own clock, milliseconds since 1970, comparable with `modifiedMs` to within a second or so. */
   serverNowMs(options?: CallOptions): Promise<number>;
 
+  /** Does `serverNowMs` write? Then whoever only looks does without it (`read-only.ts`). Default false. */
+  readonly tellsTimeByWriting?: boolean;
+
   /** Makes an object that can be read survive a power cut, after an unclear answer to its put. Stores that cannot lose one leave it out. */
   makeDurable?(key: string): Promise<void>;
 

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { snapshotKey } from '../../src/vault/layout.ts';
 import { tablevault } from '../support/cli.ts';
 import { smallVault } from '../support/small-vault.ts';
 
@@ -75,6 +76,45 @@ describe('a command whose report cannot be written', () => {
     expect(sound.status).toBe(7);
     expect(String(sound.stderr)).toContain('standard output cannot be written (ENOSPC)');
     expect(toFull('verify', await vaultWith(damage), '--json').status).toBe(6);
+  });
+
+  it
+    .runIf(existsSync('/dev/full'))
+    .each([[['--help']], [['help']], [['help', 'ls']], [['ls', '--help']], [['--version']], [['completion', 'bash']]])(
+    '%j, which prints text alone, ends with 7',
+    (args) => {
+      const ended = spawnSync('sh', ['-c', '"$@" >/dev/full', 'sh', LAUNCHER, ...args]);
+      expect(ended.status).toBe(7);
+      expect(String(ended.stderr)).toContain('standard output cannot be written (ENOSPC)');
+    },
+  );
+});
+
+describe('a vault with a damaged manifest', () => {
+  it('is listed but for that snapshot, and ends with 7; verify advises no new snapshot', async () => {
+    const vault = await smallVault(folder, undefined, 3);
+    const manifest = (sequence: number) => join(vault, ...snapshotKey(sequence).split('/'));
+    await writeFile(manifest(2), '{');
+    const listed = await tablevault(['ls', vault]);
+    expect(listed.code, listed.stderr).toBe(7);
+    expect(listed.stdout.trim().split('\n').slice(1)).toEqual([
+      expect.stringMatching(/^ *1 /),
+      expect.stringMatching(/^ *3 /),
+    ]);
+    expect(listed.stderr).toMatch(/^error: .*0002\.json cannot be read.*\[VAULT_CORRUPT, exit 7\]$/m);
+    const young = await tablevault(['ls', vault, '--max-age', '3650d']);
+    expect(young.code, young.stderr).toBe(0);
+    expect(young.stderr).toMatch(/^warning: .*0002\.json cannot be read/);
+    const verified = await tablevault(['verify', vault]);
+    expect(verified.code).toBe(6);
+    expect(verified.stderr).toContain('from a copy of the vault');
+    expect(verified.stderr).not.toContain('Take a new snapshot');
+    await writeFile(manifest(3), '{');
+    expect((await tablevault(['ls', vault, '--max-age', '3650d'])).code).toBe(7);
+  });
+
+  it('advises a new snapshot where a file is damaged', async () => {
+    expect((await tablevault(['verify', await vaultWith(damage)])).stderr).toContain('Take a new snapshot');
   });
 });
 

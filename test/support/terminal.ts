@@ -67,8 +67,9 @@ export function memoryTerminal(columns: number, { rows: height = 40, colours = f
     },
   });
   const size = { isTTY: true, columns, rows: height };
+  // Node's rules: FORCE_COLOR wins, and NO_COLOR counts also when it is empty.
   const hasColors = (env: Readonly<Record<string, string | undefined>> = {}) =>
-    colours && env['NO_COLOR'] === undefined;
+    env['FORCE_COLOR'] !== undefined || (colours && env['NO_COLOR'] === undefined);
   return {
     stream: Object.assign(stream, size, { hasColors }) as unknown as NodeJS.WriteStream,
     rows: () => {

@@ -1,6 +1,7 @@
 /** `ls`: the snapshots of a vault, and whether the newest complete one is young enough. */
 import { duration } from '../../core/duration.ts';
 import { TablevaultError } from '../../core/errors.ts';
+import { plural } from '../../core/words.ts';
 import { isWhole, readCatalog } from '../../vault/chain/catalog.ts';
 import { distinctSeries, isSameSeries, labelOf } from '../../vault/chain/series.ts';
 import { readPinned } from '../../vault/gc/pins.ts';
@@ -47,15 +48,26 @@ export interface SnapshotSummary {
 export interface SeriesSummary {
   readonly pipeline: string;
   readonly database: string;
-  /** Id of the newest complete one, by sequence, that is not narrowed and lacks no part as far as is known. */
+  /**
+   * Id of the newest complete one, by sequence, that is not narrowed and lacks no part as far as is known. Null also where a later manifest
+   * cannot be read: it may be that of a newer one.
+   */
   readonly newestComplete: string | null;
   /** Time since that one was finished, milliseconds; null without one. */
   readonly ageMs: number | null;
 }
 
+/** A snapshot whose manifest is damaged: nobody knows what it holds, nor whose it is. */
+export interface UnreadableSnapshot {
+  readonly sequence: number;
+  readonly message: string;
+}
+
 export interface SnapshotList {
   /** Live snapshots, oldest first. */
   readonly snapshots: readonly SnapshotSummary[];
+  /** Live snapshots that are not among those, since their manifests cannot be read; of all series. */
+  readonly unreadable: readonly UnreadableSnapshot[];
   /** In the order of their first snapshots. */
   readonly series: readonly SeriesSummary[];
   /** Of the only series, or of the one that was named; null where there are several. */
@@ -68,11 +80,15 @@ export interface SnapshotList {
 /** @param pipeline lists the snapshots of one series: its pipeline, or `pipeline@database`. Default: all. */
 export type ListOptions = SnapshotQuery & { readonly nowMs: number };
 
-/** The snapshots of a vault, for `ls`. An unreadable manifest is an error, not a missing line. */
+/**
+ * The snapshots of a vault, for `ls`. Those whose manifests cannot be read are listed apart.
+ * @throws TablevaultError `VAULT_CORRUPT` when no manifest can be read at all
+ */
 export async function listSnapshots(vault: Vault, options: ListOptions): Promise<SnapshotList> {
   const { signal, nowMs, pipeline } = options;
   const catalog = await readCatalog(vault, { signal });
-  for (const fault of catalog.unreadable.values()) throw fault;
+  const [fault] = catalog.unreadable.values();
+  if (fault !== undefined && catalog.snapshots.length === 0) throw fault;
   const only = pipeline === undefined ? undefined : chosenSeries(catalog, pipeline);
   const entries = catalog.snapshots.filter(({ summary }) => only === undefined || isSameSeries(summary, only));
   const pinned = await readPinned(vault, { signal });
@@ -85,8 +101,10 @@ export async function listSnapshots(vault: Vault, options: ListOptions): Promise
       missingParts: catalog.lacking.get(sequence) ?? 0,
     }),
   );
+  const lastUnreadable = Math.max(0, ...catalog.unreadable.keys());
   const series = distinctSeries(snapshots).map((each): SeriesSummary => {
-    const newest = snapshots.findLast((one) => isSameSeries(one, each) && isWhole(one));
+    const last = snapshots.findLast((one) => isSameSeries(one, each) && isWhole(one));
+    const newest = last !== undefined && last.sequence > lastUnreadable ? last : undefined;
     return {
       ...each,
       newestComplete: newest?.snapshot ?? null,
@@ -95,12 +113,30 @@ export async function listSnapshots(vault: Vault, options: ListOptions): Promise
   });
   const [one, ...others] = series;
   const { newestComplete = null, ageMs = null } = others.length === 0 ? (one ?? {}) : {};
-  return { snapshots, series, newestComplete, ageMs, retired: catalog.retired.length };
+  const unreadable = [...catalog.unreadable]
+    .map(([sequence, { message }]) => ({ sequence, message }))
+    .sort((a, b) => a.sequence - b.sequence);
+  return { snapshots, unreadable, series, newestComplete, ageMs, retired: catalog.retired.length };
+}
+
+/** What is wrong with a list that lacks snapshots, since their manifests are damaged; undefined when none is. */
+export function damage({ unreadable }: SnapshotList, vaultUri: string): TablevaultError | undefined {
+  const [first, ...others] = unreadable;
+  if (first === undefined) return undefined;
+  const what =
+    others.length === 0
+      ? first.message
+      : `${plural(unreadable.length, 'manifest')} cannot be read; the first: ${first.message}`;
+  return new TablevaultError('VAULT_CORRUPT', what, {
+    at: { vault: vaultUri },
+    hint: 'Restore what `tablevault verify` names from a copy of the vault: a new snapshot does not mend it. The other snapshots can be used.',
+  });
 }
 
 /**
  * What `ls --max-age` finds wrong: undefined when the newest complete snapshot is young enough. One that claims to be of the
  * future has no known age and counts as stale, else a clock once wrong would hide every missing night.
+ * Where a later manifest is damaged, the fault is that.
  * @throws TablevaultError USAGE for an age that is no number, or below 0: nothing would be older than that; and for a list of several series
  */
 export function staleness(list: SnapshotList, maxAgeMs: number, vaultUri: string): TablevaultError | undefined {
@@ -120,6 +156,7 @@ export function staleness(list: SnapshotList, maxAgeMs: number, vaultUri: string
       hint: `Name one with --pipeline: ${list.series.map((each) => labelOf(each, list.series)).join(', ')}.`,
     });
   }
+  if (list.ageMs === null && list.unreadable.length > 0) return damage(list, vaultUri);
   if (list.ageMs === null) return stale('the vault holds no complete snapshot of which no file is missing');
   if (list.ageMs < -CLOCK_TOLERANCE_MS) {
     return stale(

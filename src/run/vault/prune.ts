@@ -2,6 +2,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { hasCode, TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
+import { readOnlyStore } from '../../storage/read-only.ts';
 import type { CallOptions, ListedObject } from '../../storage/store.ts';
 import { type Catalog, readCatalog, readEntry, withTombstones } from '../../vault/chain/catalog.ts';
 import { writeTombstone } from '../../vault/chain/tombstones.ts';
@@ -68,9 +69,10 @@ export interface PruneReport {
  *
  * @throws TablevaultError `USAGE` for an empty policy; `VAULT_CORRUPT`, and nothing is removed, when anything of the chain is damaged.
  */
-export async function pruneVault(vault: Vault, options: PruneOptions, deps: PruneDeps): Promise<PruneReport> {
+export async function pruneVault(opened: Vault, options: PruneOptions, deps: PruneDeps): Promise<PruneReport> {
   const { dryRun, signal, graceMs = DEFAULT_GRACE_MS } = options;
   const call = { signal };
+  const vault = dryRun ? { ...opened, store: readOnlyStore(opened.store, deps.clock) } : opened;
   planRetention([], options.policy, 0);
   if (!dryRun) await finishCommits(vault, { ...deps, signal });
   const catalog = await readCatalog(vault, call);

@@ -6,7 +6,7 @@ import type { Manifest } from '../../vault/chain/manifest.ts';
 import { openVault } from '../../vault/open.ts';
 import { readSnapshot, type SnapshotQuery } from '../../vault/snapshots.ts';
 import type { Vault } from '../../vault/vault.ts';
-import { listSnapshots, type SnapshotList, staleness } from './list.ts';
+import { damage, listSnapshots, type SnapshotList, staleness } from './list.ts';
 import { type TablePaths, tablePaths } from './paths.ts';
 
 export interface VaultReaderOptions extends CallOptions {
@@ -31,7 +31,9 @@ export interface VaultReader {
 
   /**
    * As `listSnapshots`, when the newest complete snapshot was finished no longer than `maxAgeMs` milliseconds ago.
-   * @throws TablevaultError `VAULT_STALE` when it is older, when there is none, or when it is dated later than now; `USAGE` when `maxAgeMs` is no number, or below 0.
+   * Snapshots whose manifests are damaged are listed apart (`unreadable`).
+   * @throws TablevaultError `VAULT_STALE` when it is older, when there is none, or when it is dated later than now; `VAULT_CORRUPT` when the
+   * manifest of a later one cannot be read; `USAGE` when `maxAgeMs` is no number, or below 0.
    */
   requireFresh(maxAgeMs: number, call?: SnapshotQuery): Promise<SnapshotList>;
 
@@ -75,10 +77,16 @@ export async function openVaultReader(uri: string, options: VaultReaderOptions =
 
 function readerOf(vault: Vault, store: Store, clock: Clock): VaultReader {
   const list = (call: SnapshotQuery = {}) => listSnapshots(vault, { ...call, nowMs: clock.now() });
+  const wholeList = async (call?: SnapshotQuery) => {
+    const found = await list(call);
+    const fault = damage(found, store.uri);
+    if (fault !== undefined) throw fault;
+    return found;
+  };
   return {
     uri: store.uri,
     id: vault.info.id,
-    listSnapshots: list,
+    listSnapshots: wholeList,
     async requireFresh(maxAgeMs, call) {
       const found = await list(call);
       const stale = staleness(found, maxAgeMs, store.uri);

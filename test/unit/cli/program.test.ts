@@ -19,6 +19,7 @@ describe('the command line', () => {
     const outcome = (await run(name, '--help')) as CommanderError;
     expect(outcome.exitCode).toBe(0);
     expect(stdout()).toMatch(/\nExit codes:\n {4}0 {2}done\n {4}1 .+\n {4}2 .+\n/);
+    expect(stdout()).toMatch(/\n {4}7 {2}(destination|standard output)/);
     expect(stdout()).toMatch(new RegExp(`\\nExample:\\n  tablevault ${name} `));
     if (!['completion', 'help'].includes(name)) expect(stdout()).toContain('--json');
   });
@@ -80,6 +81,15 @@ describe('the command line', () => {
   it.each(['show', 'pin'])('%s takes the snapshot in either way, or both alike', async (name) => {
     for (const args of [['7'], ['--snapshot', '7'], ['7', '--snapshot', '7']])
       expect(await programInPipes().run(name, '/nowhere/at/all', ...args)).toMatchObject({ code: 'VAULT_NOT_FOUND' });
+  });
+
+  it('query takes --json or another format, not both', async () => {
+    expect(await programInPipes().run('query', 'v', 'SELECT 1', '--json', '--format', 'csv')).toMatchObject({
+      code: 'USAGE',
+      message: '--json and --format csv contradict each other',
+    });
+    const alike = ['query', '/nowhere/at/all', 'SELECT 1', '--json', '--format', 'json'];
+    expect(await programInPipes().run(...alike)).toMatchObject({ code: 'VAULT_NOT_FOUND' });
   });
 
   it.each(['prune', 'repair'])('%s does or shows, not both', async (name) => {

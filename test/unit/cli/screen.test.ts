@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createLog, logEvent, logLevelOf } from '../../../src/cli/log.ts';
 import { createRedactor } from '../../../src/cli/redact.ts';
 import { createScreen } from '../../../src/cli/screen.ts';
+import { viewOf } from '../../../src/cli/view.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { memoryTerminal } from '../../support/terminal.ts';
 
@@ -99,6 +100,20 @@ describe('the screen', () => {
     createScreen(stream, createRedactor(), { FORCE_COLOR: '0' }).line('error: b');
     createScreen(stream, createRedactor(), { FORCE_COLOR: '1' }).line('error: c');
     expect(text()).toBe('error: a\nerror: b\n\u001b[31merror:\u001b[39m c\n');
+  });
+
+  it.each([
+    [{ NO_COLOR: '1', FORCE_COLOR: '1' }, false, false],
+    [{ NO_COLOR: '1' }, false, false],
+    [{ NO_COLOR: '', FORCE_COLOR: '1' }, true, true],
+    [{ NO_COLOR: '' }, true, false],
+    [{ NO_COLOR: '', FORCE_COLOR: '' }, true, false],
+  ])('with %o is coloured at a terminal: %s, elsewhere: %s', (env, atTerminal, elsewhere) => {
+    const terminal = memoryTerminal(80, { colours: true });
+    const pipe = sink(false);
+    expect(createScreen(terminal.stream, createRedactor(), env).coloured).toBe(atTerminal);
+    expect(createScreen(pipe.stream, createRedactor(), env).coloured).toBe(elsewhere);
+    expect(viewOf(pipe.stream, env, 'data', createRedactor()).coloured).toBe(false);
   });
 
   it('takes known secrets out of lines and bars', () => {

@@ -8,6 +8,7 @@ import { TablevaultError } from '../../../../src/core/errors.ts';
 import { pin, unpin } from '../../../../src/run/vault/pin.ts';
 import { pruneVault } from '../../../../src/run/vault/prune.ts';
 import { verifyVault } from '../../../../src/run/vault/verify.ts';
+import { nodeFileSystem } from '../../../../src/storage/filesystem.ts';
 import { createFolderStore } from '../../../../src/storage/folder.ts';
 import { createMemoryStore } from '../../../../src/storage/memory.ts';
 import type { Store } from '../../../../src/storage/store.ts';
@@ -227,6 +228,21 @@ describe('prune', () => {
     expect(await inner.head(old.tables[0]!.parts[0]!.key)).toBeDefined();
     locked = /^nothing/;
     expect(await prune(vault, { graceMs: 0 })).toMatchObject({ later: [], swept: { snapshots: 1, parts: 1 } });
+  });
+
+  it('writes nothing in a dry run, not even a file that is gone again', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tablevault-dry-'));
+    try {
+      const vault = await openVault(createFolderStore(folder), { write: true, tool: 'test' });
+      for (let n = 0; n < 2; n += 1) await committed(vault, ['A']);
+      const refuse = () => Promise.reject<never>(Object.assign(new Error('EROFS: by a test'), { code: 'EROFS' }));
+      const writes = { create: refuse, mkdir: refuse, link: refuse, rename: refuse, unlink: refuse };
+      const locked = await openVault(createFolderStore(folder, { fileSystem: { ...nodeFileSystem, ...writes } }));
+      expect((await prune(locked, { dryRun: true, graceMs: 0 })).retired).toMatchObject([{ sequence: 1 }]);
+      expect((await readPlaces(vault)).live).toEqual([1, 2]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('never retires a pinned snapshot, also when it is pinned at the same time', async () => {

@@ -187,6 +187,13 @@ describe('query', () => {
     expect(await query('-- update nothing\nSELECT 1 AS "update"')).toBe('{"update":1}\n');
   });
 
+  it.each(['', ' ', ';', '-- nothing', '/* nothing */ ;', '/* a */ -- b\n'])(
+    'says in plain words that %j is no statement',
+    async (sql) => {
+      expect(await refusal(sql)).toMatchObject({ code: 'USAGE', message: 'the SQL statement is empty' });
+    },
+  );
+
   it("passes on DuckDB's words about a wrong statement", async () => {
     expect((await refusal('SELEC 1')).message).toContain('syntax error');
     expect((await refusal('SELECT nix FROM Gen_Documents')).message).toContain('nix');

@@ -6,8 +6,9 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../../../src/core/digest.ts';
 import { canonicalBytes } from '../../../../src/core/json.ts';
-import { listSnapshots, staleness } from '../../../../src/run/vault/list.ts';
+import { damage, listSnapshots, staleness } from '../../../../src/run/vault/list.ts';
 import { tablePaths } from '../../../../src/run/vault/paths.ts';
+import { openVaultReader } from '../../../../src/run/vault/reader.ts';
 import { showSnapshot } from '../../../../src/run/vault/show.ts';
 import { type VerifyLevel, verifyVault } from '../../../../src/run/vault/verify.ts';
 import { createFolderStore } from '../../../../src/storage/folder.ts';
@@ -326,10 +327,39 @@ describe('ls, show and paths', () => {
     await expect(showSnapshot(vault, '7')).rejects.toMatchObject({ code: 'USAGE' });
     // An unreadable newest manifest never lets an older snapshot pass for it.
     await writeFile(join(folder, snapshotKey(2)), '{');
-    await expect(listSnapshots(vault, { nowMs: NOW })).rejects.toMatchObject({ code: 'VAULT_CORRUPT' });
+    const damaged = await listSnapshots(vault, { nowMs: NOW });
+    expect(damaged).toMatchObject({
+      newestComplete: null,
+      snapshots: [{ sequence: 1 }],
+      unreadable: [{ sequence: 2 }],
+    });
+    expect(staleness(damaged, HOUR, 'v')).toMatchObject({ code: 'VAULT_CORRUPT', exitCode: 7 });
+    await expect((await openVaultReader(folder)).listSnapshots()).rejects.toMatchObject({ code: 'VAULT_CORRUPT' });
     await expect(showSnapshot(vault, 'latest')).rejects.toMatchObject({ code: 'VAULT_CORRUPT' });
     await unlink(join(folder, 'vault.json'));
     await expect(openVault(createFolderStore(folder))).rejects.toMatchObject({ code: 'VAULT_NOT_FOUND' });
+  });
+
+  it('list the sound snapshots where an older manifest is damaged, and judge by the newest', async () => {
+    const vault = await memoryVault();
+    for (let n = 0; n < 3; n += 1) {
+      const run = runId();
+      await commitSnapshot(vault, draft({ run, snapshot: run }), deps);
+    }
+    await vault.store.replace(snapshotKey(2), Buffer.from('{'));
+    const list = await listSnapshots(vault, { nowMs: NOW });
+    expect(list).toMatchObject({
+      snapshots: [{ sequence: 1 }, { sequence: 3 }],
+      unreadable: [{ sequence: 2, message: expect.stringContaining(snapshotKey(2)) }],
+    });
+    expect(list.newestComplete).toBe(list.snapshots[1]?.snapshot);
+    expect(staleness(list, 24 * HOUR, 'v')).toBeUndefined();
+    expect(damage(list, 'v')).toMatchObject({
+      code: 'VAULT_CORRUPT',
+      hint: expect.stringContaining('copy of the vault'),
+    });
+    for (const sequence of [1, 3]) await vault.store.replace(snapshotKey(sequence), Buffer.from('{'));
+    await expect(listSnapshots(vault, { nowMs: NOW })).rejects.toMatchObject({ code: 'VAULT_CORRUPT' });
   });
 
   it('call a vault without a complete snapshot stale', async () => {

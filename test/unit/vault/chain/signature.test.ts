@@ -5,7 +5,7 @@ import { sha256Hex } from '../../../../src/core/digest.ts';
 import { canonicalBytes } from '../../../../src/core/json.ts';
 import type { Pipeline } from '../../../../src/core/pipeline.ts';
 import { Secret } from '../../../../src/core/secret.ts';
-import { keyId, parsePrivateKey, parsePublicKey } from '../../../../src/core/signing-key.ts';
+import { keyId, parsePrivateKey, parsePublicKeys } from '../../../../src/core/signing-key.ts';
 import { signedDraft } from '../../../../src/run/snapshot/draft.ts';
 import { verifyVault } from '../../../../src/run/vault/verify.ts';
 import { type Manifest, manifestBytes } from '../../../../src/vault/chain/manifest.ts';
@@ -135,11 +135,23 @@ describe('keys', () => {
     const der = ours.privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64');
     for (const text of [pem(ours.privateKey), der]) expect(keyId(parsePrivateKey(text)!)).toBe(keyId(ours.publicKey));
     const publicPem = String(ours.publicKey.export({ format: 'pem', type: 'spki' }));
-    expect(keyId(parsePublicKey(publicPem)!)).toBe(keyId(ours.publicKey));
+    expect(parsePublicKeys(publicPem)?.map(keyId)).toEqual([keyId(ours.publicKey)]);
     const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     expect(parsePrivateKey(pem(other.privateKey))).toBeUndefined();
-    expect(parsePublicKey(pem(ours.privateKey))).toBeUndefined();
+    expect(parsePublicKeys(pem(ours.privateKey))).toBeUndefined();
     expect(parsePrivateKey('not a key')).toBeUndefined();
-    expect(parsePublicKey('not a key')).toBeUndefined();
+    expect(parsePublicKeys('not a key')).toBeUndefined();
+  });
+
+  it('are all taken from a file that holds several, and none is left out in silence', () => {
+    const [first, second] = [ours, theirs].map(({ publicKey }) =>
+      String(publicKey.export({ format: 'pem', type: 'spki' })),
+    ) as [string, string];
+    const both = parsePublicKeys(`old key:\n${first}\r\nnew key:\n${second}`);
+    expect(both?.map(keyId)).toEqual([keyId(ours.publicKey), keyId(theirs.publicKey)]);
+    const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const ec = String(other.publicKey.export({ format: 'pem', type: 'spki' }));
+    for (const text of [first + ec, first + pem(theirs.privateKey), first + second.slice(0, 60)])
+      expect(parsePublicKeys(text)).toBeUndefined();
   });
 });
