@@ -55,10 +55,10 @@ export function addExtract(program: Command, context: CliContext): void {
   });
 }
 
-function columnList(value: string): string[] {
+function columnList(value: string, before: readonly string[] = []): string[] {
   const names = value.split(',').map((name) => name.trim());
   if (names.some((name) => name === '')) throw new InvalidArgumentError('Give column names, separated by commas.');
-  return names;
+  return [...before, ...names];
 }
 
 function rowLimit(value: string): number {
@@ -83,9 +83,14 @@ async function extract(context: CliContext, file: string, table: string, options
   const pipeline = await loadPipeline(context, file);
   const { extractTable } = await import('../run/extract/extract.ts');
   const { pathOutput, streamOutput } = await import('../run/extract/output.ts');
+  // At a terminal, rows take the place of the progress.
+  const rowsOut = (chunk: Uint8Array) => {
+    if (stdout.isTerminal) progress.end();
+    return stdout.data(chunk);
+  };
   const output =
-    path === undefined ? streamOutput('standard output', stdout.data) : await pathOutput(path, { clock, signal });
-  const progress = startProgress(path === undefined && stdout.isTerminal ? 'off' : mode, screen, clock);
+    path === undefined ? streamOutput('standard output', rowsOut) : await pathOutput(path, { clock, signal });
+  const progress = startProgress(mode, screen, clock);
   try {
     const { select, limit } = options;
     const report = await extractTable(

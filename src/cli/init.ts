@@ -31,6 +31,11 @@ async function init(context: CliContext, folder: string, options: Options): Prom
   const { initPipeline } = await import('../run/init.ts');
   const kind = options.auth;
   const report = await initPipeline({ folder, kind, generateSecret: options.generateSecret === true });
+  if (!report.dotEnvIgnored) {
+    context.screen.line(
+      `warning: ${report.folder}/.gitignore does not leave out .env, which ${report.dotEnv === 'missing' ? 'is to hold' : 'holds'} the credential: a commit would publish it. Add the line .env to that file now.`,
+    );
+  }
   if (options.json) return context.output.json(report);
   for (const line of [...filesText(report), '', ...setupText(kind, report), '', ...nextText(report)]) {
     context.screen.line(line);

@@ -3,11 +3,11 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../core/duration.ts';
 import { splitGlobs } from '../core/globs.ts';
 
-/** `Gen_*,Crm_{Customers,Orders}` as a list. */
-export function globList(value: string): string[] {
+/** `Gen_*,Crm_{Customers,Orders}` as a list; an option that is given again adds to it. */
+export function globList(value: string, before: readonly string[] = []): string[] {
   const globs = splitGlobs(value);
   if (globs.length === 0) throw new InvalidArgumentError('Give at least one table name or glob.');
-  return [...globs];
+  return [...before, ...globs];
 }
 
 /** `26h` as milliseconds. */

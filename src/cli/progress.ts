@@ -20,8 +20,16 @@ export interface Progress {
 const BARS_EVERY_MS = 200;
 
 const LINE_EVERY_MS = 5_000;
-/** Before there is a plan a line says little, and a wait for a seat may last half an hour: lines come half as far apart as the run is old. */
-const OPENING_LINE_EVERY = { share: 0.5, mostMs: 60_000 };
+/**
+ * Before there is a plan a line says little, and a wait for a seat may last half an hour: from the first minute on, lines come a tenth as far
+ * apart as the run is old.
+ */
+const OPENING_LINE_EVERY = { share: 0.1, mostMs: 60_000 };
+
+/** How far apart lines that say the same come, ms. */
+export function sameLineEveryMs(ageMs: number): number {
+  return Math.min(OPENING_LINE_EVERY.mostMs, ageMs * OPENING_LINE_EVERY.share);
+}
 
 /** @throws TablevaultError USAGE for a value that does not exist. */
 export function progressModeOf(
@@ -51,9 +59,7 @@ export function startProgress(mode: ProgressMode, screen: Screen, clock: Pick<Cl
   /** What is done, and what is waited for: news are told at once. */
   const whatNow = (now: number) => [state.doing, ...waitLines(state.waits, now).map(({ reason }) => reason)].join('\n');
   const isDue = (now: number) =>
-    state.tables > 0 ||
-    whatNow(now) !== told.what ||
-    now - told.at >= Math.min(OPENING_LINE_EVERY.mostMs, (now - startedAt) * OPENING_LINE_EVERY.share);
+    state.tables > 0 || whatNow(now) !== told.what || now - told.at >= sameLineEveryMs(now - startedAt);
   const draw = () => {
     const now = clock.now();
     if (mode === 'bars') screen.live(progressBlock(state, now, screen.width() ?? 80));

@@ -4,7 +4,7 @@ import type { Emit } from '../core/events.ts';
 import type { CliContext } from './context.ts';
 import { logEvent } from './log.ts';
 import { createNotes } from './notes.ts';
-import { progressModeOf } from './progress.ts';
+import { progressModeOf, sameLineEveryMs } from './progress.ts';
 import { plainText, wrap } from './text.ts';
 import { NO_WAITS, waitLines, waitsAfter } from './waits.ts';
 
@@ -13,8 +13,8 @@ export const OPENING_INSTANCE = 'opening the instance';
 
 /** Silence that needs no word, ms. */
 const QUIET_MS = 2_000;
-/** Where a line stays, it is told again after this time, ms. */
-const AGAIN_MS = 15_000;
+/** Where a line stays, it is told again after this time at the soonest, ms. */
+const AGAIN_MS = 4_500;
 const LOOK_EVERY_MS = 500;
 
 export interface Work {
@@ -42,7 +42,10 @@ export function startWork(
   let what = first;
   let heardAt = startedAt;
   let waits = NO_WAITS;
-  let told = { at: Number.NEGATIVE_INFINITY, reasons: '' };
+  let told = { at: Number.NEGATIVE_INFINITY, what: '', reasons: '' };
+  /** A new thing is told soon, the same more and more seldom. */
+  const againMs = (now: number) =>
+    what === told.what ? Math.max(AGAIN_MS, sameLineEveryMs(now - startedAt)) : AGAIN_MS;
   const look = () => {
     const now = clock.now();
     if (now - heardAt < QUIET_MS) return;
@@ -52,8 +55,8 @@ export function startWork(
     );
     const reasons = lines.map(({ reason }) => reason).join('\n');
     if (mode === 'bars') screen.live(wrap(text, screen.width() ?? 80));
-    else if (now - told.at >= AGAIN_MS || reasons !== told.reasons) {
-      told = { at: now, reasons };
+    else if (reasons !== told.reasons || now - told.at >= againMs(now)) {
+      told = { at: now, what, reasons };
       screen.line(text);
     }
   };

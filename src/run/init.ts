@@ -5,6 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { TablevaultError } from '../core/errors.ts';
 import { makeFolder } from '../core/folders.ts';
+import { globMatcher } from '../core/globs.ts';
 import { packageFile } from '../core/package-files.ts';
 import type { Auth } from '../core/pipeline.ts';
 
@@ -24,6 +25,8 @@ export interface InitReport {
   readonly kept: readonly string[];
   /** The file that holds the credential: written now, there before (and left as it is), or still to be written. */
   readonly dotEnv: 'created' | 'there' | 'missing';
+  /** Does `.gitignore` name `.env`? Where it does not, a commit would take the credential along. */
+  readonly dotEnvIgnored: boolean;
   /** base64(sha256(secret)): ApplicationSecretHash of the Trusted Application. Null when no secret was made. */
   readonly secretHash: string | null;
 }
@@ -50,13 +53,18 @@ const VARIABLES: Readonly<Record<AuthKind, string>> = {
 
 /**
  * Writes `backup.yaml`, `.env.example` and `.gitignore`, and `.env` with a generated secret.
- * @throws TablevaultError USAGE, DESTINATION_DENIED when the folder cannot be written
+ * @throws TablevaultError USAGE also for a folder without a name; DESTINATION_DENIED when the folder cannot be written
  */
 export async function initPipeline(options: InitOptions): Promise<InitReport> {
   const { kind, generateSecret } = options;
   if (generateSecret && kind !== 'service') {
     throw new TablevaultError('USAGE', 'a reference token is issued by the instance and cannot be generated here', {
       hint: 'Leave out --generate-secret, or choose --auth service.',
+    });
+  }
+  if (options.folder.trim() === '') {
+    throw new TablevaultError('USAGE', `${JSON.stringify(options.folder)} names no folder`, {
+      hint: 'Name a folder, or leave the argument out for the current one.',
     });
   }
   const folder = resolve(options.folder);
@@ -77,7 +85,21 @@ export async function initPipeline(options: InitOptions): Promise<InitReport> {
   // A hash whose secret was not stored would lock its owner out.
   const stored = secret !== null && created.includes('.env');
   const dotEnv = created.includes('.env') ? 'created' : existsSync(join(folder, '.env')) ? 'there' : 'missing';
-  return { folder, created, kept, dotEnv, secretHash: stored ? hashOf(secret) : null };
+  const dotEnvIgnored = isIgnored('.env', await readFile(join(folder, '.gitignore'), 'utf8').catch(() => ''));
+  return { folder, created, kept, dotEnv, dotEnvIgnored, secretHash: stored ? hashOf(secret) : null };
+}
+
+/**
+ * Does a `.gitignore` leave out a file that lies beside it? Of the lines that name it the last counts. What git alone understands (escapes,
+ * names of several folders) counts as naming it not.
+ */
+function isIgnored(name: string, gitignore: string): boolean {
+  let ignored = false;
+  for (const line of gitignore.split(/\r?\n/)) {
+    const [, not, glob = ''] = /^(!?)(?:\*\*\/|\/)?([^#/{}\\][^/{}\\]*?) *$/.exec(line) ?? [];
+    if (glob !== '' && globMatcher(glob)(name)) ignored = not === '';
+  }
+  return ignored;
 }
 
 /** As ERP.net stores it. */

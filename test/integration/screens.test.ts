@@ -131,6 +131,21 @@ describe.each(WIDTHS)('at %i columns', (width) => {
   });
 });
 
+test('extract to a terminal says what it waits for until the first row comes, and leaves nothing of that', async () => {
+  demo.configure({ limits: { latencyMs: 400 } });
+  try {
+    const args = ['extract', file, 'Gen_Currencies', '--select', 'Currency_Id', '--limit', '2'];
+    const terminal = await runOnTerminal(100, args, { env });
+    expect(terminal.written()).toContain('opening the instance');
+    const rows = terminal.rows();
+    expect(rows[0]).toMatch(/^Currency_Id/);
+    expect(rows.join('\n')).not.toContain('opening');
+    expect(rows.at(-1)).toMatch(/^\d rows? of 1 column/);
+  } finally {
+    demo.configure({ limits: { latencyMs: 0 } });
+  }
+});
+
 describe('in a pipe', () => {
   const run = async (...args: string[]) => {
     const { run: start, stdout } = programInPipes({ ...env, FORCE_COLOR: '1' });

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { causeOf, errorObject, errorParagraph } from '../../../src/cli/errors.ts';
@@ -81,6 +84,36 @@ describe('the command line', () => {
   it.each(['show', 'pin'])('%s takes the snapshot in either way, or both alike', async (name) => {
     for (const args of [['7'], ['--snapshot', '7'], ['7', '--snapshot', '7']])
       expect(await programInPipes().run(name, '/nowhere/at/all', ...args)).toMatchObject({ code: 'VAULT_NOT_FOUND' });
+  });
+
+  it('init says loudly where .gitignore does not leave out the credential', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tablevault-init-'));
+    try {
+      await writeFile(join(folder, '.gitignore'), 'node_modules/\n');
+      for (const args of [['--generate-secret'], ['--json']]) {
+        const { run, stderr } = programInPipes();
+        await run('init', folder, ...args);
+        expect(stderr()).toMatch(/^warning: .*\.gitignore does not leave out \.env, which holds the credential/);
+      }
+      await writeFile(join(folder, '.gitignore'), '.env\n');
+      const { run, stderr } = programInPipes();
+      await run('init', folder);
+      expect(stderr()).not.toContain('warning');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('adds up every list that is given again', () => {
+    const lists = programInPipes()
+      .program.commands.flatMap(({ options }) => options)
+      .filter(({ flags }) => /<(globs|columns)>|public-key/.test(flags));
+    expect(lists.length).toBeGreaterThanOrEqual(6);
+    for (const { flags, parseArg } of lists)
+      expect(parseArg?.('c', parseArg('a', undefined)), flags).toEqual(['a', 'c']);
+    const texts = lists.filter(({ flags }) => !flags.includes('public-key'));
+    for (const { flags, parseArg } of texts)
+      expect(parseArg?.('c', parseArg('a,b', undefined)), flags).toEqual(['a', 'b', 'c']);
   });
 
   it('query takes --json or another format, not both', async () => {

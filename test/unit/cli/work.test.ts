@@ -39,10 +39,31 @@ describe('a command that is silent', () => {
 
   it('says it elsewhere in a line now and then', () => {
     const { memory, work } = begin({ terminal: false });
-    vi.advanceTimersByTime(14_000);
+    vi.advanceTimersByTime(9_000);
     work.emit({ type: 'doing', what: 'opening the vault' });
-    vi.advanceTimersByTime(4_000);
-    expect(memory.rows()).toEqual(['opening the instance, 2.0 s gone', 'opening the vault, 17 s gone']);
+    vi.advanceTimersByTime(3_000);
+    expect(memory.rows()).toEqual([
+      'opening the instance, 2.0 s gone',
+      'opening the instance, 6.5 s gone',
+      'opening the vault, 11 s gone',
+    ]);
+    work.end();
+  });
+
+  it('is never silent there for more than five seconds of the first minute, nor about a new thing later', () => {
+    const { memory, work } = begin({ terminal: false });
+    let before = 0;
+    for (let second = 1; second <= 40; second += 1) {
+      vi.advanceTimersByTime(1_000);
+      if (second % 5 !== 0) continue;
+      expect(memory.rows().length).toBeGreaterThan(before);
+      before = memory.rows().length;
+    }
+    vi.advanceTimersByTime(1_800_000);
+    expect(memory.rows().length).toBeLessThan(100);
+    work.emit({ type: 'doing', what: 'opening the vault' });
+    vi.advanceTimersByTime(5_000);
+    expect(memory.rows().at(-1)).toContain('opening the vault');
     work.end();
   });
 

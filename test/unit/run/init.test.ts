@@ -23,6 +23,7 @@ describe('init', () => {
     expect(report).toMatchObject({
       created: ['backup.yaml', '.env.example', '.gitignore'],
       kept: [],
+      dotEnvIgnored: true,
       secretHash: null,
     });
     const pipeline = await readPipeline(join(folder, 'backup.yaml'), { env: { [variable]: 'x-y-z' } });
@@ -64,6 +65,34 @@ describe('init', () => {
     });
     expect(await readFile(join(folder, 'backup.yaml'), 'utf8')).toBe('mine');
     expect(await readFile(join(folder, '.env'), 'utf8')).toBe('mine too');
+  });
+
+  it.each([
+    ['', false],
+    ['node_modules/\n', false],
+    ['.env.local\n# .env\n', false],
+    ['.env/\n', false],
+    ['config/.env\n', false],
+    ['.env\n!.env\n', false],
+    ['{.env,x}\n', false],
+    ['.env', true],
+    ['*.log\r\n.env  \r\n', true],
+    ['/.env\n', true],
+    ['**/.env\n', true],
+    ['.env*\n!.env.example\n', true],
+    ['*\n', true],
+  ])('sees whether .gitignore %j leaves .env out', async (gitignore, ignored) => {
+    await writeFile(join(folder, '.gitignore'), gitignore);
+    expect(await initPipeline({ folder, kind: 'service', generateSecret: true })).toMatchObject({
+      kept: ['.gitignore'],
+      dotEnvIgnored: ignored,
+    });
+  });
+
+  it.each(['', ' '])('takes %j for no folder', async (folder) => {
+    await expect(initPipeline({ folder, kind: 'service', generateSecret: false })).rejects.toMatchObject({
+      code: 'USAGE',
+    });
   });
 
   it('cannot make up a reference token, nor write below a file', async () => {
