@@ -110,7 +110,7 @@ describe('where an instance offers neither counts nor filters on keys', () => {
     }
     const people = await tablevault(['plan', file], { env });
     expect(people.stdout.match(/ will fail$/gm)).toHaveLength(4);
-    expect(people.stderr.match(/^will fail: (\w+, ){3}\w+: it can be neither proven/gm)).toHaveLength(1);
+    expect(people.stderr.match(/^will fail: each of (\w+, ){3}\w+: it can be neither proven/gm)).toHaveLength(1);
     const accepting = join(folder, 'accepting.yaml');
     const text = await readFile(file, 'utf8');
     await writeFile(
