@@ -52,6 +52,6 @@ export function addPin(program: Command, context: CliContext): void {
 }
 
 function verdict({ pinned, wasPinned }: Pinned): string {
-  if (pinned) return wasPinned ? 'was pinned before, and is' : 'is pinned';
+  if (pinned) return wasPinned ? 'was pinned before, and stays pinned' : 'is pinned';
   return wasPinned ? 'is no longer pinned' : 'was not pinned';
 }
