@@ -102,7 +102,7 @@ function inboxOf(pages: readonly Uint8Array[]): Inbox {
   let bytes: Uint8Array = new Uint8Array();
   const messages = (function* (): Generator<ToWriter> {
     for (const page of pages) {
-      yield { type: 'begin', exclude: null };
+      yield { type: 'begin', exclude: null, remembers: false };
       for (let at = 0; at < page.length; at += CHUNK_BYTES) {
         bytes = page.subarray(at, at + CHUNK_BYTES);
         yield { type: 'chunk', length: bytes.length };

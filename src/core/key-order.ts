@@ -36,6 +36,16 @@ export interface KeysSeen {
   readonly against: readonly Against[];
   /** Of all keys, in whatever order they came: by `addSums`. */
   readonly sum: number;
+  /** What they are known again by, where that was asked for. */
+  readonly remembered: RememberedKeys | null;
+}
+
+/** Keys of an answer, to be known again. */
+export interface RememberedKeys {
+  /** A hash of each key, of all of its columns. */
+  readonly hashes: readonly number[];
+  /** Some of them, about evenly drawn, in the order they came. */
+  readonly sample: readonly Key[];
 }
 
 export const NO_KEYS: KeysSeen = {
@@ -49,6 +59,7 @@ export const NO_KEYS: KeysSeen = {
   prior: null,
   against: [],
   sum: 0,
+  remembered: null,
 };
 
 /** The sum of hashes of keys, which does not depend on their order: two sets that differ have different sums, but by chance. */

@@ -88,6 +88,11 @@ export function keyAfter(type: ColumnType, key: Key, order: KeyOrder): Key | und
   return moved(type, key, order, (place) => place + 1n);
 }
 
+/** The greatest key before `key`. Undefined for text, and for the least key of a type. */
+export function keyBefore(type: ColumnType, key: Key, order: KeyOrder): Key | undefined {
+  return moved(type, key, order, (place) => place - 1n);
+}
+
 /** A key after the one it was made for. */
 export interface LaterKey {
   readonly key: Key;

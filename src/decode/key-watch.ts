@@ -10,13 +10,17 @@ import {
   ordersOf,
 } from '../core/key-order.ts';
 import type { ColumnBuffer } from './columns.ts';
-import { GuidOrder, guidWords, hashKey, isKey } from './keys.ts';
+import { KeyMemory } from './key-memory.ts';
+import { GuidOrder, guidWords, hashGuid, hashKey, isKey } from './keys.ts';
 import { valueText } from './values.ts';
 
 /** One for a task: responses follow one another, and a later one may begin with rows that came at the end of an earlier one. */
 export interface KeyWatch {
-  /** A response begins. Rows with the key `exclude` (of a composite key: in its leading column) that came before are left out of it. */
-  begin(exclude: Key | null): void;
+  /**
+   * A response begins. Rows with the key `exclude` (of a composite key: in its leading column) that came before are left out of it. Its keys
+   * are remembered where `remembers` says so.
+   */
+  begin(exclude: Key | null, remembers?: boolean): void;
   /** Rows that are left out of the response where they come. */
   readonly known: number;
   /** Did this row come before? */
@@ -27,12 +31,31 @@ export interface KeyWatch {
   seen(): KeysSeen;
 }
 
+/** The hash of a row's key, by which a watch remembers it; undefined where the key has no column whose order can be watched. */
+export function hasherOf(key: readonly ColumnBuffer[]): ((row: number) => number) | undefined {
+  const parts = leadFirst(key);
+  const [lead] = parts ?? [];
+  if (parts === undefined || lead === undefined) return undefined;
+  if (parts.length > 1) return (row) => hashKey(textOf(parts, row));
+  return lead.column.type.kind === 'guid' ? (row) => hashGuid(lead, row) : (row) => hashKey(valueText(lead, row) ?? '');
+}
+
+/** The column whose order is watched, and then the others. */
+function leadFirst(key: readonly ColumnBuffer[]): readonly ColumnBuffer[] | undefined {
+  const lead = key.find(({ column }) => ordersOf(column.type).length > 0);
+  return lead === undefined ? undefined : [lead, ...key.filter((column) => column !== lead)];
+}
+
+function textOf(parts: readonly ColumnBuffer[], row: number): string {
+  return JSON.stringify(parts.map((column) => valueText(column, row)));
+}
+
 /** Undefined where the key has no column whose order can be watched. */
 export function createKeyWatch(key: readonly ColumnBuffer[]): KeyWatch | undefined {
-  const lead = key.find(({ column }) => ordersOf(column.type).length > 0);
-  if (lead === undefined) return undefined;
-  const rest = key.filter((column) => column !== lead);
-  if (rest.length > 0) return new LeadingKeyWatch(lead, rest);
+  const parts = leadFirst(key);
+  const [lead] = parts ?? [];
+  if (parts === undefined || lead === undefined) return undefined;
+  if (parts.length > 1) return new LeadingKeyWatch(lead, parts);
   return lead.column.type.kind === 'guid' ? new GuidWatch(lead) : new SingleKeyWatch(lead);
 }
 
@@ -45,8 +68,8 @@ class GuidWatch implements KeyWatch {
     this.column = column;
   }
 
-  begin(exclude: Key | null): void {
-    this.order.reset();
+  begin(exclude: Key | null, remembers = false): void {
+    this.order.reset(remembers ? new KeyMemory() : undefined);
     this.exclude = exclude === null ? undefined : guidWords(exclude);
   }
 
@@ -79,6 +102,7 @@ class TextOrder {
   private prior: KeysSeen['prior'] = null;
   private against: Against[] = [];
   private sum = 0;
+  private memory: KeyMemory | undefined;
 
   constructor({ column: { type } }: ColumnBuffer, repeats: boolean) {
     this.all = ordersOf(type).map((order) => ({ order, compare: comparator(type, order) }));
@@ -86,7 +110,8 @@ class TextOrder {
     this.alive = this.all;
   }
 
-  reset(): void {
+  reset(memory?: KeyMemory): void {
+    this.memory = memory;
     this.alive = this.all;
     this.first = null;
     this.last = null;
@@ -104,7 +129,9 @@ class TextOrder {
     this.first ??= key;
     this.last = key;
     this.rows++;
-    this.sum = addSums(this.sum, hashKey(whole));
+    const hash = hashKey(whole);
+    this.sum = addSums(this.sum, hash);
+    if (this.memory?.add(hash) === true) this.memory.draw(key);
     if (last === null || (this.repeats && last === key) || this.alive.length === 0) return;
     const broken = this.alive.filter(({ compare }) => compare(last, key) > (this.repeats ? 0 : -1));
     if (broken.length === 0) return;
@@ -137,6 +164,7 @@ class TextOrder {
       prior,
       against,
       sum,
+      remembered: this.memory?.keys() ?? null,
     };
   }
 }
@@ -151,8 +179,8 @@ class SingleKeyWatch implements KeyWatch {
     this.order = new TextOrder(column, false);
   }
 
-  begin(exclude: Key | null): void {
-    this.order.reset();
+  begin(exclude: Key | null, remembers = false): void {
+    this.order.reset(remembers ? new KeyMemory() : undefined);
     this.exclude = exclude;
   }
 
@@ -189,19 +217,19 @@ interface Group {
 /** A composite key: rows are in the order of its leading column, and those that share its last value are remembered. */
 class LeadingKeyWatch implements KeyWatch {
   private readonly lead: ColumnBuffer;
-  private readonly rest: readonly ColumnBuffer[];
+  private readonly parts: readonly ColumnBuffer[];
   private readonly order: TextOrder;
   private group: Group | undefined;
   private before: ReadonlySet<string> = new Set();
 
-  constructor(lead: ColumnBuffer, rest: readonly ColumnBuffer[]) {
+  constructor(lead: ColumnBuffer, parts: readonly ColumnBuffer[]) {
     this.lead = lead;
-    this.rest = rest;
+    this.parts = parts;
     this.order = new TextOrder(lead, true);
   }
 
-  begin(exclude: Key | null): void {
-    this.order.reset();
+  begin(exclude: Key | null, remembers = false): void {
+    this.order.reset(remembers ? new KeyMemory() : undefined);
     const { group } = this;
     this.before = new Set(group !== undefined && group.lead === exclude ? group.rows : []);
   }
@@ -235,6 +263,6 @@ class LeadingKeyWatch implements KeyWatch {
   }
 
   private keyOf(row: number): string {
-    return JSON.stringify([this.lead, ...this.rest].map((column) => valueText(column, row)));
+    return textOf(this.parts, row);
   }
 }

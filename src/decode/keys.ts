@@ -2,6 +2,7 @@
 import type { Guid } from '../core/guid.ts';
 import { type Against, addSums, type Key, type KeyOrder, type KeysSeen } from '../core/key-order.ts';
 import type { ColumnBuffer } from './columns.ts';
+import type { KeyMemory } from './key-memory.ts';
 
 /** A GUID of a GUID column, as text. */
 export function guidAt(column: ColumnBuffer, row: number): Guid {
@@ -32,6 +33,7 @@ export class GuidOrder {
   private ascendingText = true;
   private readonly against: Against[] = [];
   private sum = 0;
+  private memory: KeyMemory | undefined;
 
   /** Takes in the key of `row`. */
   see(column: ColumnBuffer, row: number): void {
@@ -55,7 +57,9 @@ export class GuidOrder {
     }
     copy(words, at, this.lastKey);
     this.rows++;
-    this.sum = addSums(this.sum, hashWords(words, at));
+    const hash = hashWords(words, at);
+    this.sum = addSums(this.sum, hash);
+    if (this.memory?.add(hash) === true) this.memory.draw(guidText(words, at));
   }
 
   private note(order: KeyOrder, words: Int32Array, at: number): void {
@@ -76,10 +80,13 @@ export class GuidOrder {
       prior: null,
       against: [...this.against],
       sum: this.sum,
+      remembered: this.memory?.keys() ?? null,
     };
   }
 
-  reset(): void {
+  /** @param memory what takes in the keys to come, where they are to be known again */
+  reset(memory?: KeyMemory): void {
+    this.memory = memory;
     this.rows = 0;
     this.sum = 0;
     this.against.length = 0;
@@ -93,6 +100,11 @@ export function isKey(column: ColumnBuffer, row: number, words: Int32Array): boo
   const at = row * 4;
   const have = column.i32;
   return have[at] === words[0] && have[at + 1] === words[1] && have[at + 2] === words[2] && have[at + 3] === words[3];
+}
+
+/** The hash of the GUID of `row`. */
+export function hashGuid(column: ColumnBuffer, row: number): number {
+  return hashWords(column.i32, row * 4);
 }
 
 /** Of a GUID, as of any key: 32 bits, spread. */

@@ -98,10 +98,10 @@ export class RowReader {
     );
   }
 
-  /** Begins a response. Rows with the key `exclude` that came before are left out of it. */
-  begin(exclude: Key | null): void {
+  /** Begins a response. Rows with the key `exclude` that came before are left out of it; its keys are remembered where `remembers` says so. */
+  begin(exclude: Key | null, remembers = false): void {
     this.decoder.begin();
-    this.watch?.begin(exclude);
+    this.watch?.begin(exclude, remembers);
     this.excluded = 0;
     this.rows = 0;
     this.first = '';

@@ -85,7 +85,7 @@ export class RowSource {
     const message = this.mailbox.take();
     switch (message.type) {
       case 'begin':
-        this.reader.begin(message.exclude);
+        this.reader.begin(message.exclude, message.remembers);
         this.inResponse = true;
         return true;
       case 'chunk':

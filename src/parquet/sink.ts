@@ -63,9 +63,9 @@ export class ChannelSink implements TaskSink {
     worker.postMessage({ spec, port: port2, memory } satisfies WorkerTask, [port2]);
   }
 
-  begin(exclude: Key | null): void {
+  begin(exclude: Key | null, remembers = false): void {
     this.filled = 0;
-    this.post({ type: 'begin', exclude });
+    this.post({ type: 'begin', exclude, remembers });
   }
 
   async write(bytes: Uint8Array): Promise<void> {

@@ -57,8 +57,8 @@ export interface SinkHooks {
 
 /** Where one task's responses go: each is `begin`, any number of `write`, `end`; then `finish` gives the parts. */
 export interface TaskSink {
-  /** Begins a response. A row with the key `exclude` is left out: it came before. */
-  begin(exclude: Key | null): void;
+  /** Begins a response. A row with the key `exclude` is left out: it came before. Its keys are remembered where `remembers` says so. */
+  begin(exclude: Key | null, remembers?: boolean): void;
   /** Bytes of the body; resolves when more may come. The bytes are copied. */
   write(bytes: Uint8Array): Promise<void>;
   /** The body has ended: resolves once it is decoded, rejects when it was not complete and valid. */
@@ -70,7 +70,7 @@ export interface TaskSink {
 }
 
 export type ToWriter =
-  | { readonly type: 'begin'; readonly exclude: Key | null }
+  | { readonly type: 'begin'; readonly exclude: Key | null; readonly remembers: boolean }
   /** So many bytes stand in the next slot of the shared memory. */
   | { readonly type: 'chunk'; readonly length: number }
   | { readonly type: 'end' }

@@ -1,6 +1,14 @@
 /** One read of rows: what was asked, sent through a sink page by page, and what it brought. */
 import { hasCode, TablevaultError } from '../core/errors.ts';
-import { addSums, comparator, type Key, type KeyOrder, NO_KEYS, ordersOf } from '../core/key-order.ts';
+import {
+  addSums,
+  comparator,
+  type Key,
+  type KeyOrder,
+  NO_KEYS,
+  ordersOf,
+  type RememberedKeys,
+} from '../core/key-order.ts';
 import { plural } from '../core/words.ts';
 import { endlessRows, isFarBeyond, type PageFacts } from '../decode/reader.ts';
 import type { Instance } from '../instance/open.ts';
@@ -31,6 +39,8 @@ export interface Ask {
   readonly signal: AbortSignal;
   /** Ask for a count with the first page, as far as this instance is known to give one; without it none is asked for. */
   readonly counts?: CountKnowledge | undefined;
+  /** Are the keys of its rows to be known again? Default no. */
+  readonly remembers?: boolean;
   /** Bytes of body, decompressed, as they come. */
   readonly onBytes?: ((bytes: number) => void) | undefined;
 }
@@ -115,7 +125,7 @@ async function readPage(url: string, ask: Ask, { transport }: Source, sink: Task
   const reply = await transport.get(url, { purpose, table: ask.query.table.name, signal });
   let bytes = 0;
   try {
-    sink.begin(ask.exclude);
+    sink.begin(ask.exclude, ask.remembers);
     for await (const chunk of reply.body) {
       bytes += chunk.length;
       ask.onBytes?.(chunk.length);
@@ -179,6 +189,7 @@ function merge(before: Answer, page: Answer, key: ScanKey | null): Answer {
     tail: page.tail,
     prior: priorOf(before, page, key),
     sum: addSums(before.sum, page.sum),
+    remembered: rememberedOf(before.remembered, page.remembered),
     against: [...before.against, ...page.against],
     least: extreme(key, before.least, page.least, -1),
     greatest: extreme(key, before.greatest, page.greatest, 1),
@@ -193,6 +204,19 @@ function priorOf(before: Answer, page: Answer, key: ScanKey | null): Answer['pri
   if (key?.composite !== true || last === null || page.first === null) return before.prior;
   const isSame = ordersOf(key.type).some((order) => comparator(key.type, order)(last, page.first!) === 0);
   return isSame ? before.prior : { key: last, rows: before.rows };
+}
+
+/** Keys drawn from an answer, of which the middle one is taken, and those that are remembered of all pages of one. */
+const MOST_DRAWN = 256;
+const MOST_REMEMBERED = 1_000_000;
+
+/** Keys of one page more. Those before are added to, since they may be many, and are this answer's own. */
+function rememberedOf(before: RememberedKeys | null, page: RememberedKeys | null): RememberedKeys | null {
+  if (before === null || page === null || before.hashes.length > MOST_REMEMBERED) return null;
+  const hashes = before.hashes as number[];
+  for (const hash of page.hashes) hashes.push(hash);
+  const sample = [...before.sample, ...page.sample];
+  return { hashes, sample: sample.length > MOST_DRAWN ? sample.filter((_, n) => n % 2 === 0) : sample };
 }
 
 function pick({ requests, bytes, excluded }: Answer): Pick<Answer, 'requests' | 'bytes' | 'excluded'> {

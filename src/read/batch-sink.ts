@@ -35,8 +35,8 @@ export class BatchSink implements TaskSink {
     if (options.spec.key.length > 0 && !this.reader.watchesKeys) this.keys = new Set();
   }
 
-  begin(exclude: Key | null): void {
-    this.reader.begin(exclude);
+  begin(exclude: Key | null, remembers = false): void {
+    this.reader.begin(exclude, remembers);
   }
 
   async write(bytes: Uint8Array): Promise<void> {

@@ -2,17 +2,21 @@
 import type { Clock } from '../core/clock.ts';
 import { TablevaultError } from '../core/errors.ts';
 import { comparator, type KeyOrder, ordersOf } from '../core/key-order.ts';
+import { keyAfter, keyBefore } from '../core/key-steps.ts';
 import { allOf } from '../odata/filters.ts';
-import { compileQuery, type Query } from '../odata/query.ts';
-import type { Checks, Question } from '../scan/facts.ts';
+import { compileQuery } from '../odata/query.ts';
+import type { Checks, Question, SpanKeys } from '../scan/facts.ts';
+import type { Span } from '../scan/held.ts';
 import type { ScanKey } from '../scan/key.ts';
 import type { TablePlan } from '../scan/plan.ts';
-import { ALL_KEYS, type KeyRange, rangeFilter } from '../scan/ranges.ts';
+import { ALL_KEYS, isBounded, type KeyRange, rangeFilter } from '../scan/ranges.ts';
 import { readAnswer, type Source } from './answer.ts';
 import { BatchSink } from './batch-sink.ts';
 import { CountKnowledge } from './counts.ts';
-import { type KeyRequest, type KeyScan, scanKeys } from './keys.ts';
+import { type HowKeys, type KeyScan, scanKeys } from './keys.ts';
+import { queryOf } from './row-query.ts';
 import { askSmall, isUnanswered } from './small.ts';
+import { holdSpan } from './span.ts';
 
 export interface QuestionContext {
   readonly instance: Source;
@@ -23,8 +27,7 @@ export interface QuestionContext {
 export interface Asking {
   readonly plan: TablePlan;
   readonly key: ScanKey | null;
-  /** Of the rows of the range. */
-  readonly query: Query;
+  readonly range: KeyRange;
   readonly checks: Checks;
   /** Tries before this one whose answers contradicted each other. */
   readonly unproven: number;
@@ -54,39 +57,29 @@ export async function askQuestion(step: Question, asking: Asking, context: Quest
         const { rows } = await reader.keys(step.range);
         return { between: { ...checks.between, [step.order]: rows } };
       }
-      case 'up-to':
-        return { upTo: (await reader.keys(step.range)).rows };
       case 'whole': {
         const { rows, sum } = await reader.keys(ALL_KEYS);
         return { whole: { rows, sum } };
       }
-      case 'covers':
-        return { covers: await halves(reader, step.range, asking) };
+      case 'span':
+      case 'first':
+        return { [step.do]: await reader.hold(step.span, step.orders) };
       case 'again': {
         const { wanted } = await reader.keys(step.range, { wanted: step.holds });
         return { again: { found: wanted > 0 } };
       }
       case 'further':
         return { further: { from: step.from, rows: await reader.countFew({ ge: step.from, le: null }) } };
-      case 'as-asked': {
-        const { upTo, sample } = await reader.keys(step.range, { wanted: step.last });
-        // Cut at the length of the answer before, keys that were added since leave no room for the last: an earlier one is taken, once.
-        const earlier = sample[Math.floor(sample.length * 0.9)];
-        if (upTo !== null || earlier === undefined || checks.span !== undefined) return { asAsked: upTo };
-        return { span: earlier, split: undefined };
-      }
       case 'recount':
         return { recount: await recount(asking, context, reader) };
       case 'split':
-        return { split: await halves(reader, step.range, asking) };
+        return { split: await halves(reader, asking) };
       case 'known':
         return { known: await known(reader) };
     }
   };
   return { checks: { ...checks, ...(await answer()) }, requests: reader.requests };
 }
-
-type HowKeys = Pick<KeyRequest, 'wanted'>;
 
 /** Reads keys, and counts the requests. */
 class KeyReader {
@@ -107,6 +100,16 @@ class KeyReader {
     const scan = await scanKeys({ table, key, filter, range, signal, clock, ...how }, instance);
     this.requests += scan.requests;
     return scan;
+  }
+
+  hold(span: Span, orders: readonly KeyOrder[]): Promise<SpanKeys> {
+    const { asking, context } = this;
+    const { plan, key, range } = asking;
+    if (key === null) throw new TablevaultError('BUG', `${plan.table.name} is asked by a key that it does not have`);
+    const onRequest = (requests: number) => {
+      this.requests += requests;
+    };
+    return holdSpan(span, orders, { plan, key, range, ...context, keys: (...asked) => this.keys(...asked), onRequest });
   }
 
   /** Null where the server does not take the question, such as one with an instant in microseconds: then it stays open. */
@@ -153,11 +156,12 @@ async function beyond(reader: KeyReader, { range, order, greatest }: Extract<Que
  * them counts is there.
  */
 async function recount(
-  { plan, query }: Asking,
+  { plan, range }: Asking,
   { instance, signal }: QuestionContext,
   reader: KeyReader,
 ): Promise<number | null> {
   const { table } = plan;
+  const query = queryOf(plan, range);
   const column = table.columns.find(({ name }) => name === (table.key[0] ?? query.select[0]));
   if (column === undefined) return null;
   const { select: _, ...rest } = query;
@@ -188,31 +192,51 @@ async function recount(
  * The proof that needs no order: for any key b, `le b` and `ge b` together hold every row, in whatever total order the server compares. A
  * read that failed before is split at more places.
  */
-async function halves(
-  reader: KeyReader,
-  range: KeyRange,
-  { key, unproven }: Asking,
-): Promise<NonNullable<Checks['split']>> {
+async function halves(reader: KeyReader, { key, unproven }: Asking): Promise<NonNullable<Checks['split']>> {
   if (key === null) return { whole: 0, sum: 0, halves: null };
-  const whole = await reader.keys(range);
+  const whole = await reader.keys(ALL_KEYS);
+  if (whole.rows < LEAST_IN_HALVES) return ofAFew(reader, key);
   const order = ordersOf(key.type)[0];
   const sorted = order === undefined ? [] : whole.sample.toSorted(comparator(key.type, order));
   const { sum } = whole;
   if (sorted.length === 0) return { whole: whole.rows, sum, halves: whole.rows };
   for (const at of placesOf(unproven)) {
-    const middle = sorted[Math.max(sorted.length > 2 ? 1 : 0, Math.floor(sorted.length * at))]!;
-    const below = await reader.keys({ ge: range.ge, le: middle }, { wanted: middle });
-    const above = await reader.keys({ ge: middle, le: range.le }, { wanted: middle });
+    const middle = sorted[Math.max(1, Math.floor(sorted.length * at))]!;
+    const below = await reader.keys({ ge: null, le: middle }, { wanted: middle });
+    const above = await reader.keys({ ge: middle, le: null }, { wanted: middle });
     const shared = Math.min(below.alike, above.alike);
     const rows = below.rows + above.rows - shared;
     if (rows > whole.rows) return { whole: whole.rows, sum, halves: rows };
     // A half as long as the whole may have been cut where that was, and halves that share most of their rows tell nothing of either.
     const longest = Math.max(below.rows, above.rows);
-    if (whole.rows > 2 && (longest >= whole.rows || shared * 2 > whole.rows))
-      return { whole: whole.rows, sum, halves: null };
+    if (longest >= whole.rows || shared * 2 > whole.rows) return { whole: whole.rows, sum, halves: null };
     if (rows !== whole.rows) return { whole: whole.rows, sum, halves: rows };
   }
   return { whole: whole.rows, sum, halves: whole.rows };
+}
+
+/** Fewer keys have no halves that are shorter than all of them. */
+const LEAST_IN_HALVES = 3;
+
+/**
+ * One or two keys are all that there are, or all that answers bring. What cuts answers is asked for what lies around them: up to each and from
+ * each on, and where the next keys are known, without them.
+ */
+async function ofAFew(reader: KeyReader, { type }: ScanKey): Promise<NonNullable<Checks['split']>> {
+  const { sum, strangers: all } = await reader.keys(ALL_KEYS, { known: new Set() });
+  const known = new Set(all.map(({ hash }) => hash));
+  const around = all.flatMap(({ key }) => [
+    { ge: null, le: key },
+    { ge: key, le: null },
+    ...ordersOf(type).flatMap((order) => [
+      { ge: null, le: keyBefore(type, key, order) ?? null },
+      { ge: keyAfter(type, key, order) ?? null, le: null },
+    ]),
+  ]);
+  const strangers = new Set<number>();
+  for (const range of around.filter(isBounded))
+    for (const { hash } of (await reader.keys(range, { known })).strangers) strangers.add(hash);
+  return { whole: all.length, sum, halves: all.length + strangers.size };
 }
 
 /** Where keys are split: at the median, where a cut would be seen soonest, and at a third, since two halves that are cut are as long as each other. */

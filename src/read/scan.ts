@@ -1,17 +1,16 @@
 /** Reads one range of a table: does what the evidence asks for, step by step, until the end is proven or refused. */
 import { hasCode, TablevaultError } from '../core/errors.ts';
-import { allOf } from '../odata/filters.ts';
-import type { Query } from '../odata/query.ts';
 import type { TaskSink } from '../parquet/task.ts';
 import { nextStep } from '../scan/evidence.ts';
 import type { Checks, Proof, ScanFacts, Step } from '../scan/facts.ts';
-import { hold, keepsOrder, nothingHeld } from '../scan/held.ts';
+import { heldAgainst, hold, keepsOrder, nothingHeld } from '../scan/held.ts';
 import { scanKeyOf } from '../scan/key.ts';
 import type { TablePlan } from '../scan/plan.ts';
-import { type KeyRange, rangeFilter } from '../scan/ranges.ts';
+import type { KeyRange } from '../scan/ranges.ts';
 import { type Answer, readAnswer, type Source } from './answer.ts';
 import type { CountKnowledge } from './counts.ts';
 import { askQuestion, type QuestionContext } from './questions.ts';
+import { queryOf } from './row-query.ts';
 
 /** Why a table with a key is held against counts alone. */
 export const NO_KEY_FILTERS = 'the instance takes no filters on its key';
@@ -31,9 +30,6 @@ export interface ScanRequest {
   readonly unproven: number;
   /** Rows of the range that are known to have been there in this run. */
   readonly seen: number;
-  /** Rows that an earlier try knew by their keys, more than it brought; and what is known so of this one. */
-  readonly known: number | null;
-  readonly onKnown: (rows: number) => void;
   /** Bytes of body as they come, and the rows that came so far. */
   readonly onBytes: (bytes: number) => void;
   readonly onRows: (rows: number) => void;
@@ -59,7 +55,6 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
   let checks: Checks = {};
   let nothingFrom = null as ScanFacts['nothingFrom'];
   let { key } = plan;
-  let extra = 0;
   let keyRefused = false;
   let requests = 0;
   for (;;) {
@@ -73,8 +68,6 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
       countAsked: counts.mayAsk || held.first?.count != null,
       counted: plan.ranges.length === 1 ? (plan.counted ?? null) : null,
       seen,
-      extra,
-      known: request.known,
       mustCount: plan.mustCount === true,
     };
     const step = nextStep(facts);
@@ -100,17 +93,15 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
       case 'proven':
         return { proof: step.by, evidence: keyRefused ? `${NO_KEY_FILTERS}; ${step.why}` : step.why, facts, requests };
       case 'refuse':
-        if (step.known !== undefined) request.onKnown(step.known);
         if (checks.again?.found === false) context.onCut?.(plan.table.name);
         throw unprovenError(plan, step);
       case 'disproved':
         throw disproved(plan, step.why);
       default: {
-        const query = queryOf(plan, range);
-        const told = await askQuestion(step, { plan, key, query, checks, unproven }, context);
+        const told = await askQuestion(step, { plan, key, range, checks, unproven }, context);
         requests += told.requests;
         checks = told.checks;
-        if (step.do === 'covers') extra += extraOf(step.rows, checks);
+        if (step.do === 'span') held = heldAgainst(held);
         if (step.do === 'further')
           nothingFrom =
             checks.further?.rows === 0
@@ -121,34 +112,21 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
   }
 }
 
-/** Keys between those of an answer that it did not bring. */
-function extraOf(rows: number, { covers }: Checks): number {
-  return covers === undefined ? 0 : Math.max(0, covers.whole - rows, (covers.halves ?? 0) - rows);
-}
-
 function readRows(
-  { plan, sink, onBytes }: ScanRequest,
+  { plan, sink, unproven, onBytes }: ScanRequest,
   { range, exclude }: Extract<Step, { do: 'read' }>,
   purpose: string,
   { counts, signal, instance }: ScanContext,
 ): Promise<Answer> {
   const query = queryOf(plan, range);
   const key = scanKeyOf(plan.table, plan.columns);
+  // Where nothing counts the rows, or a try before brought too few, their keys have to tell.
+  const remembers = !counts.countsTables || unproven > 0;
   return readAnswer(
-    { query, range, exclude, key, goesOn: plan.key?.leads === true, purpose, signal, counts, onBytes },
+    { query, range, exclude, key, goesOn: plan.key?.leads === true, purpose, signal, counts, remembers, onBytes },
     instance,
     sink,
   );
-}
-
-function queryOf(plan: TablePlan, range: KeyRange): Query {
-  const column = plan.key?.column;
-  return {
-    table: plan.table,
-    select: plan.columns.map(({ name }) => name),
-    filter: allOf(plan.filter, column === undefined ? undefined : rangeFilter(column, range)),
-    ...(plan.pageRows === null ? {} : { top: plan.pageRows }),
-  };
 }
 
 function disproved(plan: TablePlan, why: string): TablevaultError {

@@ -207,14 +207,18 @@ async function readTasks<T>(
 
 /**
  * Ranges share their boundaries: a range leaves out the row that it begins with, for the one before ends in that very row. Where that one did
- * not, the server does not find the row by both filters, and it is in neither.
+ * not, the server does not find the row by both filters, and it is in neither. Nor is a range empty that begins with a row that came.
  */
 function checkSeams({ table, ranges }: TablePlan, tasks: readonly TaskOutcome[]): void {
-  const open = tasks.findIndex(({ leftBoundaryOut }, n) => leftBoundaryOut && tasks[n - 1]?.proof !== 'boundary');
-  if (open < 0) return;
+  const before = (n: number) => tasks[n - 1]?.proof;
+  const open = tasks.findIndex(({ leftBoundaryOut }, n) => leftBoundaryOut && before(n) !== 'boundary');
+  // Deleted meanwhile, or an empty answer in the place of rows.
+  const empty = tasks.findIndex(({ proof }, n) => proof === 'empty' && before(n) === 'boundary');
+  if (open < 0 && empty < 0) return;
+  const [came, wanting] = open < 0 ? ['le', 'ge'] : ['ge', 'le'];
   throw new TablevaultError(
     'ORDER_DISPROVED',
-    `${table.name}: the row with the key ${ranges[open]?.ge} came by \`ge\`, but not by \`le\``,
+    `${table.name}: the row with the key ${ranges[open < 0 ? empty : open]?.ge} came by \`${came}\`, but not by \`${wanting}\``,
     {
       at: { table: table.name },
       hint: 'The instance does not compare or filter keys as was thought; the table is read another way.',

@@ -81,7 +81,7 @@ export function readTask(task: ReadTask, context: ReadContext): Promise<TaskResu
   const { clock, signal, emit } = context;
   const table = task.plan.table.name;
   let unproven = 0;
-  const seen: Seen = { rows: task.plan.ranges.length === 1 ? (task.plan.seen ?? 0) : 0, known: null };
+  const seen: Seen = { rows: task.plan.ranges.length === 1 ? (task.plan.seen ?? 0) : 0 };
   const onRetry = ({ code, message }: TablevaultError, next: number) => {
     const tries =
       code === 'END_UNPROVEN' ? `${unproven + 1} of ${UNPROVEN_TRIES}` : `${next} of ${READ_RETRIES.attempts}`;
@@ -114,8 +114,6 @@ interface Try {
 
 interface Seen {
   rows: number;
-  /** By their keys, in a try that brought fewer. */
-  known: number | null;
 }
 
 async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven, seen }: Try): Promise<TaskResult> {
@@ -140,11 +138,6 @@ async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven,
       sink,
       unproven,
       seen: seen.rows,
-      known: seen.known,
-      onKnown: (rows: number) => {
-        seen.known = Math.max(seen.known ?? 0, rows);
-        task.onSeen?.(rows);
-      },
       onBytes: (more: number) => {
         bytes += more;
       },

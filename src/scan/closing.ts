@@ -3,8 +3,8 @@ import { comparator, type Key, type KeyOrder } from '../core/key-order.ts';
 import { keysAfter } from '../core/key-steps.ts';
 import { count as number, plural } from '../core/words.ts';
 import { countOf, countsSayMore, provenUnlessCounted } from './counts.ts';
-import { type Beyond, type Checks, type ScanFacts, SKIPPED, type Step } from './facts.ts';
-import { type AnswerFacts, longestOf, rowsAsked } from './held.ts';
+import { type Beyond, type ScanFacts, SKIPPED, type Step } from './facts.ts';
+import { longestOf, rowsAsked, wholeSpan } from './held.ts';
 import type { ScanKey } from './key.ts';
 import { isBounded, type KeyRange } from './ranges.ts';
 
@@ -45,8 +45,7 @@ export function stepAfterClosing(closing: Closing): Step {
   if (step !== undefined) return step;
   if (counted !== null && counted > rowsAsked(held)) return provenUnlessCounted(facts, 'closing-read');
   return (
-    lookAtSpan(closing, beyond) ??
-    lookAtAll(closing) ??
+    lookAtFirst(closing, beyond) ??
     lookAtLength(closing, beyond) ??
     lookAgain(facts) ??
     provenUnlessCounted(facts, 'closing-read')
@@ -156,76 +155,16 @@ function lookBetween({ facts, key, orders }: Closing): Step | undefined {
 }
 
 /**
- * Halves need no order, and no end. They tell whether the rows came in the order that filters go by: the rows up to the last of the first
- * answer are all that there are up to there. For keys of several columns they tell what a closing read cannot.
+ * Of rows that share the last key of the only answer, more may lie anywhere. Where nothing of them is missing among its keys in parts, that
+ * tells what a closing read that is as long as others cannot.
  */
-function lookAtSpan(closing: Closing, beyond: Following): Step | undefined {
-  const { facts, key } = closing;
-  const { held, checks, range } = facts;
-  const { first } = held;
-  const last = key.composite && held.withRows !== 1 ? null : (first?.last ?? null);
-  if (isBounded(range) || last === null || first === null) return undefined;
-  const span = checks.span ?? last;
-  if (checks.split === undefined) return { do: 'split', range: { ge: null, le: span }, why: 'nothing counts its rows' };
-  const wrong = spanHolds(facts, first, span, checks.split);
-  if (wrong !== undefined) return wrong;
-  const isSplit = key.composite && checks.split.halves !== null && couldBeCut(closing, beyond);
-  return isSplit ? provenUnlessCounted(facts, 'split') : undefined;
-}
-
-/**
- * Are there keys up to one of an answer, read alone and in halves, that did not come with its rows? Undefined where there are none. Fewer keys
- * say nothing: rows may have been deleted, or what cuts answers cuts keys as well. More may have been added since: then they come as well
- * when they are asked for as the rows were.
- */
-function spanHolds(
-  facts: ScanFacts,
-  { asked, rows, sum, last }: AnswerFacts,
-  span: Key,
-  { whole, sum: sumOfKeys, halves }: NonNullable<Checks['split']>,
-): Step | undefined {
+function lookAtFirst(closing: Closing, beyond: Following): Step | undefined {
+  const { facts, key, orders } = closing;
   const { held, checks } = facts;
-  const { asAsked } = checks;
-  const known = span === last ? rows : null;
-  if (whole === known && halves === known && sum !== sumOfKeys)
-    return {
-      do: 'refuse',
-      why: `the keys up to ${span}, read alone, are as many as the rows up to there, but not the same`,
-    };
-  const most = Math.max(whole, halves ?? 0);
-  if (known !== null && most <= known) return undefined;
-  if (asAsked === undefined) return { do: 'as-asked', range: asked, last: span };
-  if (asAsked !== null && asAsked >= most && isCaughtUp(facts)) return undefined;
-  return {
-    do: 'refuse',
-    why: `${plural(known ?? asAsked ?? 0, 'row')} came up to ${span}, but the keys up to there, read alone, are ${number(most)}`,
-    known: rowsAsked(held) + (known === null ? 0 : most - known),
-  };
-}
-
-/**
- * Are there more keys up to the greatest, or within an answer, than rows? Then rows are sorted in another order than filters compare by, and a
- * read that went on left some out; or they were added meanwhile.
- */
-function lookAtAll({ facts, greatest }: Closing): Step | undefined {
-  const { held, checks, range, extra } = facts;
-  if (isBounded(range)) return undefined;
-  const rows = rowsAsked(held);
-  if (held.withRows > 1 && checks.upTo === undefined) return { do: 'up-to', range: { ge: null, le: greatest } };
-  const most = Math.max(checks.upTo ?? 0, rows + extra);
-  if (most <= rows || isCaughtUp(facts)) return undefined;
-  return {
-    do: 'refuse',
-    why: `${plural(rows, 'row')} came, but the keys up to ${greatest}, read alone, are ${number(most)}`,
-    known: most,
-  };
-}
-
-/** Did all rows come that were known before: those of a count, or of an earlier try? Others may have been added since. */
-function isCaughtUp({ held, known, countsTables }: ScanFacts): boolean {
-  const count = countsTables ? (held.first?.count ?? 0) : 0;
-  const rows = rowsAsked(held);
-  return (count > 0 && count <= rows && count >= rows * 0.9) || (known !== null && rows >= known);
+  if (!key.composite || held.withRows !== 1 || held.first === null || held.first.rows === 0) return undefined;
+  if (checks.first === undefined) return { do: 'first', span: wholeSpan(held, held.first), orders };
+  const isWhole = checks.first.keys !== null && couldBeCut(closing, beyond);
+  return isWhole ? provenUnlessCounted(facts, 'split') : undefined;
 }
 
 function lookAtLength(closing: Closing, beyond: Following): Step | undefined {

@@ -32,6 +32,17 @@ export function countsItselfMore({ held, countsTables }: ScanFacts): boolean {
   return last.count > last.rows + last.excluded && last.count < held.rows * FEWER;
 }
 
+/** What is left to hold against its keys; null where nothing is. */
+export function stepToHold({ held }: ScanFacts): Step | null {
+  const { orders, unheld } = held;
+  return unheld === null || orders.length === 0 ? null : { do: 'span', span: unheld.span, orders };
+}
+
+/** Does the instance count all rows of the range? */
+export function isCounted(facts: ScanFacts): boolean {
+  return facts.countsTables && countOf(facts) !== null;
+}
+
 function mostCounted({ held, counted }: ScanFacts): number {
   return Math.max(held.mostCounted, counted ?? 0);
 }
@@ -44,7 +55,7 @@ export function provenUnlessCounted(facts: ScanFacts, by: Proof, why: string | n
   const recount = believable(checks.recount, have);
   if (isFewer(have, seen)) return fewerThan(seen, have);
   const open = mustCount && countOf(facts) === null && recount == null;
-  if (have >= counted && !open) return { do: 'proven', by, why };
+  if (have >= counted && !open) return (isCounted(facts) ? null : stepToHold(facts)) ?? { do: 'proven', by, why };
   if (open && recount === null)
     return { do: 'refuse', why: 'its ranges brought fewer rows than they count, and the whole of it is not counted' };
   if (recount === undefined) return { do: 'recount' };
@@ -52,8 +63,9 @@ export function provenUnlessCounted(facts: ScanFacts, by: Proof, why: string | n
     // Counts that ignore filters are of the whole table, whatever was asked for.
     const whole = isBounded(facts.range) ? 0 : Math.max(countOf(facts) ?? 0, facts.counted ?? 0);
     if (isFewer(have, whole)) return inMasses(have, whole, recount);
+    // As many were deleted as are wanting, but were it those? A row that was left out has its key among those of an answer.
     const before = `${plural(counted, 'row')} were counted before, and ${number(recount)} after the read`;
-    return { do: 'proven', by, why: before };
+    return stepToHold(facts) ?? { do: 'proven', by, why: before };
   }
   return { do: 'refuse', why: `${plural(have, 'row')} came, but the instance counts ${between(counted, recount)}` };
 }

@@ -9,9 +9,9 @@ import { comparator, type Key, type KeyOrder, leastKey, ordersOf } from '../core
 import { keyFurther } from '../core/key-steps.ts';
 import { count as number, plural } from '../core/words.ts';
 import { ORDER_WORDS, stepAfterClosing } from './closing.ts';
-import { countOf, countsItselfMore, provenUnlessCounted, stepByCount } from './counts.ts';
-import { type Checks, type ScanFacts, SKIPPED, type Step } from './facts.ts';
-import { coveredBy, greatestOf, longestOf, rowsAsked } from './held.ts';
+import { countOf, countsItselfMore, isCounted, provenUnlessCounted, stepByCount, stepToHold } from './counts.ts';
+import { type Checks, type ScanFacts, SKIPPED, type SpanKeys, type Step } from './facts.ts';
+import { greatestOf, longestOf, rowsAsked } from './held.ts';
 import type { ScanKey } from './key.ts';
 import { isBounded, type KeyRange } from './ranges.ts';
 
@@ -24,6 +24,8 @@ const asksFurther = (reads: number) => reads % 10 === 0 && Number.isInteger(Math
 const howFar = (reads: number) => Math.ceil(reads ** 2 / 50);
 /** An empty answer proves nothing of itself: so often there must be nothing, with an answer that has rows between one time and the next. */
 const NOTHING_TIMES = 4;
+/** Rows whose keys are remembered at most until they are held against those between: some ten megabytes. */
+const MOST_UNHELD = 1_000_000;
 /** Reads before it is judged that a table grows as fast as it is read. */
 const OUTRUN_READS = 50;
 
@@ -49,6 +51,10 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
   }
   if (held.jumped !== null)
     return { do: 'refuse', why: `a read from ${held.jumped} on brought later rows, but not the row with that key` };
+  const wrong = lostOf(facts.checks.span) ?? lostOf(facts.checks.first);
+  if (wrong !== undefined) return wrong;
+  // Else it can wait until the end is found, which may run away meanwhile.
+  if (held.unheldRows > MOST_UNHELD && !isCounted(facts)) return stepToHold(facts)!;
   const last = held.last!;
   const onward: KeyRange = { ge: greatest, le: range.le ?? endOf(facts) };
   const readOn: Step = { do: 'read', range: onward, exclude: greatest };
@@ -57,7 +63,7 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
     return provenUnlessCounted(facts, 'boundary');
   if (last.more || last.rows > 0) {
     if (outruns(facts)) return { do: 'refuse', why: 'it grows faster than it can be read', hopeless: true };
-    return coversOf(facts, key) ?? furtherOn(facts, key, order, greatest) ?? readOn;
+    return furtherOn(facts, key, order, greatest) ?? readOn;
   }
   const isAgain = held.before?.rows === 0;
   if (last.excluded < (held.recent.at(-1)?.tail ?? 0)) {
@@ -73,6 +79,20 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
     };
   }
   return stepAfterClosing({ facts, key, orders: held.orders, greatest, onward });
+}
+
+/**
+ * Rows need not lie in an order, though those of an answer may happen to, or may be sorted in another way than filters compare: then a row
+ * that belongs among those of one answer comes after its last, and the next is asked from there on. Its key, asked for by itself, shows it.
+ */
+function lostOf(span: SpanKeys | undefined): Step | undefined {
+  if (span === undefined) return undefined;
+  if (span.lost !== null)
+    return {
+      do: 'refuse',
+      why: `the row with the key ${span.lost} did not come with those around it, so that its rows come in no order`,
+    };
+  return span.differ ? { do: 'refuse', why: 'its keys, read alone, are others than those of the rows' } : undefined;
 }
 
 /** No row came at all. One empty answer proves nothing of itself, so another question is asked, with a filter where the first had none. */
@@ -106,7 +126,7 @@ function unordered(facts: ScanFacts): Step {
       : 'the rows came in no known order';
   if (isBounded(range)) return { do: 'disproved', why };
   if (held.skipped) return { do: 'proven', by: 'none', why: `${why}, and ${SKIPPED}` };
-  if (checks.split === undefined) return { do: 'split', range: { ge: null, le: null }, why };
+  if (checks.split === undefined) return { do: 'split', why };
   const wrong = splitHolds(facts, checks.split);
   if (wrong !== undefined) return wrong;
   if (checks.known === undefined && held.rows > 1) return { do: 'known' };
@@ -130,19 +150,6 @@ function splitHolds({ held }: ScanFacts, { whole, sum, halves }: NonNullable<Che
 }
 
 // ── Read after read ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/**
- * Text may be sorted in one way and compared in another: rows that come later in the one may lie within an answer in the other, and are left
- * out by the next read. Where no count would tell, it is asked for the keys of each answer.
- */
-function coversOf({ held, checks, range }: ScanFacts, key: ScanKey): Step | undefined {
-  const { last } = held;
-  const isAsked = key.type.kind === 'text' && held.first?.count == null && checks.covers === undefined;
-  const covered = last === null ? null : coveredBy(last, key.composite);
-  return isAsked && last !== null && covered !== null
-    ? { do: 'covers', range: { ge: last.asked.ge ?? range.ge, le: covered.key }, rows: covered.rows }
-    : undefined;
-}
 
 /** A key from which on there was nothing at some moment of the read: what was added after that need not be read. */
 function endOf({ nothingFrom }: ScanFacts): Key | null {

@@ -1,6 +1,6 @@
 /** What is known of a scan: what its answers brought, what further questions told, and what can be asked or said next. */
 import type { Key, KeyOrder } from '../core/key-order.ts';
-import type { Held } from './held.ts';
+import type { Held, Span } from './held.ts';
 import type { ScanKey } from './key.ts';
 import type { KeyRange } from './ranges.ts';
 
@@ -12,6 +12,16 @@ export interface Beyond {
   readonly after: Key | null;
 }
 
+/** What the keys of a span, read alone and in parts, tell of its rows. */
+export interface SpanKeys {
+  /** Keys that came; null where they may have been cut as the rows were. */
+  readonly keys: number | null;
+  /** A key that did not come with its row, nor where it should when its rows are asked for again. */
+  readonly lost: Key | null;
+  /** Are they others than those of the rows, where it is not known which? */
+  readonly differ: boolean;
+}
+
 /** Answers to the questions asked besides the rows; undefined where not asked, null where the question stayed without an answer. */
 export interface Checks {
   /** Keys after the greatest, by each order that the rows kept to: what came of `keysAfter`, one after the other. */
@@ -20,10 +30,9 @@ export interface Checks {
   readonly last?: { readonly rows: number; readonly next: Key | null };
   /** Keys between two that came against an order: some came where the server filters by that order. */
   readonly between?: Readonly<Partial<Record<KeyOrder, number>>>;
-  /** Keys up to the greatest. */
-  readonly upTo?: number;
-  /** Keys from the first to the last of the last answer, and those of the halves. */
-  readonly covers?: { readonly whole: number; readonly halves: number | null };
+  /** Keys of the span that was asked for last, and of the first answer with all of its rows. */
+  readonly span?: SpanKeys;
+  readonly first?: SpanKeys;
   /** All keys. */
   readonly whole?: { readonly rows: number; readonly sum: number };
   /** Did the last of the known keys come again? */
@@ -36,10 +45,6 @@ export interface Checks {
   readonly split?: { readonly whole: number; readonly sum: number; readonly halves: number | null } | undefined;
   /** Did keys that came come again, a few of them by themselves? Null where that cannot be asked. */
   readonly known?: boolean | null;
-  /** The key up to which `split` was asked, where it is not the last of the first answer. */
-  readonly span?: Key;
-  /** Keys that come up to that key when they are asked for as the rows were; null where it did not come. */
-  readonly asAsked?: number | null;
 }
 
 export interface ScanFacts {
@@ -59,10 +64,6 @@ export interface ScanFacts {
   readonly counted: number | null;
   /** Rows of the range that are known to have been there in this run: from an earlier try, or a probe. */
   readonly seen: number;
-  /** Keys that lie between those of an answer, and did not come with it; of all answers. */
-  readonly extra: number;
-  /** Rows that an earlier try knew to be there by their keys, more than it brought; null where there was none. */
-  readonly known: number | null;
   /** Did a count say more than came when the table was read in another way? Then only a count can settle it. */
   readonly mustCount: boolean;
 }
@@ -79,10 +80,8 @@ export type Step =
   | { readonly do: 'last'; readonly range: KeyRange; readonly last: Key }
   /** Ask for the keys of `range`, between two that came against `order`: there should be none. */
   | { readonly do: 'between'; readonly range: KeyRange; readonly order: KeyOrder }
-  /** Ask for the keys of `range`, up to the greatest: there should be as many as rows. */
-  | { readonly do: 'up-to'; readonly range: KeyRange }
-  /** Ask for the keys of `range`, that of an answer, in halves too: there should be `rows`, as many as it brought. */
-  | { readonly do: 'covers'; readonly range: KeyRange; readonly rows: number }
+  /** Ask for the keys of a span, in parts: they should be those of its rows, or have been added since. */
+  | { readonly do: 'span' | 'first'; readonly span: Span; readonly orders: readonly KeyOrder[] }
   /** Ask for all keys: they should be those that came. */
   | { readonly do: 'whole' }
   /** Ask for the keys of `range`, which came before: `holds`, the last of them, should come again. */
@@ -91,19 +90,16 @@ export type Step =
   | { readonly do: 'further'; readonly from: Key }
   /** Ask for a few of the keys that came, by themselves: all of them should come again. */
   | { readonly do: 'known' }
-  /** Ask for the keys of `range`, as its rows were asked for: how many come up to `last`? */
-  | { readonly do: 'as-asked'; readonly range: KeyRange; readonly last: Key }
   /** Ask the instance to count the range once more. */
   | { readonly do: 'recount' }
   | { readonly do: 'proven'; readonly by: Proof; readonly why: string | null }
   /** The rows came in no order that is known, so that no key can be called the greatest: another proof is needed. */
-  | { readonly do: 'split'; readonly range: KeyRange; readonly why: string }
+  | { readonly do: 'split'; readonly why: string }
   /** Answers that contradict each other, with too many rows where it says `twice`: the read must be done again, or given up. */
   | {
       readonly do: 'refuse';
       readonly why: string;
       readonly twice?: true;
-      readonly known?: number;
       /** Another try would end in the same way. */
       readonly hopeless?: true;
     }

@@ -8,6 +8,7 @@ import {
   type KeyOrder,
   type KeysSeen,
   ordersOf,
+  type RememberedKeys,
 } from '../core/key-order.ts';
 import type { ScanKey } from './key.ts';
 import type { KeyRange } from './ranges.ts';
@@ -34,6 +35,24 @@ export interface AnswerFacts extends KeysSeen {
 export interface Longest {
   readonly rows: number;
   readonly bytes: number;
+}
+
+/** A stretch of keys that an answer brought, of which none may have stayed out. */
+export interface Span {
+  /** From the key that the answer was asked from to the last of which it should hold all rows. */
+  readonly range: KeyRange;
+  /** Rows up to there, with those that had come before. */
+  readonly rows: number;
+  /** Of the keys of the answer, without the one that it was asked from; null where rows share keys. */
+  readonly sum: number | null;
+  /** Keys of the answer, and, where rows share them, of those before; null where they were not remembered. */
+  readonly keys: readonly RememberedKeys[] | null;
+}
+
+/** Spans, the latest first. */
+export interface Spans {
+  readonly span: Span;
+  readonly rest: Spans | null;
 }
 
 export interface Held {
@@ -68,6 +87,9 @@ export interface Held {
   readonly outside: KeyRange | null;
   /** A key, from which on later rows came, but not its own. */
   readonly jumped: Key | null;
+  /** What was not held against the keys between its ends. */
+  readonly unheld: Spans | null;
+  readonly unheldRows: number;
 }
 
 /** Answers with rows that are kept: known rows are read again over some, and ten tell how fast a read goes on. */
@@ -99,6 +121,8 @@ export function nothingHeld(key: ScanKey | null): Held {
     skipped: false,
     outside: null,
     jumped: null,
+    unheld: null,
+    unheldRows: 0,
   };
 }
 
@@ -108,6 +132,7 @@ export function hold(held: Held, answer: AnswerFacts): Held {
   const hasRows = answer.rows > 0;
   const came = rowsAsked(held);
   const counted = answer.count === null || answer.more ? 0 : came - answer.excluded + answer.count;
+  const span = key === null ? null : spanOf(held, answer, key);
   const jumps = held.answers > 0 && answer.exclude !== null && hasRows && answer.excluded === 0;
   return {
     key,
@@ -132,7 +157,43 @@ export function hold(held: Held, answer: AnswerFacts): Held {
     skipped: held.skipped || answer.skipped,
     outside: held.outside ?? (key !== null && isOutside(answer, key) ? answer.asked : null),
     jumped: held.jumped ?? (jumps ? answer.exclude : null),
+    unheld: span === null ? held.unheld : { span, rest: held.unheld },
+    unheldRows: held.unheldRows + (span?.rows ?? 0),
   };
+}
+
+/** The latest span was held against its keys. */
+export function heldAgainst(held: Held): Held {
+  const { unheld, unheldRows } = held;
+  return { ...held, unheld: unheld?.rest ?? null, unheldRows: unheldRows - (unheld?.span.rows ?? 0) };
+}
+
+function spanOf(held: Held, answer: AnswerFacts, { composite }: ScanKey): Span | null {
+  const covered = coveredBy(answer, composite);
+  if (covered === null || answer.orders.length === 0) return null;
+  return {
+    range: { ge: answer.asked.ge, le: covered.key },
+    rows: covered.rows,
+    sum: composite ? null : answer.sum,
+    keys: keysOf(held, answer),
+  };
+}
+
+/** All rows of an answer as a span, also those that share its last key. */
+export function wholeSpan(held: Held, answer: AnswerFacts): Span {
+  return {
+    range: { ge: answer.asked.ge, le: answer.last },
+    rows: answer.rows + answer.excluded,
+    sum: null,
+    keys: keysOf(held, answer),
+  };
+}
+
+/** Rows that share the key that an answer was asked from came with those before. */
+function keysOf({ key, recent }: Held, answer: AnswerFacts): readonly RememberedKeys[] | null {
+  const before = key?.composite === true ? recent.filter((each) => each !== answer) : [];
+  const keys = [answer, ...before].map(({ remembered }) => remembered);
+  return keys.every((each) => each !== null) ? keys : null;
 }
 
 /** Rows of the range, with the boundary row that was left out. */
@@ -151,7 +212,7 @@ export function longestOf({ longestBefore, last }: Held): Longest {
 }
 
 /** The last key of which an answer should hold all rows, and the rows up to it, with those that had come before; null where there is none. */
-export function coveredBy(
+function coveredBy(
   { rows, excluded, last, prior }: AnswerFacts,
   composite: boolean,
 ): { readonly key: Key; readonly rows: number } | null {

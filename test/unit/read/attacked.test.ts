@@ -490,6 +490,21 @@ function hintedTable() {
   return { table, hints: [{ name: 'T', fingerprint: 'f', rows: 60_000, parts }] };
 }
 
+test('a range that comes empty, though the row that it begins with came, is not believed', async () => {
+  const { table, hints } = hintedTable();
+  const outcome = await readFake(
+    [guidTable(10, 'A'), table],
+    ({ table: { schema }, matching, filter, top, count }) => {
+      if (schema.name !== 'T' || top !== null)
+        return { rows: limited(matching, top), ...(count ? { count: matching.length } : {}) };
+      return { rows: /ge \S+-4000-/.test(filter) ? [] : matching };
+    },
+    { name: 'T', hints },
+  );
+  expect(outcome.planned?.plan.strategy).toBe('ranges');
+  expectTruth(outcome, table.rows);
+});
+
 describe('when a plan failed, the next one', () => {
   test('may not bring fewer rows', async () => {
     const { table, hints } = hintedTable();

@@ -531,7 +531,8 @@ describe('a table that changes while it is read', () => {
           }
           return answer;
         });
-        expect(outcome.requests.length).toBeLessThan(60);
+        // Of which two in three are for the keys of answers, since nothing is counted.
+        expect(outcome.requests.length).toBeLessThan(120);
         expect(outcome.read?.verdict.consistency).toBe('exact');
         expect(differences(outcome, start, 'Id').missing).toBe(0);
       }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { nextStep } from '../../../src/scan/evidence.ts';
 import type { Checks, ScanFacts } from '../../../src/scan/facts.ts';
-import { type AnswerFacts, hold, nothingHeld } from '../../../src/scan/held.ts';
+import { type AnswerFacts, heldAgainst, hold, nothingHeld } from '../../../src/scan/held.ts';
 import type { ScanKey } from '../../../src/scan/key.ts';
 import { ALL_KEYS, type KeyRange } from '../../../src/scan/ranges.ts';
 
@@ -28,6 +28,7 @@ function answer(asked: KeyRange, keys: readonly number[], more: Partial<AnswerFa
     prior: null,
     against: [],
     sum: keys.reduce((sum, n) => sum + n, 0),
+    remembered: null,
     more: false,
     linked: false,
     skipped: false,
@@ -40,18 +41,17 @@ const NONE = { rows: 0, greatest: false, after: null };
 const closing = (n: number, more: Partial<AnswerFacts> = {}) =>
   answer(from(n), [], { excluded: 1, bytes: 150, ...more });
 
+/** Of answers that were held against the keys between their ends, unless told otherwise. */
 function next(answers: readonly AnswerFacts[], checks: Checks = {}, more: Partial<ScanFacts> = {}) {
   return nextStep({
     range: ALL_KEYS,
     key: KEY,
-    held: answers.reduce(hold, nothingHeld(more.key ?? KEY)),
+    held: { ...answers.reduce(hold, nothingHeld(more.key ?? KEY)), unheld: null },
     checks,
     nothingFrom: null,
     countsTables: true,
     countAsked: true,
     seen: 0,
-    known: null,
-    extra: 0,
     mustCount: false,
     counted: null,
     ...more,
@@ -75,22 +75,43 @@ describe('the end of a scan by key', () => {
     expect(next(answers)).toMatchObject({ do: 'beyond', order: 'sql' });
     const none = [NONE];
     expect(next(answers, { beyond: { sql: none } })).toMatchObject({ do: 'beyond', order: 'text' });
-    const beyond = { sql: none, text: none };
-    expect(next(answers, { beyond })).toMatchObject({ do: 'split', range: { ge: null, le: key(20) } });
-    const split = { whole: 20, sum: 210, halves: 20 };
     const again = { found: true };
-    expect(next(answers, { beyond, split, again })).toMatchObject({ do: 'proven', by: 'closing-read' });
-    // A key that lies before the last one did not come with the rows.
-    const more = { beyond, split: { ...split, halves: 21 }, again };
-    expect(next(answers, more)).toMatchObject({ do: 'as-asked', range: ALL_KEYS, last: key(20) });
-    expect(next(answers, { ...more, asAsked: 20 })).toMatchObject({ do: 'refuse' });
-    expect(next(answers, { ...more, asAsked: null })).toMatchObject({ do: 'refuse' });
-    // It was added since: now it comes with the rows, too.
-    // Which is believed once all rows came that an earlier try knew.
-    expect(next(answers, { ...more, asAsked: 21 })).toMatchObject({ do: 'refuse', known: 21 });
-    expect(next(answers, { ...more, asAsked: 21 }, { known: 21 })).toMatchObject({ do: 'refuse' });
-    expect(next(answers, { ...more, asAsked: 21 }, { known: 20 })).toMatchObject({ do: 'proven' });
-    expect(next(answers, { beyond, split: { ...split, sum: 211 } })).toMatchObject({ do: 'refuse' });
+    expect(next(answers, { beyond: { sql: none, text: none }, again })).toMatchObject({
+      do: 'proven',
+      by: 'closing-read',
+    });
+  });
+
+  test('without a count needs the keys between the rows of each answer, which may have been cut before a row that lies among them', () => {
+    const checks = { beyond: { sql: [NONE], text: [NONE] }, again: { found: true } };
+    const fold = (answers: readonly AnswerFacts[]) => answers.reduce(hold, nothingHeld(KEY));
+    const uncounted = fold([answer(ALL_KEYS, upTo(20)), closing(20)]);
+    const span = { range: { ge: null, le: key(20) }, rows: 20, sum: 210, keys: null };
+    expect(next([], checks, { held: uncounted })).toEqual({ do: 'span', span, orders: ['sql', 'text'] });
+    const held = heldAgainst(uncounted);
+    const nothing = { keys: 20, lost: null, differ: false };
+    expect(next([], { ...checks, span: nothing }, { held })).toMatchObject({ do: 'proven' });
+    // What cut the answer cuts its parts: that says nothing.
+    expect(next([], { ...checks, span: { ...nothing, keys: null } }, { held })).toMatchObject({ do: 'proven' });
+    expect(next([], { ...checks, span: { ...nothing, lost: key(7) } }, { held })).toMatchObject({ do: 'refuse' });
+    expect(next([], { ...checks, span: { ...nothing, differ: true } }, { held })).toMatchObject({ do: 'refuse' });
+    // Also in a range, whose end is known.
+    const range = { ge: key(1), le: key(20) };
+    const bounded = fold([answer(range, upTo(20).slice(1), { excluded: 1 })]);
+    expect(next([], {}, { held: bounded, range })).toMatchObject({ do: 'span', span: { range, rows: 20 } });
+    // Not where so many are remembered that it cannot wait.
+    expect(next([], {}, { held: { ...bounded, unheldRows: 2e6 } })).toMatchObject({ do: 'span' });
+  });
+
+  test('that a count agrees with needs nothing more; one that fell does, since other rows than those deleted may be missing', () => {
+    const fold = (answers: readonly AnswerFacts[]) => answers.reduce(hold, nothingHeld(KEY));
+    const counted = fold([answer(ALL_KEYS, upTo(20), { count: 20 }), closing(20, { count: 1 })]);
+    expect(next([], {}, { held: counted })).toMatchObject({ do: 'proven' });
+    const fell = fold([answer(ALL_KEYS, upTo(20), { count: 21 }), closing(20, { count: 1 })]);
+    const checks = { beyond: { sql: [NONE], text: [NONE] }, recount: 20 };
+    expect(next([], checks, { held: fell })).toMatchObject({ do: 'span' });
+    const span = { keys: 20, lost: null, differ: false };
+    expect(next([], { ...checks, span }, { held: heldAgainst(fell) })).toMatchObject({ do: 'proven' });
   });
 
   test('is read on to where keys come after the one that seemed to be last', () => {

@@ -1,0 +1,201 @@
+/** Holds a stretch of rows against its keys: are there keys between its ends whose rows did not come? */
+import type { Clock } from '../core/clock.ts';
+import { addSums, comparator, type Key, type KeyOrder, ordersOf } from '../core/key-order.ts';
+import { keyAfter, keyBefore } from '../core/key-steps.ts';
+import type { Batch } from '../decode/columns.ts';
+import { hasherOf } from '../decode/key-watch.ts';
+import { valueText } from '../decode/values.ts';
+import type { SpanKeys } from '../scan/facts.ts';
+import type { Span } from '../scan/held.ts';
+import type { ScanKey } from '../scan/key.ts';
+import type { TablePlan } from '../scan/plan.ts';
+import type { KeyRange } from '../scan/ranges.ts';
+import { readAnswer, type Source } from './answer.ts';
+import { BatchSink } from './batch-sink.ts';
+import type { HowKeys, KeyScan, Stranger } from './keys.ts';
+import { queryOf } from './row-query.ts';
+
+export interface SpanContext {
+  readonly plan: TablePlan;
+  readonly key: ScanKey;
+  /** The range that is read, of which the span is a part. */
+  readonly range: KeyRange;
+  readonly instance: Source;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Reads keys alone. */
+  readonly keys: (range: KeyRange, how: HowKeys) => Promise<KeyScan>;
+  readonly onRequest: (requests: number) => void;
+}
+
+/** Rows of an answer that are fewer cannot be asked for in halves that are shorter than itself. */
+const LEAST_IN_HALVES = 3;
+
+/**
+ * Reads the keys of a span in parts, none of which is as long as its answer, so that what cut that cuts no part. A key whose row did not come
+ * may have been added since: then its row comes where it belongs when the rows are asked for again as they were.
+ *
+ * @param orders those that the rows kept to: one of them is the server's, unless it has none
+ */
+export async function holdSpan(span: Span, orders: readonly KeyOrder[], context: SpanContext): Promise<SpanKeys> {
+  const { key } = context;
+  const known = span.keys === null ? undefined : new Set(span.keys.flatMap(({ hashes }) => hashes));
+  const [order] = orders;
+  const gaps = order === undefined ? undefined : gapsOf(span, order, key);
+  const found = gaps === undefined ? await inHalves(span, known, context) : await inGaps(span, gaps, known, context);
+  // Keys that were not remembered show only whether they are the same; the next try remembers them.
+  if (known === undefined) return { keys: found.keys, lost: null, differ: found.sum !== span.sum };
+  let lost: Key | null = null;
+  for (const each of orders) {
+    lost = await lostAmong(found.strangers, span.range, each, context);
+    if (lost === null) break;
+  }
+  return { keys: found.keys, lost, differ: false };
+}
+
+interface Found {
+  /** Null where a part may have been cut. */
+  readonly keys: number | null;
+  /** Of the keys but the one that the span begins with, by `addSums`; null where rows share keys. */
+  readonly sum: number | null;
+  readonly strangers: readonly Stranger[];
+}
+
+async function inHalves(
+  { range, rows, keys }: Span,
+  known: ReadonlySet<number> | undefined,
+  { key, keys: read }: SpanContext,
+): Promise<Found> {
+  const drawn = keys?.[0]?.sample ?? (await read(range, {})).sample;
+  const compare = comparator(key.type, ordersOf(key.type)[0]!);
+  const { ge, le } = range;
+  const isInner = (each: Key) => (ge === null || compare(each, ge) > 0) && (le === null || compare(each, le) < 0);
+  const inner = drawn.filter(isInner).toSorted(compare);
+  const middle = inner[Math.floor(inner.length / 2)];
+  const how = known === undefined ? {} : { known };
+  const from = (exclude: Key | null) => (key.composite || exclude === null ? how : { ...how, exclude });
+  if (middle === undefined) {
+    const whole = await read(range, from(range.ge));
+    return { keys: null, sum: key.composite ? null : whole.sum, strangers: whole.strangers };
+  }
+  const below = await read({ ge: range.ge, le: middle }, { ...from(range.ge), wanted: middle });
+  const above = await read({ ge: middle, le: range.le }, { ...from(middle), wanted: middle });
+  const came = below.rows + above.rows - (key.composite ? Math.min(below.alike, above.alike) : 0);
+  const isCut = Math.max(below.rows, above.rows) + (key.composite ? 0 : 1) >= rows;
+  const sum = key.composite ? null : addSums(below.sum, above.sum);
+  return { keys: isCut ? null : came, sum, strangers: [...below.strangers, ...above.strangers] };
+}
+
+/** What lies between the keys of an answer of one or two rows; undefined where there are more, or no next key is known. */
+function gapsOf(
+  { range, rows, keys }: Span,
+  order: KeyOrder,
+  { type, composite }: ScanKey,
+): readonly KeyRange[] | undefined {
+  const drawn = keys?.[0]?.sample;
+  if (drawn === undefined || composite || rows >= LEAST_IN_HALVES || type.kind === 'text') return undefined;
+  const compare = comparator(type, order);
+  const ends = [range.ge, ...drawn.toSorted(compare)];
+  return ends.slice(1).flatMap((to, n) => {
+    const from = ends[n]!;
+    const le = keyBefore(type, to!, order);
+    const ge = from === null ? null : keyAfter(type, from, order);
+    if (le === undefined || ge === undefined) return [];
+    return ge === null || compare(ge, le) <= 0 ? [{ ge, le }] : [];
+  });
+}
+
+async function inGaps(
+  { rows, sum }: Span,
+  gaps: readonly KeyRange[],
+  known: ReadonlySet<number> | undefined,
+  { keys: read }: SpanContext,
+): Promise<Found> {
+  const strangers: Stranger[] = [];
+  for (const gap of gaps) strangers.push(...(await read(gap, known === undefined ? {} : { known })).strangers);
+  return { keys: rows + strangers.length, sum, strangers };
+}
+
+// ── Rows asked for again ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * The first of some keys whose row does not come in its place. Whatever fixed order rows come in: where a row comes before all those with later
+ * keys, an answer that went past its key had it, or it was not there yet. A key after the last of the answer was not passed at all, though
+ * the filter has it before: the next read begins behind it.
+ */
+async function lostAmong(
+  found: readonly Stranger[],
+  { ge, le }: KeyRange,
+  order: KeyOrder,
+  context: SpanContext,
+): Promise<Key | null> {
+  const { key } = context;
+  const compare = comparator(key.type, order);
+  // A server that cuts instants in filters answers with keys from before, too; the first one of all came before.
+  const strangers = found.filter((each) => ge === null || compare(each.key, ge) > (key.composite ? -1 : 0));
+  let rest = strangers.toSorted((a, b) => compare(a.key, b.key));
+  const last = rest.at(-1)?.key;
+  if (last !== undefined && le !== null && compare(last, le) > 0) return last;
+  // What was read without a filter may come another way than with one, so that it is asked for in just that way first.
+  let from = ge === null ? null : (rest[0]?.key ?? null);
+  while (last !== undefined && rest.length > 0) {
+    const { came, reach } = await rowsFrom(from, last, compare, context);
+    const missing = rest.filter(({ hash }) => !came.has(hash));
+    const passed = missing.find((each) => reach !== null && compare(each.key, reach) < 0);
+    if (passed !== undefined) return passed.key;
+    if (from !== null && missing.length === rest.length) return from;
+    rest = missing;
+    from = rest[0]?.key ?? null;
+  }
+  return null;
+}
+
+interface Came {
+  /** Hashes of the keys of rows that came before any with a later key. */
+  readonly came: ReadonlySet<number>;
+  /** The last key that it came to. */
+  readonly reach: Key | null;
+}
+
+/** Ends a read whose further rows are not wanted. */
+class Enough extends Error {}
+
+/** Longer than any row: what is too long for a snapshot fails there. */
+const MAX_ROW_BYTES = 2 ** 30;
+
+/** Asks for rows from a key on, as all rows are asked for, up to the first after `to`. */
+async function rowsFrom(
+  from: Key | null,
+  to: Key,
+  compare: (a: Key, b: Key) => number,
+  { plan, key, range, instance, signal, onRequest }: SpanContext,
+): Promise<Came> {
+  const { table } = plan;
+  const columns = table.columns.filter(({ name }) => table.key.includes(name));
+  const came = new Set<number>();
+  let reach: Key | null = null;
+  const take = async ({ columns: buffers, rows }: Batch) => {
+    const bufferOf = (name: string) => buffers[columns.findIndex((column) => column.name === name)]!;
+    const hashOf = hasherOf(table.key.map(bufferOf))!;
+    const lead = bufferOf(key.column);
+    for (let row = 0; row < rows; row++) {
+      const each = valueText(lead, row) ?? '';
+      if (reach !== null && compare(each, reach) < 0) continue;
+      reach = each;
+      came.add(hashOf(row));
+      if (compare(each, to) > 0) throw new Enough();
+    }
+  };
+  const spec = { table: table.name, columns, key: table.key, absentIsNull: true, maxRowBytes: MAX_ROW_BYTES };
+  const sink = new BatchSink({ spec, hooks: {}, eager: true, take });
+  const asked = { ge: from, le: range.le };
+  const ask = { query: queryOf(plan, asked), range: asked, exclude: null, key, purpose: 'rows', signal };
+  try {
+    const { requests } = await readAnswer({ ...ask, goesOn: plan.key?.leads === true }, instance, sink);
+    onRequest(requests);
+  } catch (thrown) {
+    onRequest(1);
+    if (!(thrown instanceof Enough)) throw thrown;
+  }
+  return { came, reach };
+}
