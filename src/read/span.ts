@@ -44,7 +44,10 @@ export async function holdSpan(span: Span, orders: readonly KeyOrder[], context:
   const gaps = order === undefined ? undefined : gapsOf(span, order, key);
   const found = gaps === undefined ? await inHalves(span, known, context) : await inGaps(span, gaps, known, context);
   // Keys that were not remembered show only whether they are the same; the next try remembers them.
-  if (known === undefined) return { keys: found.keys, lost: null, differ: found.sum !== span.sum };
+  if (known === undefined) {
+    const same = found.sum !== null && found.sum === span.sum;
+    return { keys: found.keys, lost: null, differ: !same };
+  }
   let lost: Key | null = null;
   for (const each of orders) {
     lost = await lostAmong(found.strangers, span.range, each, context);
