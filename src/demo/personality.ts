@@ -41,9 +41,10 @@ export interface Personality {
   readonly guidOrder: 'sql' | 'text';
   /**
    * Order of rows: by key; where no link follows any order the engine likes, the same each time (`any`); or another order for each
-   * request, also where pages are linked (`random`). Default `key`.
+   * request, also where pages are linked (`random`); or by key but for a few rows that come last, as in a heap after updates (`heap`). Default
+   * `key`.
    */
-  readonly rowOrder: 'key' | 'any' | 'random';
+  readonly rowOrder: 'key' | 'any' | 'random' | 'heap';
   /** Are `ge` and `le` on key columns taken? Default true. */
   readonly keyFilter: boolean;
   /** Kinds of keys whose columns take no `ge` and `le`, with `requestErrorStatus`. Default none. */

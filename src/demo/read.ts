@@ -19,7 +19,7 @@ import type { Query } from './query.ts';
 import { badRequest } from './refusal.ts';
 import type { Rights } from './rights.ts';
 import type { RowRef, Step, TableData } from './table.ts';
-import { candidates, rowsOf, shuffled, type Walk } from './walk.ts';
+import { candidates, heaped, rowsOf, shuffled, type Walk } from './walk.ts';
 
 export interface ReadRequest {
   readonly db: Database;
@@ -70,7 +70,9 @@ export function planRead(request: ReadRequest): ReadPlan {
   const rows = () => {
     if (resume?.empty === true) return [];
     const found = candidates({ ...walk, resume, sortColumn });
-    return personality.rowOrder === 'random' && sortColumn < 0 ? shuffled(table, found, draw) : found;
+    if (sortColumn >= 0) return found;
+    if (personality.rowOrder === 'heap') return heaped(table, found);
+    return personality.rowOrder === 'random' ? shuffled(table, found, draw) : found;
   };
   const sendable = beforeRow(table, personality);
   const sent = test === null ? sendable : sendable === null ? test : (row: RowRef) => sendable(row) && test(row);

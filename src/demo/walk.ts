@@ -105,6 +105,20 @@ function* sorted(table: TableData, by: GuidOrder, index: number, descending: boo
   for (const row of rows) yield { kind: 'row', row };
 }
 
+/** Of so many rows, one was updated once and lies at the end since. */
+const UPDATED_ONE_OF = 97;
+
+/** The rows of some steps as they lie in a heap: in their order, but for those that were updated. */
+export function* heaped(table: TableData, steps: Iterable<Step>): Generator<Step> {
+  const updated: RowRef[] = [];
+  for (const step of steps)
+    for (const row of rowsOf(table, step)) {
+      if (mix(row.ordinal, 13) % UPDATED_ONE_OF === 0) updated.push(row);
+      else yield { kind: 'row', row };
+    }
+  for (const row of updated) yield { kind: 'row', row };
+}
+
 /** The rows of some steps in an order drawn for one request. */
 export function* shuffled(table: TableData, steps: Iterable<Step>, draw: number): Generator<Step> {
   const rows = [...steps].flatMap((step) => [...rowsOf(table, step)]);

@@ -82,6 +82,7 @@ async function readPages(ask: Ask, query: Query, source: Source, sink: TaskSink)
     keyed: table.key.length > 0 && table.key.every((name) => query.select.includes(name)),
   };
   let answer: Answer | undefined;
+  let followed = 0;
   const pages = pagesOf(chain, async (url) => {
     try {
       return await readPage(url, ask, source, sink);
@@ -97,7 +98,11 @@ async function readPages(ask: Ask, query: Query, source: Source, sink: TaskSink)
     if (isFarBeyond(answer.rows, answer.count)) throw endlessRows(table.name, answer.rows, answer.count);
     if (ask.goesOn && page.rows > page.excluded && answer.orders.length > 0 && !isSameGroup(ask, answer))
       return { ...answer, more: true };
-    answer = { ...answer, linked: true, skipped: answer.skipped || countsRows(page.nextLink) };
+    answer = {
+      ...answer,
+      linked: true,
+      skipped: answer.skipped || countsRows(page.nextLink, answer.rows + answer.excluded, ++followed),
+    };
   }
   return answer ?? answerOf(ask, NO_PAGE);
 }

@@ -69,9 +69,18 @@ export async function* pagesOf<P extends Page>(
   }
 }
 
-/** Does this link go on by a number of rows, so that rows deleted meanwhile shift it? */
-export function countsRows(link: string): boolean {
-  return /[?&](\$|%24)skip=/i.test(link);
+/**
+ * Does this link go on by a number of rows, so that rows deleted meanwhile shift it? `$skip` says so; of other names a number does that is that of
+ * the rows or the pages so far. What is in a `$skiptoken` is the server's own.
+ */
+export function countsRows(link: string, rows: number, pages: number): boolean {
+  const query = new URLSearchParams(link.slice(link.indexOf('?') + 1));
+  return [...query].some(([name, value]) => {
+    const isOwn = /^\$(top|count|select|filter|skiptoken)$/i.test(name);
+    return (
+      /^\$skip$/i.test(name) || (!isOwn && /^\d+$/.test(value) && [rows, pages, pages + 1].includes(Number(value)))
+    );
+  });
 }
 
 function endless(table: string, url: string, why: string): TablevaultError {

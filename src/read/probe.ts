@@ -29,6 +29,8 @@ export interface CachedProbe {
 
 /** Tables tried until one has rows enough to tell something. */
 const MAX_CANDIDATES = 5;
+/** What one table takes is its own: so many have to refuse filters on their keys before that is believed of all. */
+const MIN_REFUSALS = 2;
 const TABLE_INFO = 'Dmv_Table_Info';
 
 /**
@@ -82,6 +84,8 @@ async function askCapabilities(
     .map((table) => ({ table, rows: tableRows?.get(table.name) ?? null }))
     .filter(({ rows }) => rows === null || rows > 3)
     .sort((a, b) => (a.rows ?? 0) - (b.rows ?? 0));
+  let refusing: Awaited<ReturnType<typeof askCapabilities>> = null;
+  let refusals = 0;
   for (const { table, rows } of ranked.slice(0, MAX_CANDIDATES)) {
     const key = guidKey(table)!;
     const first = await ask(table, compileQuery({ table, select: [key], top: 3 }));
@@ -105,7 +109,7 @@ async function askCapabilities(
     ]);
     // A row that was deleted meanwhile comes by no filter.
     if (!keyFilter && !(await isThere())) continue;
-    return {
+    const found = {
       table: table.name,
       capabilities: {
         top: first.rows.length === 3,
@@ -116,8 +120,11 @@ async function askCapabilities(
         count: counted !== null && (counted.count ?? 0) >= 3,
       },
     };
+    if (keyFilter) return found;
+    refusing ??= found;
+    if (++refusals >= MIN_REFUSALS) break;
   }
-  return null;
+  return refusing;
 }
 
 /** Does the instance count more rows than it sends? Asked of tables of any kind; null where none of those tried has two rows. */

@@ -70,6 +70,8 @@ export async function askQuestion(step: Question, asking: Asking, context: Quest
       }
       case 'further':
         return { further: { from: step.from, rows: await reader.countFew({ ge: step.from, le: null }) } };
+      case 'count':
+        return { count: await countByItself(asking, context, reader) };
       case 'recount':
         return { recount: await recount(asking, context, reader) };
       case 'split':
@@ -151,28 +153,39 @@ async function beyond(reader: KeyReader, { range, order, greatest }: Extract<Que
   };
 }
 
-/**
- * The count of the range: of one row and with all keys, since what cuts answers, or sets a limit to counts, may do so for either. What one of
- * them counts is there.
- */
-async function recount(
+/** The count of the range with one row of it; null where it is none, or merely that of the answer. */
+async function countByItself(
   { plan, range }: Asking,
   { instance, signal }: QuestionContext,
   reader: KeyReader,
 ): Promise<number | null> {
   const { table } = plan;
-  const query = queryOf(plan, range);
-  const column = table.columns.find(({ name }) => name === (table.key[0] ?? query.select[0]));
+  const { select, ...query } = queryOf(plan, range);
+  const column = table.key[0] ?? select[0];
   if (column === undefined) return null;
-  const { select: _, ...rest } = query;
-  const small = await askSmall(instance, compileQuery({ ...rest, select: [column.name], top: 1, count: true }), {
+  reader.requests++;
+  const answer = await askSmall(instance, compileQuery({ ...query, select: [column], top: 1, count: true }), {
     purpose: 'count',
     table: table.name,
     signal,
   });
-  reader.requests++;
   // As many as were asked for: it is the answer that was counted.
-  const ofOne = small === null || small.count === null || small.count <= small.rows.length ? null : small.count;
+  return answer === null || answer.count === null || answer.count <= answer.rows.length ? null : answer.count;
+}
+
+/**
+ * The count of the range: of one row and with all keys, since what cuts answers, or sets a limit to counts, may do so for either. What one of
+ * them counts is there.
+ */
+async function recount(asking: Asking, context: QuestionContext, reader: KeyReader): Promise<number | null> {
+  const { plan, range } = asking;
+  const { instance, signal } = context;
+  const { table } = plan;
+  const query = queryOf(plan, range);
+  const column = table.columns.find(({ name }) => name === (table.key[0] ?? query.select[0]));
+  if (column === undefined) return null;
+  const { select: _, ...rest } = query;
+  const ofOne = await countByItself(asking, context, reader);
   const counts = new CountKnowledge(true);
   const spec = { table: table.name, columns: [column], key: [], absentIsNull: true, maxRowBytes: 1024 * 1024 };
   const sink = new BatchSink({ spec, hooks: {}, eager: false, take: async () => {} });

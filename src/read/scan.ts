@@ -30,6 +30,9 @@ export interface ScanRequest {
   readonly unproven: number;
   /** Rows of the range that are known to have been there in this run. */
   readonly seen: number;
+  /** Rows of the range that were counted before; told of those that are counted after a read that is not believed. */
+  readonly counted: number | null;
+  readonly onCounted: (rows: number) => void;
   /** Bytes of body as they come, and the rows that came so far. */
   readonly onBytes: (bytes: number) => void;
   readonly onRows: (rows: number) => void;
@@ -66,7 +69,8 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
       nothingFrom,
       countsTables: counts.countsTables,
       countAsked: counts.mayAsk || held.first?.count != null,
-      counted: plan.ranges.length === 1 ? (plan.counted ?? null) : null,
+      counted: request.counted,
+      witness: witnessOf(plan),
       seen,
       mustCount: plan.mustCount === true,
     };
@@ -93,6 +97,7 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
       case 'proven':
         return { proof: step.by, evidence: keyRefused ? `${NO_KEY_FILTERS}; ${step.why}` : step.why, facts, requests };
       case 'refuse':
+        if (step.counted !== undefined) request.onCounted(step.counted);
         if (checks.again?.found === false) context.onCut?.(plan.table.name);
         throw unprovenError(plan, step);
       case 'disproved':
@@ -110,6 +115,11 @@ export async function scanRange(request: ScanRequest, context: ScanContext): Pro
       }
     }
   }
+}
+
+/** Of one range nobody else tells. */
+function witnessOf({ ranges, estimate }: TablePlan): number | null {
+  return ranges.length > 1 || estimate === null || estimate.source === 'keys' ? null : estimate.rows;
 }
 
 function readRows(

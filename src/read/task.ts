@@ -81,7 +81,11 @@ export function readTask(task: ReadTask, context: ReadContext): Promise<TaskResu
   const { clock, signal, emit } = context;
   const table = task.plan.table.name;
   let unproven = 0;
-  const seen: Seen = { rows: task.plan.ranges.length === 1 ? (task.plan.seen ?? 0) : 0 };
+  const isWhole = task.plan.ranges.length === 1;
+  const seen: Seen = {
+    rows: isWhole ? (task.plan.seen ?? 0) : 0,
+    counted: isWhole ? (task.plan.counted ?? null) : null,
+  };
   const onRetry = ({ code, message }: TablevaultError, next: number) => {
     const tries =
       code === 'END_UNPROVEN' ? `${unproven + 1} of ${UNPROVEN_TRIES}` : `${next} of ${READ_RETRIES.attempts}`;
@@ -114,6 +118,8 @@ interface Try {
 
 interface Seen {
   rows: number;
+  /** By the instance, before this try. */
+  counted: number | null;
 }
 
 async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven, seen }: Try): Promise<TaskResult> {
@@ -138,6 +144,10 @@ async function readOnce(task: ReadTask, context: ReadContext, { tried, unproven,
       sink,
       unproven,
       seen: seen.rows,
+      counted: seen.counted,
+      onCounted: (rows: number) => {
+        seen.counted = Math.max(seen.counted ?? 0, rows);
+      },
       onBytes: (more: number) => {
         bytes += more;
       },

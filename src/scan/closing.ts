@@ -2,7 +2,7 @@
 import { comparator, type Key, type KeyOrder } from '../core/key-order.ts';
 import { keysAfter } from '../core/key-steps.ts';
 import { count as number, plural } from '../core/words.ts';
-import { countOf, countsSayMore, provenUnlessCounted } from './counts.ts';
+import { countOf, countsSayMore, provenUnlessCounted, stepToWitness } from './counts.ts';
 import { type Beyond, type ScanFacts, SKIPPED, type Step } from './facts.ts';
 import { longestOf, rowsAsked, wholeSpan } from './held.ts';
 import type { ScanKey } from './key.ts';
@@ -39,7 +39,8 @@ export function stepAfterClosing(closing: Closing): Step {
   if (held.skipped) return { do: 'proven', by: 'none', why: SKIPPED };
   const shifted = lookAtLinked(closing);
   if (shifted !== undefined) return shifted;
-  if (isAgreed(closing) && !isWholeGroup(closing)) return provenUnlessCounted(facts, 'closing-read');
+  if (isAgreed(closing) && !isWholeGroup(closing))
+    return stepToWitness(facts) ?? provenUnlessCounted(facts, 'closing-read');
   const beyond = lookBeyond(closing);
   const step = beyond.step ?? lookFromLast(closing, beyond) ?? lookBetween(closing);
   if (step !== undefined) return step;

@@ -32,6 +32,21 @@ export function countsItselfMore({ held, countsTables }: ScanFacts): boolean {
   return last.count > last.rows + last.excluded && last.count < held.rows * FEWER;
 }
 
+/**
+ * A count that came with rows is of whatever server sent those: of one that lacks some, both agree. Where nothing else tells of as many rows, it is
+ * counted once more, by itself. If that says more, rows may have been added since: then the next try brings them. Null where nothing speaks
+ * against it.
+ */
+export function stepToWitness({ held, witness, counted, countAsked, checks }: ScanFacts): Step | null {
+  const have = rowsAsked(held);
+  const isWitnessed = counted !== null || (witness !== null && witness <= have);
+  if (isWitnessed || !countAsked) return null;
+  if (checks.count === undefined) return { do: 'count' };
+  if (checks.count === null || checks.count <= have) return null;
+  const why = `${plural(have, 'row')} came, as many as were counted with them, but by itself the instance counts ${number(checks.count)}`;
+  return { do: 'refuse', why, counted: checks.count };
+}
+
 /** What is left to hold against its keys; null where nothing is. */
 export function stepToHold({ held }: ScanFacts): Step | null {
   const { orders, unheld } = held;
@@ -53,7 +68,7 @@ export function provenUnlessCounted(facts: ScanFacts, by: Proof, why: string | n
   const have = rowsAsked(held);
   const counted = Math.max(countOf(facts) ?? 0, mostCounted(facts));
   const recount = believable(checks.recount, have);
-  if (isFewer(have, seen)) return fewerThan(seen, have);
+  if (isFewer(have, seen)) return stepWhenEmptied(facts) ?? fewerThan(seen, have);
   const open = mustCount && countOf(facts) === null && recount == null;
   if (have >= counted && !open) return (isCounted(facts) ? null : stepToHold(facts)) ?? { do: 'proven', by, why };
   if (open && recount === null)
@@ -74,14 +89,14 @@ export function provenUnlessCounted(facts: ScanFacts, by: Proof, why: string | n
 export function stepByCount(facts: ScanFacts): Step {
   const { held, checks } = facts;
   const { rows, skipped } = held;
-  if (isFewer(rows, facts.seen)) return fewerThan(facts.seen, rows);
+  if (isFewer(rows, facts.seen)) return stepWhenEmptied(facts) ?? fewerThan(facts.seen, rows);
   // Rows may have been added since they were counted.
   const before = facts.countsTables ? (believable(held.first?.count, rows) ?? null) : null;
   // Where filters on the key are refused in the middle, what the reads until then counted stays.
   const told = held.answers > 1 ? held.mostCounted : 0;
   const most = facts.countsTables ? Math.max(before ?? 0, facts.counted ?? 0, told) : 0;
   if (before === rows && most <= rows && !skipped)
-    return { do: 'proven', by: 'count', why: `the instance counts ${number(before)}` };
+    return stepToWitness(facts) ?? { do: 'proven', by: 'count', why: `the instance counts ${number(before)}` };
   if (checks.recount === undefined && facts.countsTables && facts.countAsked) return { do: 'recount' };
   const first = held.first?.count;
   // Far below what came, but the same before and after: then it is the rows that came too often.
@@ -90,12 +105,24 @@ export function stepByCount(facts: ScanFacts): Step {
   const after = facts.countsTables ? (believable(checks.recount, rows) ?? null) : null;
   const known = most > (before ?? 0) ? most : before;
   if (known !== null || after !== null) return judgeCounts(held, known, after);
+  // Two answers without a row, and counts of none: of an answer or of the table, they are the same.
+  if (rows === 0 && first === 0 && checks.recount === undefined && facts.countAsked) return { do: 'recount' };
+  if (rows === 0 && first === 0 && checks.recount === 0)
+    return { do: 'proven', by: 'count', why: 'the instance counts 0' };
   if (ROW_CAPS.includes(rows))
     return {
       do: 'refuse',
       why: `exactly ${plural(rows, 'row')} came, which is a limit that the rights of an identity may set`,
     };
   return { do: 'proven', by: 'none', why: whyUncounted(facts) };
+}
+
+/** The few rows that a question brought, fewer than it asked for, may all have been taken from a queue, where the instance counts none, asked again too. */
+function stepWhenEmptied({ held, seen, checks, countsTables }: ScanFacts): Step | null {
+  const isEmptied = rowsAsked(held) === 0 && seen <= A_FEW && countsTables && held.first?.count === 0;
+  if (!isEmptied) return null;
+  if (checks.recount === undefined) return { do: 'recount' };
+  return checks.recount === 0 ? { do: 'proven', by: 'empty', why: 'the instance counts 0' } : null;
 }
 
 /** Are there so few rows where more were seen before that they cannot merely have been deleted? */

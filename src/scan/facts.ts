@@ -39,6 +39,8 @@ export interface Checks {
   readonly again?: { readonly found: boolean };
   /** Keys far after the greatest: how many came since the last answer with rows. */
   readonly further?: { readonly from: Key; readonly rows: number };
+  /** The count of the range, asked for by itself. */
+  readonly count?: number | null;
   /** The count of the range after the read. */
   readonly recount?: number | null;
   /** Keys of a range with their sum, and those of its halves taken together, null where these tell nothing. */
@@ -60,8 +62,10 @@ export interface ScanFacts {
   readonly countsTables: boolean;
   /** Was the instance asked to count? */
   readonly countAsked: boolean;
-  /** What the instance counted of the range before the read, where the plan asked. */
+  /** What the instance counted of the range before the read, where the plan or an earlier try asked. */
   readonly counted: number | null;
+  /** Rows of the range by another witness than the instance's count: what it tells of all tables, or an earlier snapshot. Null where there is none. */
+  readonly witness: number | null;
   /** Rows of the range that are known to have been there in this run: from an earlier try, or a probe. */
   readonly seen: number;
   /** Did a count say more than came when the table was read in another way? Then only a count can settle it. */
@@ -90,6 +94,8 @@ export type Step =
   | { readonly do: 'further'; readonly from: Key }
   /** Ask for a few of the keys that came, by themselves: all of them should come again. */
   | { readonly do: 'known' }
+  /** Ask the instance to count the range, by itself. */
+  | { readonly do: 'count' }
   /** Ask the instance to count the range once more. */
   | { readonly do: 'recount' }
   | { readonly do: 'proven'; readonly by: Proof; readonly why: string | null }
@@ -100,6 +106,8 @@ export type Step =
       readonly do: 'refuse';
       readonly why: string;
       readonly twice?: true;
+      /** Rows that were counted by now: the next try has to bring them. */
+      readonly counted?: number;
       /** Another try would end in the same way. */
       readonly hopeless?: true;
     }

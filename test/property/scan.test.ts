@@ -106,7 +106,17 @@ async function readRange(range: KeyRange, ask: Ask): Promise<readonly Guid[] | u
     reason: '',
   };
   const nothing = () => {};
-  const request = { plan, range, sink, unproven: 0, seen: 0, onBytes: nothing, onRows: nothing };
+  const request = {
+    plan,
+    range,
+    sink,
+    unproven: 0,
+    seen: 0,
+    counted: null,
+    onCounted: nothing,
+    onBytes: nothing,
+    onRows: nothing,
+  };
   const clock = { now: () => 0, sleep: async () => {} };
   try {
     await scanRange(request, { instance, clock, signal: NEVER, counts: new CountKnowledge(false) });

@@ -238,6 +238,16 @@ function orders(): AwkwardServer[] {
     },
     ...[50, 155].flatMap((rows): AwkwardServer[] => [
       {
+        name: `rows as they lie in a heap, cut at ${rows}, counts are true`,
+        demo: { personality: { ...cut(rows), rowOrder: 'heap' } },
+        allowed: each(unordered, COUNT_SAYS_MORE),
+      },
+      {
+        name: `rows as they lie in a heap, cut at ${rows}, no counts`,
+        demo: { personality: { ...cut(rows), rowOrder: 'heap', ...NO_COUNTS } },
+        allowed: each(unordered, UNTOLD),
+      },
+      {
         name: `rows in random order, cut at ${rows}, counts are true`,
         demo: { personality: cut(rows) },
         allowed: each(unordered, COUNT_SAYS_MORE),

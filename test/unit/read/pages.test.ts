@@ -78,6 +78,9 @@ describe('pages', () => {
 });
 
 test('links by a number of rows are told from opaque ones', () => {
-  expect(['T?$skip=5', 'T?a=b&%24skip=5'].map(countsRows)).toEqual([true, true]);
-  expect(['T?$skiptoken=5', 'T?$filter=x'].map(countsRows)).toEqual([false, false]);
+  const counts = (link: string) => countsRows(link, 100, 2);
+  for (const link of ['T?$skip=5', 'T?a=b&%24skip=5', 'T?offset=100', 'T?start=100&$top=5', 'T?page=3'])
+    expect([link, counts(link)]).toEqual([link, true]);
+  for (const link of ['T?$skiptoken=100', 'T?$filter=x', 'T?$top=100', 'T?$count=100', 'T?after=7000', 'T'])
+    expect([link, counts(link)]).toEqual([link, false]);
 });

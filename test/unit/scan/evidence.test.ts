@@ -51,6 +51,7 @@ function next(answers: readonly AnswerFacts[], checks: Checks = {}, more: Partia
     nothingFrom: null,
     countsTables: true,
     countAsked: true,
+    witness: 0,
     seen: 0,
     mustCount: false,
     counted: null,
