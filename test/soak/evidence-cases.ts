@@ -81,6 +81,8 @@ export function evidencePairs(seed: number, count: number): readonly SoakCase[] 
       {
         ...caseOf(name, [set as TableSet], demo, allowed, first.withinSeconds ?? second.withinSeconds),
         group: 'evidence pair' as const,
+        // Where nothing filters or counts, pages that grow faster than they are read have no end but this.
+        ...(grows === undefined ? {} : { limits: { deadlineMs: 1_200_000 } }),
         ...(maxRefused === undefined ? {} : { maxRefused }),
       },
     ];
