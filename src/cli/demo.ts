@@ -76,7 +76,9 @@ async function demo(context: CliContext, options: Options): Promise<void> {
       `It has ${plural(DEFAULT_LIMITS.seats, 'licence seat')}: each command that reads it holds one for twenty minutes. When none is free, stop it and start it again.`,
     );
     screen.line(
-      'To use it from another shell, start it as `tablevault demo >demo.env` and read the variables there with `set -a; . ./demo.env; set +a`.',
+      output.width() !== undefined
+        ? 'To use it from another shell, start it as `tablevault demo >demo.env`, and read the variables there with `set -a; . ./demo.env; set +a`.'
+        : 'To use it from another shell, read the variables there, as with `set -a; . ./demo.env; set +a`.',
     );
     screen.line(`Then run: tablevault snapshot ${packageFile('pipelines/demo.yaml')} --destination ./demo-vault`);
     if (!signal.aborted) await once(signal, 'abort');

@@ -42,11 +42,16 @@ async function init(context: CliContext, folder: string, options: Options): Prom
   }
 }
 
-function filesText({ folder, created, kept }: InitReport): string[] {
+function filesText({ folder, created, kept, secretHash }: InitReport): string[] {
   return [
     ...created.map((name) => `created ${folder}/${name}`),
-    ...kept.map((name) => `kept ${folder}/${name}, which existed`),
+    ...kept.map((name) => `kept ${folder}/${name}, which existed${name === '.env' ? keptSecret(secretHash) : ''}`),
   ];
+}
+
+/** A secret that is there is not replaced: whoever registered its hash would be locked out. */
+function keptSecret(hash: string | null): string {
+  return hash === null ? '; no secret was made' : '; no secret was made, and the hash below is that of the one in it';
 }
 
 /** What the Trusted Application must be, in ERP.net's own words. */
@@ -68,7 +73,7 @@ function setupText(kind: AuthKind, { secretHash }: InitReport): string[] {
     '  ClientType = Confidential',
     '  SystemUserAllowed = true, and a SystemUser who may read the tables',
     '  Scope contains read (nothing else is needed)',
-    `  ApplicationSecretHash = ${secretHash ?? 'base64(sha256(secret)); `tablevault init --generate-secret` makes both'}`,
+    `  ApplicationSecretHash = ${secretHash ?? 'base64(sha256(secret)) of the secret; `tablevault init --generate-secret` makes both where there is no .env'}`,
     'Types of application that sign people in (web, native, single page) do not work: nobody sits in front of a nightly backup.',
   ];
 }

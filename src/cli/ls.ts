@@ -25,7 +25,7 @@ export function addLs(program: Command, context: CliContext): void {
     .command('ls')
     .summary('list the snapshots of a vault')
     .description(
-      'Lists the snapshots of a vault, oldest first. "took" is the time from the first read to the commit; of a snapshot whose run was continued, the first read may be that of the run before. "added" is the size of the files that it does not share with earlier ones. A note names what is not as usual: a snapshot that --tables narrowed, a pin, a continued run, and tables that are counted or best-effort, not exact (`tablevault show` says why). A snapshot whose manifest is damaged is told apart from the list.',
+      'Lists the snapshots of a vault, oldest first. "took" is the time from the first read to the commit; of a snapshot whose run was continued, the first read may be that of the run before. "added" is the size of the files that it does not share with earlier ones. A snapshot is "narrowed" where --tables left out tables of its pipeline. A note names what else is not as usual: a pin, a continued run, and tables that are counted or best-effort, not exact (`tablevault show` says why). A snapshot whose manifest is damaged is told apart from the list.',
     )
     .argument('<vault>', VAULT_ARGUMENT)
     .option(...PIPELINE_OPTION)
@@ -77,12 +77,12 @@ const COLUMNS: readonly Column[] = [
   { title: 'pipeline', drop: 2 },
   { title: 'finished', drop: 1 },
   { title: 'state', style: (state) => (state === 'complete' ? undefined : 'warning') },
-  { title: 'tables', align: 'right', drop: 3 },
-  { title: 'rows', align: 'right', drop: 2 },
-  { title: 'size', align: 'right', drop: 4 },
+  { title: 'tables', align: 'right', drop: 4 },
+  { title: 'rows', align: 'right', drop: 3 },
+  { title: 'size', align: 'right', drop: 5 },
   { title: 'added', align: 'right', drop: 7 },
   { title: 'took', align: 'right', drop: 6 },
-  { title: 'note', drop: 5, style: () => 'warning' },
+  { title: 'note', cut: 'wrap', drop: 2, style: () => 'warning' },
 ];
 
 function listText(list: SnapshotList, view: View): string[] {
@@ -109,9 +109,8 @@ function toTheMinute(iso: string): string {
   return iso.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):.*Z$/, '$1 $2Z');
 }
 
-function noteOf({ narrowed, pinned, continued, notExact }: SnapshotSummary): string {
+function noteOf({ pinned, continued, notExact }: SnapshotSummary): string {
   const notes = [
-    ...(narrowed ? ['narrowed'] : []),
     ...(pinned ? ['pinned'] : []),
     ...(continued ? ['continued'] : []),
     ...(notExact === 0 ? [] : [`${plural(notExact, 'table')} not exact`]),
@@ -119,7 +118,8 @@ function noteOf({ narrowed, pinned, continued, notExact }: SnapshotSummary): str
   return notes.join(', ');
 }
 
-function stateOf({ complete, failedTables, missingParts }: SnapshotSummary): string {
+function stateOf({ complete, narrowed, failedTables, missingParts }: SnapshotSummary): string {
   if (!complete) return `incomplete (${count(failedTables)} failed)`;
-  return missingParts === 0 ? 'complete' : `damaged (lacks ${plural(missingParts, 'file')})`;
+  if (missingParts > 0) return `damaged (lacks ${plural(missingParts, 'file')})`;
+  return narrowed ? 'narrowed' : 'complete';
 }

@@ -73,7 +73,7 @@ const TABLE_COLUMNS: readonly Column[] = [
 ];
 
 const COLUMN_COLUMNS: readonly Column[] = [
-  { title: '', cut: 'middle' },
+  { title: '', cut: 'middle', cutAfter: 'cells' },
   { title: '', cut: 'end' },
   { title: 'null', drop: 1 },
   { title: '' },

@@ -58,7 +58,7 @@ export interface WaitLine {
 export function waitLines({ pause, perMinute, requests }: Waits, now: number): readonly WaitLine[] {
   const lines: WaitLine[] = [];
   if (pause !== null && pause.until > now) {
-    lines.push({ reason: pause.reason, text: `waiting ${duration(pause.until - now)}: ${pause.reason}` });
+    lines.push({ reason: pause.reason, text: `next try in ${duration(pause.until - now)}: ${pause.reason}` });
   }
   if (perMinute !== null) lines.push({ reason: 'spaced', text: spacedText(perMinute) });
   const open = [...requests.values()];

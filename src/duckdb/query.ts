@@ -142,7 +142,7 @@ function inOneLine(message: string): string {
 /** In our words: the names that DuckDB suggests are those of its own catalogue. */
 function noSuchTable(name: string, known: readonly string[], cause: unknown): TablevaultError {
   const near = nearNames(name, known);
-  return new TablevaultError('USAGE', `the snapshot has no table ${name}`, {
+  return new TablevaultError('TABLE_UNKNOWN', `the snapshot has no table ${name}`, {
     cause,
     hint:
       near.length === 0

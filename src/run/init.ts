@@ -82,11 +82,11 @@ export async function initPipeline(options: InitOptions): Promise<InitReport> {
       hint: 'Choose another folder, or give yourself the right to write.',
     });
   }
-  // A hash whose secret was not stored would lock its owner out.
-  const stored = secret !== null && created.includes('.env');
+  // A hash whose secret was not stored would lock its owner out: of a secret that was there before, its own is told.
+  const stored = created.includes('.env') ? secret : generateSecret ? await storedSecret(folder) : null;
   const dotEnv = created.includes('.env') ? 'created' : existsSync(join(folder, '.env')) ? 'there' : 'missing';
   const dotEnvIgnored = isIgnored('.env', await readFile(join(folder, '.gitignore'), 'utf8').catch(() => ''));
-  return { folder, created, kept, dotEnv, dotEnvIgnored, secretHash: stored ? hashOf(secret) : null };
+  return { folder, created, kept, dotEnv, dotEnvIgnored, secretHash: stored === null ? null : hashOf(stored) };
 }
 
 /**
@@ -100,6 +100,12 @@ function isIgnored(name: string, gitignore: string): boolean {
     if (glob !== '' && globMatcher(glob)(name)) ignored = not === '';
   }
   return ignored;
+}
+
+/** The secret that a `.env` holds as this command writes it; null where it holds none. */
+async function storedSecret(folder: string): Promise<string | null> {
+  const text = await readFile(join(folder, '.env'), 'utf8').catch(() => '');
+  return new RegExp(`^${VARIABLES.service}=([\\w-]+)$`, 'm').exec(text)?.[1] ?? null;
 }
 
 /** As ERP.net stores it. */

@@ -54,7 +54,9 @@ describe('progress', () => {
 
   it('says why it waits before there is a plan too', () => {
     const state = stateAfter([[0, { type: 'wait', reason: 'no licence seat is free', ms: 15_000 }]]);
-    expect(progressLine(state, 5_000)).toBe('opening the instance, 5.0 s gone, waiting 10 s: no licence seat is free');
+    expect(progressLine(state, 5_000)).toBe(
+      'opening the instance, 5.0 s gone, next try in 10 s: no licence seat is free',
+    );
     expect(progressBlock(state, 5_000, 100).join(' ')).toContain('no licence seat is free');
   });
 
@@ -157,7 +159,7 @@ describe('progress', () => {
 
   it('says why it waits, as long as it waits', () => {
     const state = stateAfter([...HALFWAY, [10_000, { type: 'wait', reason: 'the instance answered 429', ms: 12_000 }]]);
-    expect(progressLine(state, 11_000)).toContain('waiting 11 s: the instance answered 429');
+    expect(progressLine(state, 11_000)).toContain('next try in 11 s: the instance answered 429');
     expect(progressLine(state, 22_000)).not.toContain('waiting');
   });
 

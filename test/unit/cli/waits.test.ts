@@ -58,7 +58,7 @@ describe('what a command waits for', () => {
 
   it('is a pause, until it is over', () => {
     const pause: readonly (readonly [number, RunEvent])[] = [[0, { type: 'wait', reason: 'no seat', ms: 9_000 }]];
-    expect(linesAt(1_000, pause)).toEqual(['waiting 8.0 s: no seat']);
+    expect(linesAt(1_000, pause)).toEqual(['next try in 8.0 s: no seat']);
     expect(linesAt(9_000, pause)).toEqual([]);
   });
 });

@@ -54,6 +54,12 @@ describe('init', () => {
     ]);
   });
 
+  it('tells the hash of the secret that is there, when it is asked for one again', async () => {
+    const first = await initPipeline({ folder, kind: 'service', generateSecret: true });
+    const again = await initPipeline({ folder, kind: 'service', generateSecret: true });
+    expect(again).toMatchObject({ created: [], secretHash: first.secretHash });
+  });
+
   it('touches no file that exists, and gives no hash of a secret that it did not store', async () => {
     await writeFile(join(folder, 'backup.yaml'), 'mine');
     await writeFile(join(folder, '.env'), 'mine too');

@@ -166,7 +166,7 @@ describe('query', () => {
 
   it('names near tables when one is unknown', async () => {
     const error = await refusal('SELECT * FROM Gen_Document');
-    expect(error).toMatchObject({ code: 'USAGE', exitCode: 2 });
+    expect(error).toMatchObject({ code: 'TABLE_UNKNOWN', exitCode: 2 });
     expect(error.hint).toContain('Gen_Documents');
   });
 
