@@ -402,7 +402,7 @@ describe('rows that lie in no order, as in a heap, where those of an answer happ
   });
 
   test('are never exact with one missing in a table that is read in ranges, nothing counted', async () => {
-    for (const most of [2_000, 10_001, 15_000, 30_000, 60_000]) {
+    for (const most of [10_001, 30_000]) {
       const rows = guidTable(60_000).rows;
       const table = { ...guidTable(0), rows: heap(rows, [45, 20_111, 59_998]) };
       const outcome = await readFake([table], ({ matching, select, top }) => {
