@@ -3,14 +3,14 @@ import type { Command } from 'commander';
 import { TablevaultError } from '../core/errors.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { CliContext } from './context.ts';
+import { plainText } from './text.ts';
 import { startWork } from './work.ts';
 
 /** Opens the vault for reading, and closes its store whatever happens. What takes long is told. */
 export async function withVault<T>(context: CliContext, uri: string, use: (vault: Vault) => Promise<T>): Promise<T> {
-  const { signal, env } = context;
   const work = startWork(context, `at work on the vault ${uri}`);
   try {
-    return await useVault(uri, { signal, env }, use);
+    return await useVault(uri, context, use);
   } finally {
     work.end();
   }
@@ -18,11 +18,17 @@ export async function withVault<T>(context: CliContext, uri: string, use: (vault
 
 async function useVault<T>(
   uri: string,
-  { signal, env }: Pick<CliContext, 'signal' | 'env'>,
+  { signal, env, screen }: Pick<CliContext, 'signal' | 'env' | 'screen'>,
   use: (vault: Vault) => Promise<T>,
 ): Promise<T> {
-  const [{ openStore }, { openVault }] = await Promise.all([import('../storage/open.ts'), import('../vault/open.ts')]);
-  const store = await openStore(uri, { signal, env });
+  const [{ clearTextWarning, openStore }, { openVault }] = await Promise.all([
+    import('../storage/open.ts'),
+    import('../vault/open.ts'),
+  ]);
+  const clearText = clearTextWarning(uri, env);
+  if (clearText !== undefined) screen.line(`warning: ${plainText(clearText)}`);
+  const onThrottled = (message: string) => screen.line(`warning: ${plainText(message)}`);
+  const store = await openStore(uri, { signal, env, onThrottled });
   try {
     return await use(await openVault(store, { signal }));
   } finally {

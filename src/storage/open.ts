@@ -1,7 +1,7 @@
 /** Opens the store that an address names. */
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Environment, withoutUser } from '../core/address.ts';
+import { type Environment, isThisMachine, withoutUser } from '../core/address.ts';
 import { TablevaultError } from '../core/errors.ts';
 import type { FileSystem } from './filesystem.ts';
 import { createFolderStore } from './folder.ts';
@@ -11,6 +11,8 @@ export interface OpenStoreOptions extends CallOptions {
   /** Default `process.env`; the S3 store reads its endpoint and path style from it. */
   readonly env?: Environment;
   readonly fileSystem?: FileSystem;
+  /** Told once when the store asks to slow down. */
+  readonly onThrottled?: (message: string) => void;
 }
 
 /**
@@ -23,8 +25,11 @@ export async function openStore(uri: string, options: OpenStoreOptions = {}): Pr
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(uri)?.[1]?.toLowerCase();
   if (scheme === 's3') {
     // Loaded only when needed: the SDK takes a third of a second to load.
-    const { createS3Store, parseS3Uri } = await import('./s3.ts');
-    return createS3Store({ ...parseS3Uri(uri), env: options.env ?? process.env });
+    const { checkRegion, createS3Store, parseS3Uri } = await import('./s3.ts');
+    const env = options.env ?? process.env;
+    const address = parseS3Uri(uri);
+    await checkRegion(env);
+    return createS3Store({ ...address, env, onThrottled: options.onThrottled });
   }
   const folder = options.fileSystem === undefined ? {} : { fileSystem: options.fileSystem };
   if (scheme === 'file') return createFolderStore(pathOfFileUrl(uri), folder);
@@ -32,6 +37,15 @@ export async function openStore(uri: string, options: OpenStoreOptions = {}): Pr
     throw unusable(uri, `${scheme}: is no kind of destination`);
   }
   return createFolderStore(resolve(uri), folder);
+}
+
+/** What to say of a store that is asked over a network in clear; undefined where it is not. */
+export function clearTextWarning(uri: string, env: Environment): string | undefined {
+  const endpoint = env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'] ?? '';
+  if (!/^s3:/i.test(uri) || !URL.canParse(endpoint)) return undefined;
+  const { protocol, hostname } = new URL(endpoint);
+  if (protocol !== 'http:' || isThisMachine(hostname)) return undefined;
+  return `${hostname} is asked over plain http: whoever is on the way can read all that is stored`;
 }
 
 function pathOfFileUrl(uri: string): string {

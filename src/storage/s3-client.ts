@@ -46,7 +46,7 @@ export function createS3Client(env: Environment): S3Client {
   const region = env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? (endpoint === undefined ? undefined : 'us-east-1');
   const config: S3ClientConfig = {
     maxAttempts: 1,
-    forcePathStyle: env['TABLEVAULT_S3_PATH_STYLE'] === '1',
+    forcePathStyle: pathStyle(env),
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
@@ -61,6 +61,34 @@ export function createS3Client(env: Environment): S3Client {
   const credentials = explicitCredentials(env);
   if (credentials !== undefined) config.credentials = credentials;
   return new S3Client(config);
+}
+
+/**
+ * Looks for a region where the environment names neither one nor an endpoint: in the files of the AWS command line.
+ * @throws TablevaultError CONFIG_INVALID when there is none
+ */
+export async function checkRegion(env: Environment): Promise<void> {
+  const client = createS3Client(env);
+  try {
+    await client.config.region();
+  } catch (cause) {
+    throw new TablevaultError('CONFIG_INVALID', 'no region is set for S3', {
+      cause,
+      hint: "Set AWS_REGION to the bucket's region, or AWS_ENDPOINT_URL_S3 to the address of a server of your own.",
+    });
+  } finally {
+    client.destroy();
+  }
+}
+
+/** `TABLEVAULT_S3_PATH_STYLE`: `true` or `1` puts the bucket into the path, as servers without a DNS name for each bucket need it. */
+function pathStyle(env: Environment): boolean {
+  const value = (env['TABLEVAULT_S3_PATH_STYLE'] ?? '').toLowerCase();
+  if (value === '1' || value === 'true') return true;
+  if (value === '' || value === '0' || value === 'false') return false;
+  throw new TablevaultError('CONFIG_INVALID', `TABLEVAULT_S3_PATH_STYLE is ${JSON.stringify(value)}`, {
+    hint: 'Set it to true or false.',
+  });
 }
 
 /** A way through the proxy of this address; undefined where it is asked directly. */

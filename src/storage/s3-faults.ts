@@ -17,6 +17,8 @@ interface Answer {
   readonly status: number | undefined;
   readonly message: string;
   readonly errno: string | undefined;
+  /** As the server asks; 0 where it does not. */
+  readonly retryAfterMs: number;
 }
 
 const THROTTLED = new Set([
@@ -27,8 +29,21 @@ const THROTTLED = new Set([
   'TooManyRequests',
   'ServiceUnavailable',
 ]);
+/** No server is waited for longer than this at once. */
+const MOST_RETRY_AFTER_MS = 120_000;
+const WRITES = new Set(['storing', 'replacing']);
 const BAD_HASH = new Set(['XAmzContentSHA256Mismatch', 'BadDigest', 'InvalidDigest', 'IncompleteBody']);
 const TLS = /^(CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_SSL)/;
+
+/** The store asks to slow down; it may say for how long. */
+export class ThrottledFault extends TablevaultError {
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number, details: ConstructorParameters<typeof TablevaultError>[2]) {
+    super('DESTINATION_UNREACHABLE', message, details);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
 
 /** Turns anything the SDK throws into a TablevaultError; an abort becomes the signal's reason. */
 export function s3Fault(error: unknown, doing: string, place: S3Place, signal?: AbortSignal): unknown {
@@ -55,6 +70,14 @@ function mapped(answer: Answer, doing: string, place: S3Place, cause: unknown): 
       'DESTINATION_MISSING',
       `there is no bucket ${place.bucket}`,
       'Create the bucket (in this region), or correct the name in `destination:`.',
+    );
+  }
+  // What is written need not be there.
+  if (status === 404 && WRITES.has(doing) && name !== 'NoSuchUpload') {
+    return fault(
+      'DESTINATION_MISSING',
+      said,
+      `Look whether the bucket ${place.bucket} exists at this endpoint, and the key of TABLEVAULT_S3_KMS_KEY_ID, if one is set.`,
     );
   }
   if (name === 'NoSuchKey' || name === 'NotFound' || (status === 404 && name !== 'NoSuchUpload'))
@@ -127,12 +150,12 @@ function mapped(answer: Answer, doing: string, place: S3Place, cause: unknown): 
     );
   }
   if (THROTTLED.has(name) || status === 429 || status === 503) {
-    return fault(
-      'DESTINATION_UNREACHABLE',
-      `${said} (throttled)`,
-      'The store asks to slow down: run again later, or with fewer tables at once.',
-      true,
-    );
+    return new ThrottledFault(`${said} (throttled)`, answer.retryAfterMs, {
+      at,
+      cause,
+      hint: 'The store asks to slow down: run again later, or with fewer tables at once.',
+      retryable: true,
+    });
   }
   if (TLS.test(errno ?? '')) {
     return fault(
@@ -148,7 +171,16 @@ function mapped(answer: Answer, doing: string, place: S3Place, cause: unknown): 
       'Write HTTPS_PROXY=http://user:password@host:port, or name the store in NO_PROXY.',
     );
   }
-  const passing = status === undefined || status >= 500 || status === 408 || name === 'RequestTimeout';
+  if (errno === 'ENOTFOUND') {
+    return fault(
+      'DESTINATION_MISSING',
+      said,
+      'There is no such host: check AWS_ENDPOINT_URL_S3, AWS_REGION and the network.',
+    );
+  }
+  // An upload of pieces may end with 200 and an error in the body.
+  const passing =
+    name === 'InternalError' || status === undefined || status >= 500 || status === 408 || name === 'RequestTimeout';
   return fault(
     'DESTINATION_UNREACHABLE',
     said,
@@ -159,11 +191,17 @@ function mapped(answer: Answer, doing: string, place: S3Place, cause: unknown): 
 
 function answerOf(error: unknown): Answer {
   if (!(error instanceof Error))
-    return { name: 'Unknown', status: undefined, message: String(error), errno: undefined };
-  const fields = error as Error & { code?: unknown; $metadata?: { httpStatusCode?: number } };
+    return { name: 'Unknown', status: undefined, message: String(error), errno: undefined, retryAfterMs: 0 };
+  const fields = error as Error & {
+    code?: unknown;
+    $metadata?: { httpStatusCode?: number };
+    $response?: { headers?: Readonly<Record<string, string>> };
+  };
   const errno = typeof fields.code === 'string' ? fields.code : undefined;
+  const seconds = Number(fields.$response?.headers?.['retry-after'] ?? 0);
+  const retryAfterMs = seconds > 0 ? Math.min(seconds * 1000, MOST_RETRY_AFTER_MS) : 0;
   const name = error.name === 'Error' || error.name === 'AggregateError' ? (errno ?? error.name) : error.name;
-  return { name, status: fields.$metadata?.httpStatusCode, message: error.message.slice(0, 300), errno };
+  return { name, status: fields.$metadata?.httpStatusCode, message: error.message.slice(0, 300), errno, retryAfterMs };
 }
 
 /** For a body that ended before its announced end. */

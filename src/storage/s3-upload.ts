@@ -29,6 +29,8 @@ export interface UploadTarget {
   readonly place: S3Place;
   readonly signal?: AbortSignal | undefined;
   readonly encryption?: S3Encryption | undefined;
+  /** Did the server refuse the header with the checksum, which says again what the signed payload hash says? */
+  readonly checksums: { refused: boolean };
 }
 
 /** One conditional PUT; the signed payload hash lets the server check the bytes. */
@@ -61,8 +63,46 @@ export async function putSmallFile(target: UploadTarget, path: string, bytes: nu
   }
 }
 
+/** What a server answers that does not know a header; also with what else it does not take. */
+const REFUSALS = new Set([400, 501]);
+
 async function sendPut(
-  { client, bucket, key, place, signal, encryption }: UploadTarget,
+  target: UploadTarget,
+  body: Uint8Array | ReturnType<typeof createReadStream>,
+  bytes: number,
+  sha256: string,
+  createOnly: boolean,
+): Promise<void> {
+  const { checksums } = target;
+  try {
+    await sendOnce(target, body, bytes, sha256, createOnly);
+  } catch (error) {
+    // A body that streams is sent once: an object in memory, such as that of the first probe, finds it out.
+    if (checksums.refused || !(body instanceof Uint8Array) || !isRefusal(error)) throw error;
+    await sendOnce({ ...target, checksums: { refused: true } }, body, bytes, sha256, createOnly);
+    checksums.refused = true;
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  const { name, $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
+  const isOfAnother = name !== undefined && ABOUT_OTHERS.has(name);
+  return REFUSALS.has($metadata?.httpStatusCode ?? 0) && !isOfAnother;
+}
+
+/** Answers with such a status that are not about a header. */
+const ABOUT_OTHERS = new Set([
+  'BadDigest',
+  'ExpiredToken',
+  'IncompleteBody',
+  'InvalidDigest',
+  'RequestTimeout',
+  'TokenRefreshRequired',
+  'XAmzContentSHA256Mismatch',
+]);
+
+async function sendOnce(
+  { client, bucket, key, place, signal, encryption, checksums }: UploadTarget,
   body: Uint8Array | ReturnType<typeof createReadStream>,
   bytes: number,
   sha256: string,
@@ -73,7 +113,7 @@ async function sendPut(
     Key: key,
     Body: body,
     ContentLength: bytes,
-    ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64'),
+    ...(checksums.refused ? {} : { ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64') }),
     ...encryption,
     ...(createOnly ? { IfNoneMatch: '*' } : {}),
   });
@@ -140,7 +180,8 @@ export async function putLargeFile(
       MultipartUpload: { Parts: pieces },
       IfNoneMatch: '*',
     });
-    await client.send(complete, call);
+    // Sent again with the same pieces, it does the same or finds them gone: then whoever stores looks for the object.
+    await send(() => client.send(complete, call));
   } catch (error) {
     // Not with the signal: the clean-up is wanted above all after an interrupt.
     await client.send(new AbortMultipartUploadCommand({ ...where, UploadId })).catch(() => undefined);

@@ -9,31 +9,39 @@ import type { Environment } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import { sha256Hex } from '../core/digest.ts';
+import { duration } from '../core/duration.ts';
 import { hasCode, isRetryable } from '../core/errors.ts';
-import { DEFAULT_RETRIES, type RetryPolicy, withRetries } from '../core/retry.ts';
+import { DEFAULT_RETRIES, pauseMs, type RetryPolicy, withRetries } from '../core/retry.ts';
 import { count, plural } from '../core/words.ts';
 import { corrupt, objectExists } from './faults.ts';
 import { checkedKey, checkedPrefix } from './key.ts';
 import { createS3Client, type S3Address } from './s3-client.ts';
 import { parseEncryption } from './s3-encryption.ts';
-import { endedEarly, s3Fault } from './s3-faults.ts';
+import { endedEarly, s3Fault, ThrottledFault } from './s3-faults.ts';
 import { putBytes, putLargeFile, putSmallFile, SINGLE_PUT_MAX_BYTES } from './s3-upload.ts';
 import type { CallOptions, FileFacts, ListedObject, ObjectFacts, PutOptions, Store } from './store.ts';
 import { DEFAULT_MAX_GET_BYTES } from './store.ts';
 
-export { parseS3Uri } from './s3-client.ts';
+export { checkRegion, parseS3Uri } from './s3-client.ts';
 
 export interface S3StoreOptions extends S3Address {
   readonly env: Environment;
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly retries?: RetryPolicy;
+  /** How long a store that asks to slow down is waited for, milliseconds. Default five minutes. */
+  readonly patienceMs?: number;
+  /** Told once when the store asks to slow down. */
+  readonly onThrottled?: ((message: string) => void) | undefined;
   /** Bytes up to which an object is one PUT. Default 128 MiB. */
   readonly singlePutMaxBytes?: number;
   /** Bytes of a piece beyond. Default 32 MiB, at least 5 MiB. */
   readonly pieceBytes?: number;
 }
 
+const PATIENCE_MS = 300_000;
+/** Between tries of a store that asks to slow down, unless it says for how long. */
+const THROTTLED_PAUSES = { firstPauseMs: 1_000, lastPauseMs: 20_000 };
 const NO_RETRIES: RetryPolicy = { attempts: 1, firstPauseMs: 0, lastPauseMs: 0 };
 
 /** A bucket's prefix as a store. Creating is a PUT with `If-None-Match: *`; answers are retried only where that cannot do harm. */
@@ -49,6 +57,7 @@ export function createS3Store(options: S3StoreOptions): Store {
   const where = (key: string) => ({ Bucket: bucket, Key: prefix + checkedKey(key) });
   const abortable = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { abortSignal: signal });
   let serverDate: string | undefined;
+  let throttled = false;
   noteServerDate(client, (date) => {
     serverDate = date;
   });
@@ -61,17 +70,30 @@ export function createS3Store(options: S3StoreOptions): Store {
     step: () => Promise<T>,
     policy = retries,
   ): Promise<T> {
+    const until = clock.now() + (policy.attempts > 1 ? (options.patienceMs ?? PATIENCE_MS) : 0);
     return withRetries(policy, { clock, random, signal }, async () => {
-      try {
-        return await step();
-      } catch (error) {
-        throw s3Fault(error, doing, place(key), signal);
+      for (let n = 1; ; n++) {
+        try {
+          return await step();
+        } catch (error) {
+          const fault = s3Fault(error, doing, place(key), signal);
+          // What is asked for politely is no failed try.
+          if (!(fault instanceof ThrottledFault) || clock.now() >= until) throw fault;
+          if (!throttled)
+            options.onThrottled?.(
+              `${uri} asks to slow down: each request waits for it, ${duration(until - clock.now())} at most`,
+            );
+          throttled = true;
+          await clock.sleep(Math.max(fault.retryAfterMs, pauseMs(THROTTLED_PAUSES, n, random())), signal);
+        }
       }
     });
   }
 
+  const checksums = { refused: false };
   const target = (key: string, signal: AbortSignal | undefined) => ({
     client,
+    checksums,
     bucket,
     key: prefix + checkedKey(key),
     place: place(key),
@@ -154,8 +176,15 @@ export function createS3Store(options: S3StoreOptions): Store {
     } while (token !== undefined);
   }
 
-  const decoded = (key: string | undefined): string =>
-    decodeURIComponent((key ?? '').replaceAll('+', ' ')).slice(prefix.length);
+  /** A key as it is listed; not every server encodes it, though all are asked to. */
+  const decoded = (key: string | undefined, { EncodingType }: ListObjectsV2CommandOutput): string => {
+    if (EncodingType !== 'url') return (key ?? '').slice(prefix.length);
+    try {
+      return decodeURIComponent((key ?? '').replaceAll('+', ' ')).slice(prefix.length);
+    } catch {
+      throw corrupt(place(key ?? ''), 'the store lists it encoded in a way that cannot be read');
+    }
+  };
 
   return {
     uri,
@@ -178,7 +207,7 @@ export function createS3Store(options: S3StoreOptions): Store {
       } catch (error) {
         const fault = s3Fault(error, 'storing', place(key), file.signal);
         // The last answer may be lost and the object there.
-        const unclear = isRetryable(fault);
+        const unclear = hasCode(fault, 'DESTINATION_UNREACHABLE');
         if (unclear && (await head(key, file)) !== undefined) throw objectExists(place(key), fault);
         throw fault;
       }
@@ -197,7 +226,7 @@ export function createS3Store(options: S3StoreOptions): Store {
     async *list(listed, call = {}): AsyncGenerator<ListedObject> {
       for await (const page of pages('listing', listed, undefined, call)) {
         for (const object of page.Contents ?? []) {
-          const key = decoded(object.Key);
+          const key = decoded(object.Key, page);
           // Consoles make empty objects of this kind to show folders.
           if (key === '' || key.endsWith('/')) continue;
           yield { key, bytes: object.Size ?? 0, modifiedMs: object.LastModified?.getTime() ?? 0 };
@@ -206,7 +235,7 @@ export function createS3Store(options: S3StoreOptions): Store {
     },
     async *folders(listed, call = {}): AsyncGenerator<string> {
       for await (const page of pages('listing', listed, '/', call)) {
-        for (const folder of page.CommonPrefixes ?? []) yield decoded(folder.Prefix).slice(listed.length, -1);
+        for (const folder of page.CommonPrefixes ?? []) yield decoded(folder.Prefix, page).slice(listed.length, -1);
       }
     },
     async remove(key, call = {}) {

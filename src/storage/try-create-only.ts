@@ -5,6 +5,8 @@ import { putIfAbsent } from './conditional.ts';
 import type { CallOptions, Store } from './store.ts';
 
 const WRITERS = 3;
+/** What servers encode in listings, each in its way; not every file system takes letters of any kind. */
+const ODD_NAME = "a.b 100%25+é'(1)&=";
 /** Time to remove the object after an interrupt. */
 const CLEANUP_MS = 2_000;
 
@@ -15,7 +17,8 @@ const CLEANUP_MS = 2_000;
  * @throws TablevaultError `DESTINATION_UNSAFE` when two writers win or the bytes are another's; errors of the store as they are.
  */
 export async function tryCreateOnly(store: Store, call: CallOptions = {}): Promise<void> {
-  const key = `probe/${randomUUID()}`;
+  const beginning = `probe/${randomUUID()}`;
+  const key = `${beginning} ${ODD_NAME}`;
   const contents = Array.from({ length: WRITERS + 1 }, (_, writer) =>
     Buffer.from(`probe of writer ${writer}, ${key}\n`),
   );
@@ -37,6 +40,17 @@ export async function tryCreateOnly(store: Store, call: CallOptions = {}): Promi
         hint: 'A commit could be overwritten there. Use a store that honours `If-None-Match: *` on PUT (AWS S3, Ceph, MinIO), or a folder.',
       });
     }
+    const listed: string[] = [];
+    for await (const object of store.list(beginning, call)) listed.push(object.key);
+    if (listed.length !== 1 || listed[0] !== key)
+      throw new TablevaultError(
+        'DESTINATION_UNSAFE',
+        `${store.uri} lists an object under another name than it was stored under`,
+        {
+          at: { store: store.uri, object: key },
+          hint: 'Files of tables with such names could not be found again there. Use another store.',
+        },
+      );
   } finally {
     // A writer role may lack the right to delete; the probe object harms nobody. It never keeps an interrupt waiting.
     const signal = call.signal?.aborted === true ? AbortSignal.timeout(CLEANUP_MS) : call.signal;
