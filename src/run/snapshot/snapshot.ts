@@ -33,7 +33,7 @@ import { readNewestComplete } from '../../vault/snapshots.ts';
 import type { Vault } from '../../vault/vault.ts';
 import { type BegunRun, begin } from './begin.ts';
 import { draftManifest, finishEntry, signedDraft } from './draft.ts';
-import { interrupted, outweighsInterrupt, withNextStep } from './errors.ts';
+import { interrupted, orVaultGone, outweighsInterrupt, withNextStep } from './errors.ts';
 import { checkExpectations, goneTables } from './expectations.ts';
 import { identityOf } from './identity.ts';
 import { forgetProbe, readCachedProbe, storeProbe } from './probe-cache.ts';
@@ -186,7 +186,7 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
     return await readBegun(run, opened, begun, { probe, counts, cached: cached !== undefined, closing });
   } catch (thrown) {
     await closing.seen(thrown);
-    throw thrown;
+    throw await orVaultGone(thrown, vault);
   }
 }
 
