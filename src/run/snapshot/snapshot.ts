@@ -1,7 +1,4 @@
 /** Takes a snapshot: opens the instance and the vault, plans, reads all tables, commits. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { type Closers, createClosers } from '../../core/closers.ts';
@@ -20,6 +17,7 @@ import { CountKnowledge } from '../../read/counts.ts';
 import { type ChosenTable, chooseTables, planTables } from '../../read/plan.ts';
 import { type ProbeResult, probeInstance, readTableRows } from '../../read/probe.ts';
 import { openStore } from '../../storage/open.ts';
+import { makeTemporaryFolder } from '../../storage/temporary-folder.ts';
 import { type Catalog, seriesIn } from '../../vault/chain/catalog.ts';
 import { entryOfManifest } from '../../vault/chain/entry.ts';
 import type { Manifest, ManifestDraft } from '../../vault/chain/manifest.ts';
@@ -93,6 +91,8 @@ export async function runSnapshot(
   let error: unknown = null;
   let manifest: Manifest | null = null;
   try {
+    const temporary = await makeTemporaryFolder('snapshot');
+    closers.add(temporary.remove);
     manifest = await readAndCommit({
       pipeline,
       options,
@@ -104,6 +104,7 @@ export async function runSnapshot(
       deadline,
       closers,
       state,
+      tempDir: temporary.path,
     });
     if (!manifest.complete) error = state.results.error(true);
   } catch (thrown) {
@@ -155,6 +156,8 @@ interface SnapshotRun {
   readonly deadline: Deadline;
   readonly closers: Closers;
   readonly state: RunState;
+  /** For parts until they are stored. */
+  readonly tempDir: string;
 }
 
 async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
@@ -294,16 +297,14 @@ function tellOtherDatabases(series: Series, known: readonly Series[], emit: Emit
   });
 }
 
-/** Writers, a folder for parts until they are stored, and all else that reading takes. */
+/** Writers, and all else that reading takes. */
 async function openReading(
-  { pipeline, clock, closers, state }: SnapshotRun,
+  { pipeline, clock, closers, state, tempDir }: SnapshotRun,
   { instance, vault, emit, signal }: Opened,
   { run, finished, nextNumber }: BegunRun,
   { probe: { capabilities }, counts }: { readonly probe: ProbeResult; readonly counts: CountKnowledge },
 ): Promise<TableContext> {
   const { concurrency } = pipeline.limits;
-  const tempDir = await mkdtemp(join(tmpdir(), 'tablevault-'));
-  closers.add(() => rm(tempDir, { recursive: true, force: true }));
   const pool = new WriterPool(concurrency);
   closers.add(() => pool.close());
   const maxRowBytes = maxRowBytesOf(pipeline.limits);
