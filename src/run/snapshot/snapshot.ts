@@ -21,10 +21,11 @@ import { makeTemporaryFolder } from '../../storage/temporary-folder.ts';
 import { type Catalog, seriesIn } from '../../vault/chain/catalog.ts';
 import { entryOfManifest } from '../../vault/chain/entry.ts';
 import type { Manifest, ManifestDraft } from '../../vault/chain/manifest.ts';
-import { isSameSeries, type Series, seriesName, seriesOf } from '../../vault/chain/series.ts';
+import { addressOf, isSameSeries, type Series, seriesName, seriesOf } from '../../vault/chain/series.ts';
 import { indexCommitted } from '../../vault/chain/write-index.ts';
 import { commitSnapshot } from '../../vault/commit/commit.ts';
 import { finishCommits } from '../../vault/commit/recover.ts';
+import { newestOfSeries } from '../../vault/commit/resume.ts';
 import { acquireLease, type Lease } from '../../vault/lease/lease.ts';
 import { openVault } from '../../vault/open.ts';
 import { readNewestComplete } from '../../vault/snapshots.ts';
@@ -180,7 +181,7 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
   const narrowed = options.tables ?? null;
   const begun = await begin({
     ...{ pipeline, instance, vault, series, identity, narrowed, chosen, probe, counts, hints, fresh },
-    ...{ clock, emit, signal },
+    ...{ newest: newestOfSeries(opened.catalog, series), clock, emit, signal },
   });
   state.continued = begun.continued;
   state.begun = true;
@@ -283,6 +284,7 @@ async function open(run: SnapshotRun): Promise<Opened> {
   const { catalog, abandoned } = await finishCommits(vault, { clock, emit, signal });
   const previous = (await readNewestComplete(vault, catalog, series, { signal }))?.manifest;
   tellOtherDatabases(series, seriesIn(catalog), emit);
+  tellOtherInstance(instance, previous, emit);
   return { instance, vault, identity, lease, series, catalog, abandoned, previous, emit, signal, abort };
 }
 
@@ -294,6 +296,15 @@ function tellOtherDatabases(series: Series, known: readonly Series[], emit: Emit
   emit({
     type: 'warning',
     message: `the pipeline ${series.pipeline} has snapshots of the database ${names} in this vault, and now reads ${series.database}: its snapshots are a series of their own, with no earlier ones to be held against`,
+  });
+}
+
+/** Two instances whose databases have one name are one series: of a test instance made from a copy, nobody should find out from `prune`. */
+function tellOtherInstance({ url }: Instance, previous: Manifest | undefined, emit: Emit): void {
+  if (previous === undefined || addressOf(previous.instance.url) === addressOf(url)) return;
+  emit({
+    type: 'warning',
+    message: `the previous snapshot, number ${previous.sequence}, was read from ${previous.instance.url}, and this run reads ${url}: as their databases have the same name, both are one series for \`prune\`, \`expect\` and ages. If they are two systems, give one of the pipelines another name`,
   });
 }
 

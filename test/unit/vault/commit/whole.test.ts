@@ -165,7 +165,15 @@ describe('a decided commit that lacks a part', () => {
 
   it('can be given up: then prune goes on', async () => {
     const { vault, own } = await lacking();
-    const begun = { run: own.run, ...SERIES, narrowed: null, planHash: planHashOf({}), plan: null, tool: 'test' };
+    const begun = {
+      run: own.run,
+      ...SERIES,
+      narrowed: null,
+      planHash: planHashOf({}),
+      after: 0,
+      plan: null,
+      tool: 'test',
+    };
     await beginRun(vault, begun, deps);
     await vault.store.remove(outcomeKey(own.run));
     const report = await pruneVault(vault, { policy: { keepLast: 1 }, dryRun: false, abandonAfterMs: 0 }, deps);
