@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import { hasCode, TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { readOnlyStore } from '../../storage/read-only.ts';
+import { rehearsalStore } from '../../storage/rehearsal.ts';
 import type { CallOptions, ListedObject } from '../../storage/store.ts';
 import { type Catalog, readCatalog, readEntry, withTombstones } from '../../vault/chain/catalog.ts';
 import { writeTombstone } from '../../vault/chain/tombstones.ts';
@@ -72,8 +73,8 @@ export interface PruneReport {
 export async function pruneVault(opened: Vault, options: PruneOptions, deps: PruneDeps): Promise<PruneReport> {
   const { dryRun, signal, graceMs = DEFAULT_GRACE_MS } = options;
   const call = { signal };
-  const vault = dryRun ? { ...opened, store: readOnlyStore(opened.store, deps.clock) } : opened;
   planRetention([], options.policy, 0);
+  const vault = dryRun ? await rehearsed(opened, deps, call) : opened;
   if (!dryRun) await finishCommits(vault, { ...deps, signal });
   const catalog = await readCatalog(vault, call);
   await refuseDamage(vault, catalog, call);
@@ -98,6 +99,17 @@ export async function pruneVault(opened: Vault, options: PruneOptions, deps: Pru
     later,
     abandoned,
   };
+}
+
+/** The vault as a dry run looks at it: with the commits that prune finishes first, which stay in memory; no more can be written. */
+async function rehearsed(opened: Vault, { clock, emit }: PruneDeps, { signal }: CallOptions): Promise<Vault> {
+  const store = rehearsalStore(opened.store, clock);
+  const { finished } = await finishCommits({ ...opened, store }, { clock, signal });
+  for (const { manifest } of finished) {
+    const message = `the commit of run ${manifest.run} is not finished: prune finishes it first, as sequence ${manifest.sequence}`;
+    emit?.({ type: 'log', level: 'info', message });
+  }
+  return { ...opened, store: readOnlyStore(store, clock) };
 }
 
 /** Nothing is removed of a vault that is damaged: what is missing may be what protected it. */
