@@ -34,11 +34,11 @@ async function takeSnapshot() {
         if (event.type === 'continued') rows = event.rows;
         if (event.type === 'progress') rows += event.rows;
         if (event.type === 'warning') process.stderr.write(`\nwarning: ${event.table ?? file}: ${event.message}\n`);
-        process.stderr.write(`\r${tablesDone} of ${tables} tables, ${rows} rows`);
+        if (process.stderr.isTTY) process.stderr.write(`\r${tablesDone} of ${tables} tables, ${rows} rows`);
       },
     },
   );
-  process.stderr.write('\n');
+  process.stderr.write(`${process.stderr.isTTY ? '\r' : ''}${tablesDone} of ${tables} tables, ${rows} rows\n`);
   if (report.snapshot !== null) process.stdout.write(`${report.snapshot}\n`);
   if (error !== null) fail(error);
 }
