@@ -29,13 +29,13 @@ import { commitSnapshot } from '../../vault/commit/commit.ts';
 import { finishCommits } from '../../vault/commit/recover.ts';
 import { acquireLease, type Lease } from '../../vault/lease/lease.ts';
 import { openVault } from '../../vault/open.ts';
-import { readNewestComplete } from '../../vault/snapshots.ts';
 import type { Vault } from '../../vault/vault.ts';
 import { type BegunRun, begin } from './begin.ts';
 import { draftManifest, finishEntry, signedDraft } from './draft.ts';
 import { interrupted, outweighsInterrupt, withNextStep } from './errors.ts';
 import { checkExpectations, goneTables } from './expectations.ts';
 import { identityOf } from './identity.ts';
+import { readPrevious } from './previous.ts';
 import { forgetProbe, readCachedProbe, storeProbe } from './probe-cache.ts';
 import type { TableContext } from './read-table.ts';
 import { readTables } from './read-tables.ts';
@@ -278,7 +278,7 @@ async function open(run: SnapshotRun): Promise<Opened> {
   const abort = new AbortController();
   const signal = anySignal([outer, lease.signal, abort.signal]);
   const { catalog, abandoned } = await finishCommits(vault, { clock, emit, signal });
-  const previous = (await readNewestComplete(vault, catalog, series, { signal }))?.manifest;
+  const previous = await readPrevious(vault, catalog, series, { expect: pipeline.expect, emit, signal });
   tellOtherDatabases(series, seriesIn(catalog), emit);
   return { instance, vault, identity, lease, series, catalog, abandoned, previous, emit, signal, abort };
 }
