@@ -45,18 +45,19 @@ export async function readTombstone(
 
 /**
  * Why the tombstone of a place does not retire what is stored there; undefined when it does, or is gone.
- * @param entry what the place holds; undefined where that is not known
+ * @param entry what the place holds, or the hash that the next place names; undefined where that is not known
  */
 export async function tombstoneFault(
   store: Store,
   sequence: number,
-  entry: Pick<Tombstone, 'snapshot' | 'sha256'> | undefined,
+  entry: { readonly sha256: string; readonly snapshot?: string } | undefined,
   call: CallOptions = {},
 ): Promise<TablevaultError | undefined> {
   try {
     const tombstone = await readTombstone(store, sequence, call);
     if (tombstone === undefined || entry === undefined) return undefined;
-    if (tombstone.snapshot === entry.snapshot && tombstone.sha256 === entry.sha256) return undefined;
+    const { snapshot = tombstone.snapshot, sha256 } = entry;
+    if (tombstone.snapshot === snapshot && tombstone.sha256 === sha256) return undefined;
     return new TablevaultError('VAULT_CORRUPT', `${tombstoneKey(sequence)} is not of the snapshot at its place`, {
       at: { object: tombstoneKey(sequence) },
       hint: 'Nobody retired that snapshot by it. Restore the object from a copy of the vault, or remove it: then the snapshot is there again.',

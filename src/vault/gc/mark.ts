@@ -92,7 +92,7 @@ async function markOnce(vault: Vault, retiring: ReadonlySet<number>, call: CallO
     (catalog.retiredMs.has(sequence) && !pinned.has(sequence)) || retiring.has(sequence);
   const places = await withTombstones(vault, catalog, call);
   const runs = await readRuns(vault, stateOfRuns(places, isRetired), call);
-  const manifests = await readManifests(vault, catalog, { isRetired, referenced: runs.referenced }, call);
+  const manifests = await readManifests(vault, catalog, { isRetired, places, referenced: runs.referenced }, call);
   if (manifests === undefined) return undefined;
 
   const states = new Map(runs.states);
@@ -179,7 +179,15 @@ interface Manifests {
 async function readManifests(
   vault: Vault,
   catalog: Catalog,
-  { isRetired, referenced }: { readonly isRetired: IsRetired; readonly referenced: ReadonlySet<number> },
+  {
+    isRetired,
+    places,
+    referenced,
+  }: {
+    readonly isRetired: IsRetired;
+    readonly places: ReadonlyMap<number, ChainEntry>;
+    readonly referenced: ReadonlySet<number>;
+  },
   call: CallOptions,
 ): Promise<Manifests | undefined> {
   const fewAtOnce = pLimit(READERS);
@@ -201,7 +209,9 @@ async function readManifests(
     }
     const { run, snapshot } = found.manifest;
     const retiredMs = catalog.retiredMs.get(sequence) ?? null;
-    const held = { snapshot, sha256: found.sha256 };
+    // A slow writer may have put another manifest at the place since: then the chain tells what was retired there.
+    const named = places.get(sequence + 1)?.parent;
+    const held = named == null ? { snapshot, sha256: found.sha256 } : { sha256: named };
     const fault = retiredMs === null ? undefined : await tombstoneFault(vault.store, sequence, held, call);
     if (fault !== undefined) throw notPruned(vault, fault);
     retired.push({ sequence, run, bytes: found.bytes, parts, retiredMs, referenced: referenced.has(sequence) });
@@ -230,7 +240,7 @@ async function readRun(vault: Vault, run: string, call: CallOptions) {
 async function manifestOf(vault: Vault, sequence: number, { entries, retiredMs }: Catalog, call: CallOptions) {
   try {
     const found = await readStoredManifest(vault, sequence, call);
-    const indexed = entries.get(sequence);
+    const indexed = retiredMs.has(sequence) ? undefined : entries.get(sequence);
     if (indexed === undefined || indexed.sha256 === found.sha256) return found;
     throw new TablevaultError('VAULT_CORRUPT', `${snapshotKey(sequence)} is not the manifest that was indexed`);
   } catch (error) {

@@ -9,6 +9,7 @@ import { createMemoryStore } from '../../../../src/storage/memory.ts';
 import type { Store } from '../../../../src/storage/store.ts';
 import { readCatalog } from '../../../../src/vault/chain/catalog.ts';
 import { indexBytes } from '../../../../src/vault/chain/index-objects.ts';
+import { placeManifest } from '../../../../src/vault/chain/manifest.ts';
 import { readPlaces } from '../../../../src/vault/chain/places.ts';
 import { writeTombstone } from '../../../../src/vault/chain/tombstones.ts';
 import { commitSnapshot } from '../../../../src/vault/commit/commit.ts';
@@ -126,6 +127,27 @@ describe('a tombstone that is empty, damaged or misplaced', () => {
       const { findings } = await verifyVault(vault, { level: 'manifest' });
       expect(findings.map(({ code }) => code)).toContain('TOMBSTONE_UNREADABLE');
       expect([...(await readCatalog(vault)).unreadable.keys()]).toEqual(place === 3 ? [3] : []);
+    }
+  });
+});
+
+describe('a manifest that a slow writer put at the place of a retired and swept one', () => {
+  it('keeps no prune from its work, and goes, with the index and without', async () => {
+    for (const isIndexed of [true, false]) {
+      const { vault, inner, age } = await agingVault();
+      for (let n = 0; n < 2; n += 1) await committed(vault);
+      age(2 * DAY);
+      await prune(vault);
+      expect(await inner.head(snapshotKey(1))).toBeUndefined();
+      const { bytes } = placeManifest(await drafted(vault), { sequence: 1, parent: null });
+      await vault.store.putNew(snapshotKey(1), bytes);
+      await committed(vault);
+      if (!isIndexed) for await (const { key } of inner.list(INDEX)) await inner.remove(key);
+      expect(await verifyVault(vault, { level: 'files', all: true })).toMatchObject({ ok: true });
+      age(2 * DAY);
+      await prune(vault);
+      expect(await inner.head(snapshotKey(1))).toBeUndefined();
+      expect(await verifyVault(vault, { level: 'files', all: true })).toMatchObject({ ok: true });
     }
   });
 });
