@@ -92,7 +92,7 @@ async function verify(context: CliContext, uri: string, options: Options): Promi
   });
 }
 
-type Damage = 'file' | 'chain' | 'signature' | 'index' | 'stray' | 'nothing';
+type Damage = 'file' | 'chain' | 'commit' | 'signature' | 'index' | 'stray' | 'nothing';
 
 /** What kind of damage a finding is: each is mended in its own way. */
 const DAMAGE: Readonly<Record<FindingCode, Damage>> = {
@@ -110,6 +110,7 @@ const DAMAGE: Readonly<Record<FindingCode, Damage>> = {
   OUTCOME_MISSING: 'chain',
   OUTCOME_UNREADABLE: 'chain',
   OUTCOME_DIFFERS: 'chain',
+  COMMIT_LACKS_PARTS: 'commit',
   PART_MISSING: 'file',
   PART_SIZE: 'file',
   PART_HASH: 'file',
@@ -127,6 +128,8 @@ const DAMAGE: Readonly<Record<FindingCode, Damage>> = {
 const NEXT_STEP: Readonly<Record<Damage, string>> = {
   chain:
     'Restore the objects that are named from a copy of the vault: a new snapshot does not mend what is damaged or missing of earlier ones.',
+  commit:
+    'Restore the parts of a snapshot that is not published from a copy of the vault, or give it up: remove the `outcome.json` that is named.',
   file: 'Take a new snapshot, which reads these tables again; `tablevault repair` lists every damaged file.',
   signature:
     'Look which key signed these snapshots: after a change of keys give the public keys of all (--public-key); a snapshot without a signature stays so.',

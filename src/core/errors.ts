@@ -113,14 +113,25 @@ export function isRetryable(thrown: unknown): thrown is TablevaultError {
   return thrown instanceof TablevaultError && thrown.retryable;
 }
 
-/** Anything thrown, as a TablevaultError; what is not one already is a bug of ours. */
+/** Anything thrown, as a TablevaultError; what is not one already is a bug of ours, but for a current folder that was removed. */
 export function asTablevaultError(thrown: unknown): TablevaultError {
   if (thrown instanceof TablevaultError) return thrown;
+  if (isCurrentFolderGone(thrown)) {
+    return new TablevaultError('DESTINATION_MISSING', 'the current folder no longer exists', {
+      cause: thrown,
+      hint: 'Change to a folder that exists, or give whole paths.',
+    });
+  }
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new TablevaultError('BUG', `unexpected fault: ${message}`, {
     cause: thrown,
     hint: 'This is a fault of tablevault itself: please report it with the output of TABLEVAULT_LOG=debug.',
   });
+}
+
+/** `process.cwd()` fails so, and whatever makes a relative path a whole one. */
+function isCurrentFolderGone(thrown: unknown): boolean {
+  return thrown instanceof Error && 'syscall' in thrown && thrown.syscall === 'uv_cwd';
 }
 
 /** A plain object for another thread or for JSON; `cause` is reduced to its message. */

@@ -17,12 +17,14 @@ const READ_CHUNK_BYTES = 1 << 20;
 
 /**
  * A folder as a store. An object becomes visible by `link()`, which never replaces, after its bytes are on the disk; the put
- * resolves after its name is there too. Files have mode 0600, folders 0700. Leftovers of a killed process stay in `.tmp`.
+ * resolves after its name is there too. The folder itself is made at most once. Files have mode 0600, folders 0700. Leftovers of a killed process stay in `.tmp`.
  */
 export function createFolderStore(folder: string, options: { readonly fileSystem?: FileSystem } = {}): Store {
   const fs = options.fileSystem ?? nodeFileSystem;
   const root = resolve(folder);
   const knownFolders = new Map<string, Promise<void>>();
+  /** Was there something in the folder? Then it is never made again: its volume is gone, or somebody moved it. */
+  let stood = false;
   const pathOf = (key: string) => join(root, ...checkedKey(key).split('/'));
   const place = (key: string) => ({ store: root, object: key });
 
@@ -37,6 +39,8 @@ export function createFolderStore(folder: string, options: { readonly fileSystem
       const parent = dirname(path);
       const missing = (await fs.stat(path)) === undefined;
       const inside = path !== root && path.startsWith(root);
+      if (path === root && missing && stood) throw rootGone();
+      stood ||= path === root && !missing;
       if (!missing && !inside) return;
       await makeFolder(parent);
       if (missing) {
@@ -46,11 +50,19 @@ export function createFolderStore(folder: string, options: { readonly fileSystem
           if (errnoOf(error) !== 'EEXIST') throw error;
         }
       }
+      stood ||= path === root;
       await fs.syncFolder(parent);
     })();
     knownFolders.set(path, making);
     making.catch(() => knownFolders.delete(path));
     return making;
+  }
+
+  function rootGone(): TablevaultError {
+    return new TablevaultError('DESTINATION_MISSING', `the folder ${root} was there, and is gone`, {
+      at: { store: root },
+      hint: 'Mount its volume again, or put the folder back in its place, then run again: what was stored in it is not read again.',
+    });
   }
 
   /** Writes a temporary file, has it on the disk, and hands its path to `publish`, whatever happens the file goes. */
@@ -118,6 +130,7 @@ export function createFolderStore(folder: string, options: { readonly fileSystem
       if (errnoOf(error) === 'ENOENT') throw objectMissing(place(key), error);
       throw fileFault(error, `opening ${key}`, place(key));
     }
+    stood = true;
     try {
       for (let at = 0; at < file.bytes; ) {
         signal?.throwIfAborted();

@@ -11,7 +11,7 @@ import { type ChainEntry, entryOfManifest } from './chain/entry.ts';
 import { type Manifest, manifestBytes, manifestProblems } from './chain/manifest.ts';
 import { parseObject } from './chain/parse.ts';
 import { signatureProblem } from './chain/signature.ts';
-import { findUnfinishedCommits } from './commit/recover.ts';
+import { findUnfinishedCommits, whatCommitLacks } from './commit/recover.ts';
 import { readOutcome } from './commit/run.ts';
 import { collectFindings, type Findings } from './findings.ts';
 import { LATEST_KEY, outcomeKey, snapshotKey, tombstoneKey } from './layout.ts';
@@ -287,8 +287,11 @@ async function checkRuns(
   // With unreadable manifests about, a commit may seem unfinished that is there; the manifests are found already.
   if (unreadable.size + catalog.unreadable.size > 0) return;
   try {
-    for (const { run } of (await findUnfinishedCommits(vault, catalog, call)).outcomes) {
-      findings.notice('COMMIT_UNFINISHED', outcomeKey(run), `the next run publishes the snapshot of run ${run}`);
+    for (const outcome of (await findUnfinishedCommits(vault, catalog, call)).outcomes) {
+      const { run } = outcome;
+      const lacks = await whatCommitLacks(vault, outcome, catalog, call);
+      if (lacks !== undefined) findings.add('COMMIT_LACKS_PARTS', outcomeKey(run), lacks);
+      else findings.notice('COMMIT_UNFINISHED', outcomeKey(run), `the next run publishes the snapshot of run ${run}`);
     }
   } catch (error) {
     if (!hasCode(error, 'VAULT_CORRUPT')) throw error;

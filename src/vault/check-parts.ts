@@ -6,6 +6,7 @@ import type { PartEntry, TableEntry } from './chain/manifest.ts';
 import { type KnownPart, readPart } from './copy-part.ts';
 import type { FindingCode, Findings } from './findings.ts';
 import { VAULT_KEY } from './layout.ts';
+import { partFault } from './stored-parts.ts';
 import type { Vault } from './vault.ts';
 
 /** A part whose bytes are those of the manifest, as a local file. */
@@ -74,11 +75,8 @@ export async function judgePart(vault: Vault, part: KnownPart, options: VerifyPa
     return { kind: 'damaged', code, message, bytes };
   };
   try {
-    const stored = await store.head(part.key, options);
-    if (stored === undefined) return damaged('PART_MISSING', 'the part does not exist');
-    if (stored.bytes !== part.bytes) {
-      return damaged('PART_SIZE', `it has ${stored.bytes} bytes, the manifest says ${part.bytes}`);
-    }
+    const unstored = partFault(part, await store.head(part.key, options));
+    if (unstored !== undefined) return damaged(unstored.code, unstored.message);
     const local = store.localPath?.(part.key);
     const { copyTo } = options;
     const copy = local === undefined && copyTo !== undefined ? join(copyTo, `${part.sha256}.parquet`) : undefined;

@@ -16,6 +16,7 @@ export type FindingCode =
   | 'OUTCOME_MISSING'
   | 'OUTCOME_UNREADABLE'
   | 'OUTCOME_DIFFERS'
+  | 'COMMIT_LACKS_PARTS'
   | 'PART_MISSING'
   | 'PART_SIZE'
   | 'PART_HASH'

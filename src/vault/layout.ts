@@ -63,6 +63,12 @@ export function runOfPart(key: string): string | undefined {
   return /^tables\/[^/]+\/(\d{8}T\d{6}Z-[0-9a-f]{8})-\d+-[0-9a-f]{12}\.parquet$/.exec(key)?.[1];
 }
 
+/** What the keys of all parts begin with that the same run wrote of the same table, undefined for a foreign object. */
+export function partPrefix(key: string): string | undefined {
+  const run = runOfPart(key);
+  return run === undefined ? undefined : `${key.slice(0, key.lastIndexOf('/') + 1)}${run}-`;
+}
+
 /** What was found of an instance, by its address: a hint that is replaced. */
 export const probeKey = (address: string): string => `probes/${segment(address)}.json`;
 

@@ -3,13 +3,13 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import { TablevaultError } from '../core/errors.ts';
-import { getIfPresent, putIfAbsent } from '../storage/conditional.ts';
+import { putIfAbsent } from '../storage/conditional.ts';
 import type { CallOptions, Store } from '../storage/store.ts';
 import { tryCreateOnly } from '../storage/try-create-only.ts';
 import { sealedBytes } from './chain/seal.ts';
 import { VAULT_KEY } from './layout.ts';
 import type { Vault, VaultInfo } from './vault.ts';
-import { parseVaultInfo } from './vault.ts';
+import { readVaultInfo } from './vault.ts';
 
 export interface OpenVaultOptions extends CallOptions {
   /**
@@ -29,7 +29,7 @@ export interface OpenVaultOptions extends CallOptions {
 export async function openVault(store: Store, options: OpenVaultOptions = {}): Promise<Vault> {
   const call = { signal: options.signal };
   if (options.write === true) await tryCreateOnly(store, call);
-  const found = await readInfo(store, call);
+  const found = await readVaultInfo(store, call);
   if (found !== undefined) return { store, info: found };
   if (options.write !== true) {
     throw new TablevaultError('VAULT_NOT_FOUND', `there is no vault at ${store.uri}`, {
@@ -46,17 +46,12 @@ export async function openVault(store: Store, options: OpenVaultOptions = {}): P
   };
   await putIfAbsent(store, VAULT_KEY, sealedBytes(info), call);
   // Read back: another process may have been first.
-  const created = await readInfo(store, call);
+  const created = await readVaultInfo(store, call);
   if (created !== undefined) return { store, info: created };
   throw new TablevaultError('DESTINATION_UNSAFE', `${store.uri} acknowledged ${VAULT_KEY} but does not have it`, {
     at: { vault: store.uri },
     hint: 'The store does not keep what it acknowledges: choose another destination.',
   });
-}
-
-async function readInfo(store: Store, call: CallOptions): Promise<VaultInfo | undefined> {
-  const bytes = await getIfPresent(store, VAULT_KEY, call);
-  return bytes === undefined ? undefined : parseVaultInfo(bytes, VAULT_KEY);
 }
 
 /** A vault that lost its `vault.json` is not begun anew on top of its snapshots. */

@@ -2,12 +2,13 @@
 import * as z from 'zod';
 import { sha256Hex } from '../core/digest.ts';
 import { hasCode, TablevaultError } from '../core/errors.ts';
+import { getIfPresent } from '../storage/conditional.ts';
 import type { CallOptions, Store } from '../storage/store.ts';
 import type { Manifest } from './chain/manifest.ts';
 import { parseManifest } from './chain/manifest.ts';
 import { parseSealed } from './chain/seal.ts';
 import { readTombstone } from './chain/tombstones.ts';
-import { snapshotKey } from './layout.ts';
+import { snapshotKey, VAULT_KEY } from './layout.ts';
 
 /** An opened vault: its store, and what `vault.json` says. */
 export interface Vault {
@@ -67,7 +68,22 @@ export async function readIfLive(
   }
 }
 
-/** Parses `vault.json`. */
-export function parseVaultInfo(bytes: Uint8Array, key: string): VaultInfo {
-  return parseSealed(vaultInfoSchema, bytes, key);
+/** What `vault.json` says now; undefined when there is none. */
+export async function readVaultInfo(store: Store, call: CallOptions = {}): Promise<VaultInfo | undefined> {
+  const bytes = await getIfPresent(store, VAULT_KEY, call);
+  return bytes === undefined ? undefined : parseSealed(vaultInfoSchema, bytes, VAULT_KEY);
+}
+
+/**
+ * Looks whether the vault still stands where it was opened: its volume may be gone, or another one may have been put in its place.
+ * @throws TablevaultError `VAULT_NOT_FOUND`
+ */
+export async function assertSameVault({ store, info }: Vault, call: CallOptions = {}): Promise<void> {
+  const now = await readVaultInfo(store, call);
+  if (now?.id === info.id) return;
+  const what = now === undefined ? `it has no ${VAULT_KEY} any more` : 'another vault stands there now';
+  throw new TablevaultError('VAULT_NOT_FOUND', `the vault is no longer at ${store.uri}: ${what}`, {
+    at: { vault: store.uri },
+    hint: 'Mount its volume again, or put the vault back in its place, then run again: what was stored in it is not read again.',
+  });
 }

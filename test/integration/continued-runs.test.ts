@@ -72,6 +72,20 @@ describe('an unfinished run', () => {
     expect(snapshots[0].readMs).toBeGreaterThan(snapshots[0].durationMs);
   });
 
+  test('that is older than a snapshot of its series is not continued: no snapshot goes back in time', async () => {
+    const { file, env } = await unfinished();
+    job.demo.write({ updates: 5, tables: ['Gen_Currencies'] });
+    expect((await ran(file, env, '--fresh')).report).toMatchObject({ resumed: false, complete: true, sequence: 1 });
+    const next = await ran(file, env);
+    expect(next.stderr).toMatch(ANEW('snapshot number 1 of the same pipeline was published after it began'));
+    expect(next.report).toMatchObject({ resumed: false, complete: true, sequence: 2 });
+    // One that is broken off after that snapshot is continued.
+    refused(400);
+    await ran(file, env);
+    healthy();
+    expect((await ran(file, env)).report).toMatchObject({ resumed: true, complete: true });
+  });
+
   test('of many tables is continued without a word of Node', async () => {
     const many = await startJob({ rows: 0.01 });
     const { file, env } = await many.pipeline();

@@ -85,6 +85,7 @@ async function soundVault(store: Store, seed: number): Promise<void> {
         database: 'd',
         narrowed: null,
         planHash: sha256Hex('x'),
+        after: 0,
         plan: null,
         tool: 't',
       },

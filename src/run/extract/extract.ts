@@ -1,8 +1,8 @@
 /** One table, ad hoc, to a file or a stream. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+
 import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
+import { createClosers } from '../../core/closers.ts';
 import { EXIT, TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { makeFolder } from '../../core/folders.ts';
@@ -20,6 +20,7 @@ import { probeInstance, readTableRows } from '../../read/probe.ts';
 import type { ReadContext } from '../../read/task.ts';
 import { fewerThanTold } from '../../read/told-rows.ts';
 import type { Consistency } from '../../scan/verdict.ts';
+import { makeTemporaryFolder } from '../../storage/temporary-folder.ts';
 import { chooseExtract, type ExtractChoice } from './choice.ts';
 import type { ExtractFormat, FormatOptions, RowFormat } from './format.ts';
 import type { ExtractOutput } from './output.ts';
@@ -80,9 +81,13 @@ export async function extractTable(
     if (event.type === 'warning') warnings.push(event.message);
     deps.emit(event);
   };
-  const instance = await openInstance(pipeline, { ...deps, emit });
-  const tempDir = await mkdtemp(join(tmpdir(), 'tablevault-extract-'));
+  const closers = createClosers();
   try {
+    const temporary = await makeTemporaryFolder('extract');
+    closers.add(temporary.remove);
+    const tempDir = temporary.path;
+    const instance = await openInstance(pipeline, { ...deps, emit });
+    closers.add(() => instance.close());
     const choice = chooseExtract(instance.model, pipeline, options.table, options.select, readSensitiveColumns());
     const { name } = choice.table;
     for (const message of choice.table.notRead ?? []) emit({ type: 'warning', table: name, message });
@@ -126,8 +131,7 @@ export async function extractTable(
       warnings,
     };
   } finally {
-    await rm(tempDir, { recursive: true, force: true });
-    await instance.close();
+    await closers.close();
   }
 }
 

@@ -1,11 +1,11 @@
 /** Restores a snapshot: checks the manifest, copies and checks every part, fills the target, counts its rows. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { count, plural } from '../../core/words.ts';
 import type { CallOptions } from '../../storage/store.ts';
+import { makeTemporaryFolder } from '../../storage/temporary-folder.ts';
 import { readCatalog } from '../../vault/chain/catalog.ts';
 import type { Manifest, TableEntry } from '../../vault/chain/manifest.ts';
 import { verifyChain } from '../../vault/check-chain.ts';
@@ -58,7 +58,8 @@ export async function restoreSnapshot(vault: Vault, options: RestoreOptions): Pr
   const { manifest } = await readSnapshot(vault, options.snapshot ?? 'latest', { signal, pipeline });
   const warnings = await refuseDamage(vault, manifest, { signal });
   const tables = options.tables === undefined ? manifest.tables : tablesOf(manifest, options.tables);
-  const folder = await mkdtemp(join(tmpdir(), 'tablevault-restore-'));
+  const temporary = await makeTemporaryFolder('restore');
+  const folder = temporary.path;
   try {
     const engine = await openEngine(folder, memoryMb, signal);
     try {
@@ -82,7 +83,7 @@ export async function restoreSnapshot(vault: Vault, options: RestoreOptions): Pr
       engine.close();
     }
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await temporary.remove();
   }
 }
 

@@ -18,7 +18,7 @@ import {
 import type { ProbeResult } from '../../read/probe.ts';
 import type { Series } from '../../vault/chain/series.ts';
 import { type Checkpoint, readCheckpoints } from '../../vault/commit/checkpoints.ts';
-import { findResumable, newestUnfinished } from '../../vault/commit/resume.ts';
+import { findResumable, newestUnfinished, type ResumeQuery } from '../../vault/commit/resume.ts';
 import { beginRun } from '../../vault/commit/run.ts';
 import { newRunId } from '../../vault/layout.ts';
 import type { Vault } from '../../vault/vault.ts';
@@ -30,6 +30,8 @@ export interface BeginInput {
   readonly instance: Instance;
   readonly vault: Vault;
   readonly series: Series;
+  /** Sequence of the newest snapshot of the series, 0 for none. */
+  readonly newest: number;
   /** Globs of `--tables`; null for all tables of the pipeline. */
   readonly narrowed: readonly string[] | null;
   /** Who reads, as `identityOf` tells it. */
@@ -66,27 +68,23 @@ export async function begin(input: BeginInput): Promise<BegunRun> {
 }
 
 /** Whoever began a run that was broken off expects the next one to continue it. */
-async function tellWhyAnew(
-  { vault, pipeline, series, clock, emit, signal }: BeginInput,
-  plan: SamePlan,
-): Promise<void> {
-  const unfinished = await newestUnfinished(vault, { ...series, signal });
+async function tellWhyAnew(input: BeginInput, plan: SamePlan): Promise<void> {
+  const { vault, emit } = input;
+  const query = resumeQuery(input, plan);
+  const unfinished = await newestUnfinished(vault, query);
   if (unfinished === undefined) return;
-  const why = whyNotContinued(unfinished, plan, { withinMs: pipeline.limits.resumeWithinMs, nowMs: clock.now() });
+  const why = whyNotContinued(unfinished, plan, query);
   emit({ type: 'notContinued', run: unfinished.plan.run, why });
 }
 
-async function continued(input: BeginInput, { planHash }: SamePlan): Promise<BegunRun | undefined> {
-  const { pipeline, vault, series, chosen, fresh, clock, emit, signal } = input;
+function resumeQuery({ pipeline, series, newest, clock, signal }: BeginInput, { planHash }: SamePlan): ResumeQuery {
+  return { planHash, ...series, newest, withinMs: pipeline.limits.resumeWithinMs, nowMs: clock.now(), signal };
+}
+
+async function continued(input: BeginInput, plan: SamePlan): Promise<BegunRun | undefined> {
+  const { vault, chosen, fresh, emit, signal } = input;
   if (fresh) return undefined;
-  const { resumeWithinMs: withinMs } = pipeline.limits;
-  const unfinished = await findResumable(vault, {
-    planHash,
-    ...series,
-    withinMs,
-    nowMs: clock.now(),
-    signal,
-  });
+  const unfinished = await findResumable(vault, resumeQuery(input, plan));
   if (unfinished === undefined) return undefined;
   const { tables: stored } = unfinished.plan as { tables: StoredTablePlan[] };
   const planned = restorePlans(chosen, stored, input.probe);
@@ -109,11 +107,12 @@ async function continued(input: BeginInput, { planHash }: SamePlan): Promise<Beg
 }
 
 async function begun(input: BeginInput, { planHash, parts }: SamePlan): Promise<BegunRun> {
-  const { pipeline, instance, vault, series, narrowed, chosen, probe, counts, hints, clock, emit, signal } = input;
+  const { pipeline, instance, vault, series, newest, narrowed, chosen, probe, counts, hints, clock, emit, signal } =
+    input;
   const planned = await planTables(chosen, { instance, probe, counts, hints, pipeline, signal, emit });
   const run = newRunId(clock.now(), () => randomBytes(4).toString('hex'));
   const plan = { probe: probe.capabilities, tables: planned.map(storePlan), parts };
-  const begin = { run, ...series, narrowed, planHash, plan, tool: userAgent() };
+  const begin = { run, ...series, narrowed, planHash, after: newest, plan, tool: userAgent() };
   await beginRun(vault, begin, { clock, signal });
   return { run, continued: null, planned, finished: new Map(), nextNumber: numbering(new Map()) };
 }

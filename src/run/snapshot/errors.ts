@@ -1,5 +1,6 @@
 /** Which failure concerns one table, which one the whole run, and which one an interrupt hides. */
-import { EXIT, TablevaultError } from '../../core/errors.ts';
+import { EXIT, hasCode, TablevaultError } from '../../core/errors.ts';
+import { assertSameVault, type Vault } from '../../vault/vault.ts';
 
 /** Does an error of one table mean that no other can succeed either? A table that may not be read is that table's failure. */
 export function concernsAll(error: TablevaultError): boolean {
@@ -25,6 +26,19 @@ export function outweighsInterrupt(thrown: unknown): boolean {
 export function interrupted(reason: unknown): TablevaultError {
   if (reason instanceof TablevaultError) return reason;
   return new TablevaultError('INTERRUPTED', 'the run was interrupted', { cause: reason });
+}
+
+/** What ended a run; or that its vault is gone, of which a lock that seems taken and an object that seems missing are only signs. */
+export async function orVaultGone(thrown: unknown, vault: Vault): Promise<unknown> {
+  const signs: readonly number[] = [EXIT.destination, EXIT.locked];
+  if (!(thrown instanceof TablevaultError) || !signs.includes(thrown.exitCode)) return thrown;
+  try {
+    await assertSameVault(vault);
+    return thrown;
+  } catch (gone) {
+    // The look itself may fail: that says nothing.
+    return hasCode(gone, 'VAULT_NOT_FOUND') ? gone : thrown;
+  }
 }
 
 export interface LeftBehind {

@@ -4,7 +4,7 @@ import type { Pipeline } from '../../core/pipeline.ts';
 import type { Instance } from '../../instance/open.ts';
 import type { ChosenTable } from '../../read/plan.ts';
 import { FORMAT_VERSION } from '../../vault/chain/manifest.ts';
-import type { UnfinishedRun } from '../../vault/commit/resume.ts';
+import { isOvertaken, type UnfinishedRun } from '../../vault/commit/resume.ts';
 import { planHashOf } from '../../vault/commit/run.ts';
 import { settingsOf } from './draft.ts';
 
@@ -57,9 +57,10 @@ export function samePlanOf({ pipeline, instance, identity, chosen, narrowed }: P
 export function whyNotContinued(
   { plan, closed }: UnfinishedRun,
   now: SamePlan,
-  { withinMs, nowMs }: { readonly withinMs: number; readonly nowMs: number },
+  { withinMs, nowMs, newest }: { readonly withinMs: number; readonly nowMs: number; readonly newest: number },
 ): string {
   if (closed) return 'the instance has refused its identity something since, so the rights may have changed';
+  if (isOvertaken(plan, newest)) return `snapshot number ${newest} of the same pipeline was published after it began`;
   const ageMs = nowMs - Date.parse(plan.startedAt);
   if (ageMs > withinMs) return `it began ${duration(ageMs)} ago, and limits.resumeWithin is ${duration(withinMs)}`;
   if (plan.planHash !== now.planHash) {

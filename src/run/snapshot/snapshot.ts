@@ -1,7 +1,4 @@
 /** Takes a snapshot: opens the instance and the vault, plans, reads all tables, commits. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { type Closers, createClosers } from '../../core/closers.ts';
@@ -20,19 +17,21 @@ import { CountKnowledge } from '../../read/counts.ts';
 import { type ChosenTable, chooseTables, planTables } from '../../read/plan.ts';
 import { type ProbeResult, probeInstance, readTableRows } from '../../read/probe.ts';
 import { openStore } from '../../storage/open.ts';
+import { makeTemporaryFolder } from '../../storage/temporary-folder.ts';
 import { type Catalog, seriesIn } from '../../vault/chain/catalog.ts';
 import { entryOfManifest } from '../../vault/chain/entry.ts';
 import type { Manifest, ManifestDraft } from '../../vault/chain/manifest.ts';
-import { isSameSeries, type Series, seriesName, seriesOf } from '../../vault/chain/series.ts';
+import { addressOf, isSameSeries, type Series, seriesName, seriesOf } from '../../vault/chain/series.ts';
 import { indexCommitted } from '../../vault/chain/write-index.ts';
 import { commitSnapshot } from '../../vault/commit/commit.ts';
 import { finishCommits } from '../../vault/commit/recover.ts';
+import { newestOfSeries } from '../../vault/commit/resume.ts';
 import { acquireLease, type Lease } from '../../vault/lease/lease.ts';
 import { openVault } from '../../vault/open.ts';
 import type { Vault } from '../../vault/vault.ts';
 import { type BegunRun, begin } from './begin.ts';
 import { draftManifest, finishEntry, signedDraft } from './draft.ts';
-import { interrupted, outweighsInterrupt, withNextStep } from './errors.ts';
+import { interrupted, orVaultGone, outweighsInterrupt, withNextStep } from './errors.ts';
 import { checkExpectations, goneTables } from './expectations.ts';
 import { identityOf } from './identity.ts';
 import { readPrevious } from './previous.ts';
@@ -93,6 +92,8 @@ export async function runSnapshot(
   let error: unknown = null;
   let manifest: Manifest | null = null;
   try {
+    const temporary = await makeTemporaryFolder('snapshot');
+    closers.add(temporary.remove);
     manifest = await readAndCommit({
       pipeline,
       options,
@@ -104,6 +105,7 @@ export async function runSnapshot(
       deadline,
       closers,
       state,
+      tempDir: temporary.path,
     });
     if (!manifest.complete) error = state.results.error(true);
   } catch (thrown) {
@@ -155,6 +157,8 @@ interface SnapshotRun {
   readonly deadline: Deadline;
   readonly closers: Closers;
   readonly state: RunState;
+  /** For parts until they are stored. */
+  readonly tempDir: string;
 }
 
 async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
@@ -177,7 +181,7 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
   const narrowed = options.tables ?? null;
   const begun = await begin({
     ...{ pipeline, instance, vault, series, identity, narrowed, chosen, probe, counts, hints, fresh },
-    ...{ clock, emit, signal },
+    ...{ newest: newestOfSeries(opened.catalog, series), clock, emit, signal },
   });
   state.continued = begun.continued;
   state.begun = true;
@@ -186,7 +190,7 @@ async function readAndCommit(run: SnapshotRun): Promise<Manifest> {
     return await readBegun(run, opened, begun, { probe, counts, cached: cached !== undefined, closing });
   } catch (thrown) {
     await closing.seen(thrown);
-    throw thrown;
+    throw await orVaultGone(thrown, vault);
   }
 }
 
@@ -280,6 +284,7 @@ async function open(run: SnapshotRun): Promise<Opened> {
   const { catalog, abandoned } = await finishCommits(vault, { clock, emit, signal });
   const previous = await readPrevious(vault, catalog, series, { expect: pipeline.expect, emit, signal });
   tellOtherDatabases(series, seriesIn(catalog), emit);
+  tellOtherInstance(instance, previous, emit);
   return { instance, vault, identity, lease, series, catalog, abandoned, previous, emit, signal, abort };
 }
 
@@ -294,16 +299,23 @@ function tellOtherDatabases(series: Series, known: readonly Series[], emit: Emit
   });
 }
 
-/** Writers, a folder for parts until they are stored, and all else that reading takes. */
+/** Two instances whose databases have one name are one series: of a test instance made from a copy, nobody should find out from `prune`. */
+function tellOtherInstance({ url }: Instance, previous: Manifest | undefined, emit: Emit): void {
+  if (previous === undefined || addressOf(previous.instance.url) === addressOf(url)) return;
+  emit({
+    type: 'warning',
+    message: `the previous snapshot, number ${previous.sequence}, was read from ${previous.instance.url}, and this run reads ${url}: as their databases have the same name, both are one series for \`prune\`, \`expect\` and ages. If they are two systems, give one of the pipelines another name`,
+  });
+}
+
+/** Writers, and all else that reading takes. */
 async function openReading(
-  { pipeline, clock, closers, state }: SnapshotRun,
+  { pipeline, clock, closers, state, tempDir }: SnapshotRun,
   { instance, vault, emit, signal }: Opened,
   { run, finished, nextNumber }: BegunRun,
   { probe: { capabilities }, counts }: { readonly probe: ProbeResult; readonly counts: CountKnowledge },
 ): Promise<TableContext> {
   const { concurrency } = pipeline.limits;
-  const tempDir = await mkdtemp(join(tmpdir(), 'tablevault-'));
-  closers.add(() => rm(tempDir, { recursive: true, force: true }));
   const pool = new WriterPool(concurrency);
   closers.add(() => pool.close());
   const maxRowBytes = maxRowBytesOf(pipeline.limits);

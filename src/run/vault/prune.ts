@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import { hasCode, TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { readOnlyStore } from '../../storage/read-only.ts';
+import { rehearsalStore } from '../../storage/rehearsal.ts';
 import type { CallOptions, ListedObject } from '../../storage/store.ts';
 import { type Catalog, readCatalog, readEntry, withTombstones } from '../../vault/chain/catalog.ts';
 import { writeTombstone } from '../../vault/chain/tombstones.ts';
@@ -73,14 +74,17 @@ export interface PruneReport {
 export async function pruneVault(opened: Vault, options: PruneOptions, deps: PruneDeps): Promise<PruneReport> {
   const { dryRun, signal, graceMs = DEFAULT_GRACE_MS } = options;
   const call = { signal };
-  const vault = dryRun ? { ...opened, store: readOnlyStore(opened.store, deps.clock) } : opened;
   planRetention([], options.policy, 0);
-  const found = await readCatalog(vault, call);
-  await refuseDamage(vault, found, call);
+  await refuseDamage(opened, await readCatalog(opened, call), call);
+  // What prune would do, commits that are not finished yet included: all else that may refuse is in it.
+  const rehearsal = await rehearsed(opened, dryRun ? deps : { clock: deps.clock }, call);
+  const found = await readCatalog(rehearsal, call);
+  const vault = dryRun ? rehearsal : opened;
   const nowMs = await vault.store.serverNowMs(call);
   const planOf = async (each: Catalog) => planRetention(await candidates(vault, each, call), options.policy, nowMs);
   const foreseen = await planOf(found);
-  const foreseenSweep = await readSweepPlan(vault, foreseen.retire, graceMs, call);
+  const foreseenSweep = await readSweepPlan(rehearsal, foreseen.retire, graceMs, call);
+  if (found.live.length === 0) throw noneIsLive(opened);
   if (!dryRun) {
     await finishCommits(vault, { ...deps, signal });
     const { stored, retiredMs } = found;
@@ -90,8 +94,7 @@ export async function pruneVault(opened: Vault, options: PruneOptions, deps: Pru
       call,
     );
   }
-  const catalog = dryRun ? found : await readCatalog(vault, call, found.entries);
-  if (catalog.live.length === 0) throw noneIsLive(vault);
+  const catalog = dryRun ? found : await readCatalog(vault, call);
   const plan = dryRun ? foreseen : await planOf(catalog);
   const retired = dryRun ? plan.retire : await retire(vault, plan, catalog, deps, call);
   const abandoned = await abandonDead(vault, catalog, nowMs, options, deps);
@@ -112,6 +115,17 @@ export async function pruneVault(opened: Vault, options: PruneOptions, deps: Pru
     later,
     abandoned,
   };
+}
+
+/** The vault as it is looked at before anything is written: with the commits that prune finishes first, which stay in memory. */
+async function rehearsed(opened: Vault, { clock, emit }: PruneDeps, { signal }: CallOptions): Promise<Vault> {
+  const store = rehearsalStore(opened.store, clock);
+  const { finished } = await finishCommits({ ...opened, store }, { clock, signal });
+  for (const { manifest } of finished) {
+    const message = `the commit of run ${manifest.run} is not finished: prune finishes it first, as sequence ${manifest.sequence}`;
+    emit?.({ type: 'log', level: 'info', message });
+  }
+  return { ...opened, store: readOnlyStore(store, clock) };
 }
 
 /** Nothing is removed of a vault that is damaged: what is missing may be what protected it. */

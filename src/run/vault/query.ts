@@ -1,12 +1,11 @@
 /** SQL over the tables of one snapshot. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { TablevaultError } from '../../core/errors.ts';
 import { makeFolder } from '../../core/folders.ts';
 import { type QueryRows, type QueryTable, withSql } from '../../duckdb/query.ts';
 import type { Store } from '../../storage/store.ts';
+import { makeTemporaryFolder } from '../../storage/temporary-folder.ts';
 import type { TableEntry } from '../../vault/chain/manifest.ts';
 import { localPart } from '../../vault/local-part.ts';
 
@@ -34,7 +33,8 @@ export interface QueryOptions {
  */
 export async function querySnapshot<T>(options: QueryOptions, use: (rows: QueryRows) => Promise<T>): Promise<T> {
   const { store, sql, signal } = options;
-  const folder = await mkdtemp(join(tmpdir(), 'tablevault-query-'));
+  const temporary = await makeTemporaryFolder('query');
+  const folder = temporary.path;
   try {
     const spill = join(folder, 'spill');
     await makeFolder(spill, 0o700);
@@ -49,7 +49,7 @@ export async function querySnapshot<T>(options: QueryOptions, use: (rows: QueryR
     const known = options.tables.map(({ name }) => name);
     return await withSql({ sql, tables, known, spill, signal }, use);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await temporary.remove();
   }
 }
 

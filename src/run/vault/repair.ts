@@ -1,10 +1,8 @@
 /** `repair`: finds what is damaged, finishes begun commits, puts damaged parts aside. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import type { Emit } from '../../core/events.ts';
 import type { CallOptions } from '../../storage/store.ts';
+import { makeTemporaryFolder } from '../../storage/temporary-folder.ts';
 import { readCatalog } from '../../vault/chain/catalog.ts';
 import type { TableEntry } from '../../vault/chain/manifest.ts';
 import { verifyChain } from '../../vault/check-chain.ts';
@@ -101,20 +99,20 @@ export async function applyRepair(
   deps: CallOptions & { readonly clock: Clock; readonly emit?: Emit },
 ): Promise<RepairReport> {
   const { signal } = deps;
-  if (plan.beyond.length === 0) await finishCommits(vault, deps);
   const quarantined: string[] = [];
   const left: (Left & { readonly key: string })[] = [];
-  const folder = await mkdtemp(join(tmpdir(), 'tablevault-repair-'));
+  const temporary = await makeTemporaryFolder('repair');
   try {
+    if (plan.beyond.length === 0) await finishCommits(vault, deps);
     for (const { key, stated, present } of plan.broken) {
       if (!present) continue;
       signal?.throwIfAborted();
-      const moved = await moveAside(vault, { key, ...stated }, folder, { signal });
+      const moved = await moveAside(vault, { key, ...stated }, temporary.path, { signal });
       if (moved.kind === 'moved') quarantined.push(moved.to);
       else left.push({ key, state: moved.state, why: moved.why });
     }
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await temporary.remove();
   }
   return { ...plan, dryRun: false, applied: true, quarantined, left };
 }

@@ -1,11 +1,10 @@
 /** `verify`: checks a vault at three levels and changes nothing in it. */
 import type { KeyObject } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import type { Clock } from '../../core/clock.ts';
 import { hasCode, TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
+import { makeTemporaryFolder } from '../../storage/temporary-folder.ts';
 import { type Catalog, readCatalog } from '../../vault/chain/catalog.ts';
 import type { ChainEntry } from '../../vault/chain/entry.ts';
 import type { Manifest } from '../../vault/chain/manifest.ts';
@@ -186,15 +185,18 @@ async function verifyTables(
   options: VerifyOptions,
   findings: Findings,
 ): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'tablevault-verify-'));
-  const rows = options.level === 'rows' ? await openRows(folder, options) : undefined;
+  // Rows are read from local files; whatever else is looked at needs none.
+  const temporary = options.level === 'rows' ? await makeTemporaryFolder('verify') : undefined;
+  const folder = temporary?.path;
+  let rows: RowChecker | undefined;
   try {
+    if (folder !== undefined) rows = await openRows(folder, options);
     for (const table of manifest.tables) {
       options.signal?.throwIfAborted();
       findings.checked.tables += 1;
       const files = await verifyParts(vault, table, findings, {
         signal: options.signal,
-        copyTo: rows === undefined ? undefined : folder,
+        copyTo: folder,
       });
       if (rows !== undefined) await rows.check(table, files, findings, options.signal);
       for (const file of files) if (file.temporary) await rm(file.path, { force: true });
@@ -202,7 +204,7 @@ async function verifyTables(
     }
   } finally {
     rows?.close();
-    await rm(folder, { recursive: true, force: true });
+    await temporary?.remove();
   }
 }
 

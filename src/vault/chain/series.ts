@@ -26,7 +26,7 @@ export function seriesOf({ pipeline, instance }: Source): Series {
 }
 
 /** An address of an instance in one spelling, without scheme. */
-function addressOf(url: string): string {
+export function addressOf(url: string): string {
   return url
     .replace(/^https?:\/\//i, '')
     .replace(/\/+$/, '')

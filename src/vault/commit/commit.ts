@@ -5,6 +5,7 @@ import { hasCode, TablevaultError } from '../../core/errors.ts';
 import type { Emit } from '../../core/events.ts';
 import { canonicalBytes } from '../../core/json.ts';
 import type { RetryPolicy } from '../../core/retry.ts';
+import type { CallOptions } from '../../storage/store.ts';
 import { readCatalog, withTombstones } from '../chain/catalog.ts';
 import type { ChainEntry } from '../chain/entry.ts';
 import type { Manifest, ManifestDraft, ParentLink } from '../chain/manifest.ts';
@@ -12,8 +13,9 @@ import { manifestProblems, parseManifest, placeManifest } from '../chain/manifes
 import { readPlaces } from '../chain/places.ts';
 import { readTombstone } from '../chain/tombstones.ts';
 import { LATEST_KEY, outcomeKey, snapshotKey, tombstoneKey } from '../layout.ts';
+import { findUnstoredParts, tellUnstored } from '../stored-parts.ts';
 import type { Vault } from '../vault.ts';
-import { readIfLive, readStoredManifest } from '../vault.ts';
+import { assertSameVault, readIfLive, readStoredManifest } from '../vault.ts';
 import { putConfirmed } from './confirm.ts';
 import type { Outcome } from './run.ts';
 import { readOutcome } from './run.ts';
@@ -40,8 +42,8 @@ export interface Committed {
 
 /**
  * Publishes the snapshot of a run whose outcome is open.
- * @throws TablevaultError `LOCKED` when the run was given up by another process; an error of the store when it refused the
- * outcome; `COMMIT_UNKNOWN` when the snapshot may be, or come to be, published.
+ * @throws TablevaultError `VAULT_NOT_FOUND` when the vault was moved away; `OBJECT_MISSING` or `VAULT_CORRUPT` when a part is missing or has another
+ * size; `LOCKED` when the run was given up by another process; an error of the store when it refused the outcome; `COMMIT_UNKNOWN` when the snapshot may be, or come to be, published.
  */
 export async function commitSnapshot(vault: Vault, draft: ManifestDraft, deps: CommitDeps): Promise<Committed> {
   const problems = manifestProblems({ ...draft, sequence: 1, parent: null });
@@ -51,15 +53,46 @@ export async function commitSnapshot(vault: Vault, draft: ManifestDraft, deps: C
       hint: 'Nothing was published. Please report this.',
     });
   }
+  await assertSameVault(vault, { signal: deps.signal });
   // Before the outcome: whoever finishes this commit in our place comes after this head, so walking from here meets it.
   const { head } = await readPlaces(vault, { signal: deps.signal });
   const outcome = outcomeKey(draft.run);
   if ((await vault.store.head(outcome)) !== undefined) throw await lostRun(vault, draft, outcome);
+  await assertPartsStored(vault, draft, { signal: deps.signal });
   deps.signal?.throwIfAborted();
   const start = await placeAfter(vault, head);
   await decideCommit(vault, draft, deps);
   await refuseIfRetired(vault, draft);
-  return publish(vault, draft, start, deps);
+  const committed = await publish(vault, draft, start, deps);
+  await doubtIfMoved(vault, draft, committed);
+  return committed;
+}
+
+/** A snapshot is published whole: what was stored hours ago may be gone. */
+async function assertPartsStored(vault: Vault, draft: ManifestDraft, call: CallOptions): Promise<void> {
+  const unstored = await findUnstoredParts(vault, draft.tables, call);
+  const [first] = unstored;
+  if (first === undefined) return;
+  // A process that slept since its snapshot was retired: prune has freed the parts.
+  if ((await placeOf(vault, draft)) !== undefined) throw await lostRun(vault, draft, outcomeKey(draft.run));
+  const code = first.code === 'PART_MISSING' ? 'OBJECT_MISSING' : 'VAULT_CORRUPT';
+  throw new TablevaultError(
+    code,
+    `nothing was published, since parts are no longer as stored: ${tellUnstored(unstored)}`,
+    {
+      at: { vault: vault.store.uri, object: first.key },
+      hint: 'Find out what removes or changes objects of the vault (a clean-up job, a life-cycle rule), then run again: only what is missing is read again.',
+    },
+  );
+}
+
+/** Where the vault went away at the very moment of the commit, the manifest stands somewhere else. A look that fails says nothing. */
+async function doubtIfMoved(vault: Vault, draft: ManifestDraft, { key }: Committed): Promise<void> {
+  try {
+    await assertSameVault(vault);
+  } catch (error) {
+    if (hasCode(error, 'VAULT_NOT_FOUND')) throw commitUnknown(vault, draft, key, error);
+  }
 }
 
 /** Creates `outcome.json`. */
@@ -90,8 +123,7 @@ async function decideCommit(vault: Vault, draft: ManifestDraft, deps: CommitDeps
 async function refuseIfRetired(vault: Vault, draft: ManifestDraft): Promise<void> {
   let own: ChainEntry | undefined;
   try {
-    const places = await withTombstones(vault, await readCatalog(vault));
-    own = [...places.values()].find(({ run }) => run === draft.run);
+    own = await placeOf(vault, draft);
   } catch (error) {
     throw commitUnknown(vault, draft, outcomeKey(draft.run), error);
   }
@@ -99,6 +131,12 @@ async function refuseIfRetired(vault: Vault, draft: ManifestDraft): Promise<void
   if (own === undefined || own.nonce === draft.nonce) return;
   await vault.store.remove(outcomeKey(draft.run)).catch(() => undefined);
   throw await lostRun(vault, draft, outcomeKey(draft.run));
+}
+
+/** The place of the chain that a run's snapshot has, or had. */
+async function placeOf(vault: Vault, { run }: ManifestDraft): Promise<ChainEntry | undefined> {
+  const places = await withTombstones(vault, await readCatalog(vault));
+  return [...places.values()].find((place) => place.run === run);
 }
 
 async function lostRun(vault: Vault, draft: ManifestDraft, key: string): Promise<TablevaultError> {

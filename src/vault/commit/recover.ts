@@ -4,7 +4,10 @@ import { TablevaultError } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';
 import { type Catalog, readCatalog, withTombstones } from '../chain/catalog.ts';
 import { missingPlaces } from '../chain/places.ts';
+import { outcomeKey } from '../layout.ts';
+import { findUnstoredParts, tellUnstored } from '../stored-parts.ts';
 import type { Vault } from '../vault.ts';
+import { assertSameVault } from '../vault.ts';
 import type { CommitDeps, Committed } from './commit.ts';
 import { placeAfter, publish } from './commit.ts';
 import type { Outcome } from './run.ts';
@@ -67,6 +70,23 @@ function mayBeMissing(vault: Vault, missing: string): TablevaultError {
   });
 }
 
+/**
+ * Why a decided commit cannot be published: the first part that is missing or has another size. Undefined for a whole one, and for one that was
+ * published meanwhile, whose parts may be pruned already.
+ */
+export async function whatCommitLacks(
+  vault: Vault,
+  { run, manifest }: CommittedOutcome,
+  known: Catalog,
+  call: CallOptions = {},
+): Promise<string | undefined> {
+  const unstored = await findUnstoredParts(vault, manifest.tables, call);
+  if (unstored.length === 0) return undefined;
+  const { outcomes } = await findUnfinishedCommits(vault, known, call);
+  if (!outcomes.some((open) => open.run === run)) return undefined;
+  return `its snapshot is not published, since parts are no longer as stored: ${tellUnstored(unstored)}`;
+}
+
 export interface FinishedCommits {
   readonly finished: readonly Committed[];
   /** What the vault holds after that. */
@@ -76,7 +96,8 @@ export interface FinishedCommits {
 }
 
 /**
- * Finishes what an earlier process decided and did not come to publish. Every writer does this first.
+ * Finishes what an earlier process decided and did not come to publish. Every writer does this first. A commit whose parts are not all there is
+ * told and left: it is never published, and `verify` finds it.
  * @throws TablevaultError `COMMIT_UNKNOWN` when it cannot be finished; `VAULT_CORRUPT` when the chain cannot be read, since a
  * manifest that cannot be read might be the missing one.
  */
@@ -85,6 +106,7 @@ export async function finishCommits(vault: Vault, deps: CommitDeps): Promise<Fin
   const found = await findUnfinishedCommits(vault, await readCatalog(vault, call), call);
   const { outcomes, catalog, abandoned } = found;
   if (outcomes.length === 0) return { finished: [], catalog, abandoned };
+  await assertSameVault(vault, call);
   const finished: Committed[] = [];
   const start = await placeAfter(vault, catalog.head);
   for (const outcome of outcomes) {
@@ -93,6 +115,14 @@ export async function finishCommits(vault: Vault, deps: CommitDeps): Promise<Fin
         at: { run: outcome.run },
         hint: 'Restore the run from a copy of the vault, or remove its folder if the snapshot is not needed.',
       });
+    }
+    const lacks = await whatCommitLacks(vault, outcome, catalog, call);
+    if (lacks !== undefined) {
+      deps.emit?.({
+        type: 'warning',
+        message: `${outcomeKey(outcome.run)}: ${lacks}; \`tablevault verify\` says what to do`,
+      });
+      continue;
     }
     // Each from the searched head, not from the one before: another writer may finish the same commits in another order.
     const committed = await publish(vault, outcome.manifest, start, deps);

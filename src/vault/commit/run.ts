@@ -31,6 +31,8 @@ export const runPlanSchema = z.object({
   /** `planHashOf` what makes two plans the same: a run is continued only by a run of the same plan. */
   planHash: hash,
   startedAt: z.iso.datetime(),
+  /** Sequence of the newest snapshot of the series when the run began, 0 for none (`newestOfSeries`). Plans of version 0.1 do not tell. */
+  after: z.int().nonnegative().optional(),
   tool: z.string(),
   /** The plan itself, probed boundaries included, as the caller froze it. */
   plan: z.unknown(),
@@ -70,6 +72,7 @@ export interface BeginRun {
   readonly database: string;
   readonly narrowed: readonly string[] | null;
   readonly planHash: string;
+  readonly after: number;
   readonly plan: unknown;
   readonly tool: string;
 }

@@ -15,7 +15,7 @@ import { type Checkpoint, readCheckpoints, writeCheckpoint } from '../../../src/
 import { type Committed, commitSnapshot } from '../../../src/vault/commit/commit.ts';
 import { finishCommits } from '../../../src/vault/commit/recover.ts';
 import { declareReference } from '../../../src/vault/commit/refs.ts';
-import { findResumable } from '../../../src/vault/commit/resume.ts';
+import { findResumable, newestOfSeries } from '../../../src/vault/commit/resume.ts';
 import { beginRun, planHashOf } from '../../../src/vault/commit/run.ts';
 import { newRunId } from '../../../src/vault/layout.ts';
 import { acquireLease } from '../../../src/vault/lease/lease.ts';
@@ -72,18 +72,19 @@ export async function miniRun(store: Store, options: MiniRun): Promise<Committed
     const deps = { clock, persistence: options.persistence ?? QUICK };
     const before = await finishCommits(vault, deps);
     const base = await readNewestComplete(vault, before.catalog, series);
+    const newest = newestOfSeries(before.catalog, series);
     const narrowed = options.narrowed === true ? tasks.map(({ table }) => table) : null;
     const planHash = planHashOf({ pipeline, narrowed, tables: tasks.map(({ table }) => table) });
     const unfinished = options.fresh
       ? undefined
-      : await findResumable(vault, { planHash, ...series, withinMs: 6 * 3_600_000, nowMs: clock.now() });
+      : await findResumable(vault, { planHash, ...series, newest, withinMs: 6 * 3_600_000, nowMs: clock.now() });
     const run = unfinished?.run ?? newRunId(clock.now(), () => random.next().toString(16).slice(2, 10).padEnd(8, '0'));
     const { checkpoints, nextNumber } =
       unfinished === undefined
         ? { checkpoints: [], nextNumber: new Map<string, number>() }
         : await readCheckpoints(vault, run);
     if (unfinished === undefined)
-      await beginRun(vault, { run, ...series, narrowed, planHash, plan: null, tool: 'torture' }, deps);
+      await beginRun(vault, { run, ...series, narrowed, planHash, after: newest, plan: null, tool: 'torture' }, deps);
     const numbers = new Map(nextNumber);
     const finished = new Map(checkpoints.map((each) => [`${each.table}/${each.task}`, each]));
     const reused = new Map<string, TableEntry>();

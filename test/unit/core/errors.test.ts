@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hasCode, isRetryable, TablevaultError } from '../../../src/core/errors.ts';
+import { asTablevaultError, hasCode, isRetryable, TablevaultError } from '../../../src/core/errors.ts';
 
 const missing = new TablevaultError('OBJECT_MISSING', 'there is no object', { retryable: true });
 
@@ -11,6 +11,13 @@ describe('what was thrown', () => {
     expect(hasCode(missing)).toBe(false);
     expect(hasCode(Object.assign(new Error('x'), { code: 'OBJECT_MISSING' }), 'OBJECT_MISSING')).toBe(false);
     expect(hasCode(undefined, 'OBJECT_MISSING')).toBe(false);
+  });
+
+  it('is a fault of ours, unless it is one of ours already, or tells of a current folder that was removed', () => {
+    expect(asTablevaultError(missing)).toBe(missing);
+    expect(asTablevaultError(new Error('x'))).toMatchObject({ code: 'BUG', exitCode: 1 });
+    const gone = Object.assign(new Error('ENOENT: no such file or directory, uv_cwd'), { syscall: 'uv_cwd' });
+    expect(asTablevaultError(gone)).toMatchObject({ code: 'DESTINATION_MISSING', exitCode: 7 });
   });
 
   it('may be tried again only when it says so itself', () => {

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -116,10 +116,32 @@ describe('a folder store', () => {
   it('makes folders again that were removed under it', async () => {
     const store = createFolderStore(join(folder, 'v'));
     await store.putNew('a/b', bytes);
-    await rm(join(folder, 'v'), { recursive: true });
+    for (const name of await readdir(join(folder, 'v'))) await rm(join(folder, 'v', name), { recursive: true });
     await store.putNew('a/b', bytes);
     expect(await store.head('a/b')).toMatchObject({ bytes: 7 });
   });
+
+  it.each(['written', 'read'])(
+    'never makes itself again, once something was %s in it: it was moved away',
+    async (how) => {
+      const root = join(folder, 'v');
+      await createFolderStore(root).putNew('a/b', bytes);
+      const store = createFolderStore(root);
+      if (how === 'read') await store.get('a/b');
+      else await store.putNew('a/c', bytes);
+      await rename(root, join(folder, 'elsewhere'));
+      for (const write of [
+        () => store.putNew('a/d', bytes),
+        () => store.replace('e', bytes),
+        () => store.serverNowMs(),
+      ]) {
+        await expect(write()).rejects.toMatchObject({ code: 'DESTINATION_MISSING', at: { store: root } });
+      }
+      expect(await readdir(folder)).toEqual(['elsewhere']);
+      await rename(join(folder, 'elsewhere'), root);
+      await store.putNew('a/d', bytes);
+    },
+  );
 
   it('where a file stands is reported as no folder', async () => {
     await writeFile(join(folder, 'file'), 'x');

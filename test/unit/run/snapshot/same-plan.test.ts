@@ -17,7 +17,11 @@ function planOf(auth: Auth, include: readonly string[]) {
 /** Why a run of the first plan is not continued by the second. */
 function why(then: ReturnType<typeof planOf>, now: ReturnType<typeof planOf>): string {
   const plan = { planHash: then.planHash, startedAt: new Date(0).toISOString(), plan: { parts: then.parts } };
-  return whyNotContinued({ plan, closed: false } as unknown as UnfinishedRun, now, { withinMs: 10, nowMs: 5 });
+  return whyNotContinued({ plan, closed: false } as unknown as UnfinishedRun, now, {
+    withinMs: 10,
+    nowMs: 5,
+    newest: 0,
+  });
 }
 
 describe('a run that is not continued', () => {

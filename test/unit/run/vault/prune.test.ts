@@ -21,6 +21,7 @@ import { outcomeKey, partKey, planKey, snapshotKey, tombstoneKey } from '../../.
 import { acquireLease } from '../../../../src/vault/lease/lease.ts';
 import { openVault } from '../../../../src/vault/open.ts';
 import type { Vault } from '../../../../src/vault/vault.ts';
+import { faultyStore } from '../../vault/faulty-store.ts';
 import { draft, NOW, partEntry, runId, SERIES, tableEntry, testClock } from '../../vault/support.ts';
 
 const DAY = 86_400_000;
@@ -122,6 +123,7 @@ describe('prune', () => {
         database: SERIES.database,
         narrowed: null,
         planHash: sha256Hex('x'),
+        after: 0,
         plan: null,
         tool: 't',
       },
@@ -184,6 +186,7 @@ describe('prune', () => {
         database: SERIES.database,
         narrowed: null,
         planHash: sha256Hex('x'),
+        after: 0,
         plan: null,
         tool: 't',
       },
@@ -263,6 +266,27 @@ describe('prune', () => {
     await unpin(vault, '1', {});
     expect((await prune(vault, { graceMs: 0 })).retired).toMatchObject([{ sequence: 1 }]);
     await expect(pin(vault, '1', { reason: 'late', clock: deps.clock })).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
+  it('shows in a dry run what it does of a vault with an unfinished commit, and writes nothing', async () => {
+    const { vault, inner, age } = await agingVault();
+    await committed(vault, ['A']);
+    await committed(vault, ['A']);
+    const dying = faultyStore(inner, (key) => (key.startsWith('snapshots/') ? 'kill-before' : undefined));
+    const run = runId();
+    const tables = [await table(vault, run, 'A')];
+    await commitSnapshot({ ...vault, store: dying }, draft({ run, snapshot: run, tables }), deps).catch(
+      () => undefined,
+    );
+    age(2 * DAY);
+    const before = await keys(inner, '');
+    const { kept, retired, swept } = await prune(vault, { dryRun: true, graceMs: 0 });
+    expect(await keys(inner, '')).toEqual(before);
+    expect(kept).toMatchObject([{ snapshot: { sequence: 3, snapshot: run }, reasons: ['newest complete', 'last 1'] }]);
+    expect(retired.map(({ sequence }) => sequence)).toEqual([1, 2]);
+    const done = await prune(vault, { graceMs: 0 });
+    expect({ kept: done.kept, retired: done.retired }).toEqual({ kept, retired });
+    expect(done.swept.parts).toBe(swept.parts);
   });
 
   it('lets no process that slept since then commit a swept run again', async () => {

@@ -22,6 +22,7 @@ const key = partKey('Gen_Documents', newer, 0, 'a'.repeat(64));
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tablevault-reader-'));
   const vault = await openVault(createFolderStore(folder), { write: true, tool: 'test' });
+  await vault.store.putNew(key, Buffer.alloc(0));
   const tables = [tableEntry([partEntry({ key, run: newer })])];
   await commitSnapshot(vault, draft({ run: older, snapshot: older }), { clock });
   await commitSnapshot(vault, draft({ run: newer, snapshot: newer, tables }), { clock });

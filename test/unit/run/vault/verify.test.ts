@@ -100,7 +100,7 @@ async function vaultWith(
   const run = runId();
   const sha256 = sha256Hex(bytes);
   const key = partKey('Gen_Documents', run, 0, sha256);
-  await vault.store.putNew(key, change.stored ?? bytes);
+  await vault.store.putNew(key, bytes);
   const part = partEntry({
     key,
     run,
@@ -114,6 +114,7 @@ async function vaultWith(
   });
   const table = tableEntry([part], { schema: { columns: COLUMNS, key: ['Id'] }, ...change.table });
   const committed = await commitSnapshot(vault, draft({ run, snapshot: run, tables: [table] }), deps);
+  if (change.stored !== undefined) await vault.store.replace(key, change.stored);
   return { vault, key, run, committed };
 }
 

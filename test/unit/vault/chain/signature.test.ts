@@ -22,13 +22,13 @@ const theirs = generateKeyPairSync('ed25519');
 const pem = (key: typeof ours.privateKey) => String(key.export({ format: 'pem', type: 'pkcs8' }));
 const signal = new AbortController().signal;
 
-async function publish(vault: Vault, key = ours.privateKey): Promise<void> {
+async function publish(vault: Vault, signingKey = ours.privateKey): Promise<void> {
   const run = runId();
-  const pipeline = { signingKey: new Secret(pem(key)) } as Pipeline;
+  const pipeline = { signingKey: new Secret(pem(signingKey)) } as Pipeline;
   const sha256 = sha256Hex('part');
-  const tables = [
-    tableEntry([partEntry({ key: partKey('Gen_Documents', run, 0, sha256), run, sha256, rows: 2, bytes: 4 })]),
-  ];
+  const key = partKey('Gen_Documents', run, 0, sha256);
+  await vault.store.putNew(key, Buffer.from('part'));
+  const tables = [tableEntry([partEntry({ key, run, sha256, rows: 2, bytes: 4 })])];
   const signed = await signedDraft(draft({ run, snapshot: run, tables }), pipeline, vault, signal);
   await commitSnapshot(vault, signed, deps);
 }

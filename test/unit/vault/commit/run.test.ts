@@ -4,14 +4,29 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../../../src/core/digest.ts';
 import { createMemoryStore } from '../../../../src/storage/memory.ts';
+import { readCatalog } from '../../../../src/vault/chain/catalog.ts';
 import { sealedBytes } from '../../../../src/vault/chain/seal.ts';
 import { readCheckpoints, writeCheckpoint } from '../../../../src/vault/commit/checkpoints.ts';
 import { closeRun } from '../../../../src/vault/commit/close.ts';
 import { commitSnapshot } from '../../../../src/vault/commit/commit.ts';
 import { declareReference, readReferences } from '../../../../src/vault/commit/refs.ts';
-import { findResumable, hasUnfinished } from '../../../../src/vault/commit/resume.ts';
+import {
+  findResumable,
+  hasUnfinished,
+  isOvertaken,
+  newestOfSeries,
+  newestUnfinished,
+} from '../../../../src/vault/commit/resume.ts';
 import { abandonRun, beginRun, listRuns, planHashOf, readPlan } from '../../../../src/vault/commit/run.ts';
-import { checkpointKey, closedKey, newRunId, partKey, planKey, tombstoneKey } from '../../../../src/vault/layout.ts';
+import {
+  checkpointKey,
+  closedKey,
+  newRunId,
+  partKey,
+  planKey,
+  snapshotKey,
+  tombstoneKey,
+} from '../../../../src/vault/layout.ts';
 import { openVault } from '../../../../src/vault/open.ts';
 import { putPart } from '../../../../src/vault/parts.ts';
 import { readSnapshot } from '../../../../src/vault/snapshots.ts';
@@ -23,7 +38,7 @@ const deps = { clock };
 const HOUR = 3_600_000;
 const planHash = planHashOf({ pipeline: 'p', tables: ['A'] });
 
-async function begun(vault: Awaited<ReturnType<typeof memoryVault>>, startedMs: number, hash = planHash) {
+async function begun(vault: Awaited<ReturnType<typeof memoryVault>>, startedMs: number, hash = planHash, after = 0) {
   const run = newRunId(startedMs, () => sha256Hex(String(Math.random())).slice(0, 8));
   const at = { ...clock, now: () => startedMs };
   await beginRun(
@@ -34,6 +49,7 @@ async function begun(vault: Awaited<ReturnType<typeof memoryVault>>, startedMs: 
       database: SERIES.database,
       narrowed: null,
       planHash: hash,
+      after,
       plan: { boundaries: ['x'] },
       tool: 't',
     },
@@ -76,7 +92,7 @@ describe('opening a vault', () => {
 describe('a run', () => {
   it('is continued by the newest undecided run of the same plan, if young enough', async () => {
     const vault = await memoryVault();
-    const query = { planHash, pipeline: 'nightly', withinMs: 6 * HOUR, nowMs: NOW };
+    const query = { planHash, pipeline: 'nightly', newest: 0, withinMs: 6 * HOUR, nowMs: NOW };
     expect(await findResumable(vault, query)).toBeUndefined();
     await begun(vault, NOW - 7 * HOUR);
     await begun(vault, NOW - HOUR, planHashOf('another plan'));
@@ -94,16 +110,49 @@ describe('a run', () => {
     expect(await findResumable(vault, query)).toBeUndefined();
   });
 
+  it('is not continued once a snapshot of its series was published after it began, whatever the clocks say', async () => {
+    const vault = await memoryVault();
+    const series = { pipeline: 'nightly', database: SERIES.database };
+    const newest = async () => newestOfSeries(await readCatalog(vault), series);
+    const query = { planHash, ...series, withinMs: 6 * HOUR, nowMs: NOW };
+    const first = await begun(vault, NOW - 3 * HOUR, planHash, await newest());
+    await commitSnapshot(vault, draft({ pipeline: { name: 'hourly', sha256: '0'.repeat(64) } }), deps);
+    expect(await findResumable(vault, { ...query, newest: await newest() })).toMatchObject({ run: first });
+    // Dated before the run: a clock that was wrong.
+    await commitSnapshot(vault, draft({ complete: false, startedAt: new Date(NOW - 9 * HOUR).toISOString() }), deps);
+    expect(await findResumable(vault, { ...query, newest: await newest() })).toBeUndefined();
+    const second = await begun(vault, NOW - HOUR, planHash, await newest());
+    expect(await findResumable(vault, { ...query, newest: await newest() })).toMatchObject({ run: second });
+    // Of a manifest that cannot be read, nobody knows the series.
+    await commitSnapshot(vault, draft({ pipeline: { name: 'hourly', sha256: '0'.repeat(64) } }), deps);
+    await vault.store.replace(snapshotKey(3), Buffer.from('{'));
+    expect(await findResumable(vault, { ...query, newest: await newest() })).toBeUndefined();
+    expect([isOvertaken({}, 0), isOvertaken({}, 1)]).toEqual([false, true]);
+  });
+
+  it('that was overtaken is told of, with its plan, while it is young; one of another plan is not', async () => {
+    const vault = await memoryVault();
+    const series = { pipeline: 'nightly', database: SERIES.database };
+    const query = { planHash, ...series, newest: 1, withinMs: 6 * HOUR, nowMs: NOW };
+    const left = await begun(vault, NOW - 3 * HOUR);
+    const run = await begun(vault, NOW - 2 * HOUR);
+    expect(await newestUnfinished(vault, query)).toMatchObject({ plan: { run } });
+    await commitSnapshot(vault, draft({ run, snapshot: run }), deps);
+    expect(await newestUnfinished(vault, query)).toMatchObject({ plan: { run: left } });
+    expect(await newestUnfinished(vault, { ...query, planHash: planHashOf('other') })).toBeUndefined();
+    expect(await newestUnfinished(vault, { ...query, withinMs: HOUR })).toBeUndefined();
+  });
+
   it('is not continued by another pipeline, whose lease is another', async () => {
     const vault = await memoryVault();
     await begun(vault, NOW - HOUR);
-    const query = { planHash, pipeline: 'hourly', withinMs: 6 * HOUR, nowMs: NOW };
+    const query = { planHash, pipeline: 'hourly', newest: 0, withinMs: 6 * HOUR, nowMs: NOW };
     expect(await findResumable(vault, query)).toBeUndefined();
   });
 
   it('that was closed is not continued, nor is any that began before it; one that begins later is', async () => {
     const vault = await memoryVault();
-    const query = { planHash, pipeline: 'nightly', withinMs: 6 * HOUR, nowMs: NOW };
+    const query = { planHash, pipeline: 'nightly', newest: 0, withinMs: 6 * HOUR, nowMs: NOW };
     await begun(vault, NOW - 3 * HOUR);
     const refused = await begun(vault, NOW - 2 * HOUR);
     await closeRun(vault, refused, { pipeline: 'nightly', reason: 'AUTH_FORBIDDEN' }, deps);
@@ -124,7 +173,7 @@ describe('a run', () => {
 
   it.each(['00000000', 'ffffffff'])('that began in the second of a closed one (%s) is not continued', async (name) => {
     const vault = await memoryVault();
-    const query = { planHash, pipeline: 'nightly', withinMs: 6 * HOUR, nowMs: NOW };
+    const query = { planHash, pipeline: 'nightly', newest: 0, withinMs: 6 * HOUR, nowMs: NOW };
     await begun(vault, NOW - HOUR);
     await closeRun(
       vault,
@@ -146,7 +195,7 @@ describe('a run', () => {
 
   it('of another pipeline that was closed closes nothing here; a damaged mark closes', async () => {
     const vault = await memoryVault();
-    const query = { planHash, pipeline: 'nightly', withinMs: 6 * HOUR, nowMs: NOW };
+    const query = { planHash, pipeline: 'nightly', newest: 0, withinMs: 6 * HOUR, nowMs: NOW };
     const run = await begun(vault, NOW - HOUR);
     await closeRun(
       vault,
@@ -163,7 +212,7 @@ describe('a run', () => {
     const vault = await memoryVault();
     await begun(vault, NOW + 10 * 365 * 24 * HOUR);
     expect(
-      await findResumable(vault, { planHash, pipeline: 'nightly', withinMs: 6 * HOUR, nowMs: NOW }),
+      await findResumable(vault, { planHash, pipeline: 'nightly', newest: 0, withinMs: 6 * HOUR, nowMs: NOW }),
     ).toBeUndefined();
   });
 
@@ -171,7 +220,7 @@ describe('a run', () => {
     const store = createMemoryStore();
     const vault = await memoryVault(store);
     const flaky = { ...vault, store: faultyStore(store, (_key, n) => (n === 1 ? 'lost-answer' : undefined)) };
-    const begin = { run: runId(), ...SERIES, narrowed: null, planHash, plan: null, tool: 't' };
+    const begin = { run: runId(), ...SERIES, narrowed: null, planHash, after: 0, plan: null, tool: 't' };
     const still = { clock: { ...clock, now: () => NOW } };
     await expect(beginRun(flaky, begin, still)).rejects.toMatchObject({ code: 'DESTINATION_UNREACHABLE' });
     await beginRun(flaky, begin, still);
