@@ -11,9 +11,19 @@ import { readCatalog } from '../../../../src/vault/chain/catalog.ts';
 import { indexBytes } from '../../../../src/vault/chain/index-objects.ts';
 import { placeManifest } from '../../../../src/vault/chain/manifest.ts';
 import { readPlaces } from '../../../../src/vault/chain/places.ts';
+import { sealedBytes } from '../../../../src/vault/chain/seal.ts';
 import { writeTombstone } from '../../../../src/vault/chain/tombstones.ts';
 import { commitSnapshot } from '../../../../src/vault/commit/commit.ts';
-import { INDEX, indexKey, partKey, pinKey, snapshotKey, tombstoneKey } from '../../../../src/vault/layout.ts';
+import {
+  INDEX,
+  indexKey,
+  outcomeKey,
+  partKey,
+  pinKey,
+  snapshotKey,
+  tombstoneKey,
+  VAULT_KEY,
+} from '../../../../src/vault/layout.ts';
 import { openVault } from '../../../../src/vault/open.ts';
 import { readStoredManifest, type Vault } from '../../../../src/vault/vault.ts';
 import { commitAndIndex, draft, NOW, partEntry, runId, tableEntry, testClock } from '../../vault/support.ts';
@@ -82,7 +92,14 @@ describe('a prune that refuses', () => {
       },
     ],
     ['a manifest is gone', ({ store }) => store.remove(snapshotKey(2))],
-    ['the newest manifest of all is gone', ({ store }) => store.remove(snapshotKey(4))],
+    [
+      'the newest manifest of all is gone, and with it the outcome that could publish it again',
+      async (vault) => {
+        const { manifest } = await readStoredManifest(vault, 4);
+        await vault.store.remove(snapshotKey(4));
+        await vault.store.remove(outcomeKey(manifest.run));
+      },
+    ],
     ['a tombstone is empty', ({ store }) => store.putNew(tombstoneKey(2), new Uint8Array())],
     ['a tombstone is of another snapshot', (vault) => retire(vault, 1, 2)],
     [
@@ -158,6 +175,7 @@ describe('an index of another vault, or of a copy that went on by itself', () =>
       const { vault, age } = await agingVault();
       const others = await agingVault();
       const twin = isForeign ? others.vault : { ...others.vault, info: vault.info };
+      await others.inner.replace(VAULT_KEY, sealedBytes(twin.info));
       for (let n = 0; n < 3; n += 1) {
         await committed(vault);
         await committed(twin);
