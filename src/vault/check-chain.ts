@@ -6,7 +6,7 @@ import { sha256Hex } from '../core/digest.ts';
 import { asTablevaultError, hasCode } from '../core/errors.ts';
 import { canonicalJson } from '../core/json.ts';
 import type { CallOptions } from '../storage/store.ts';
-import { type Catalog, isTaken, withTombstones } from './chain/catalog.ts';
+import { type Catalog, withTombstones } from './chain/catalog.ts';
 import { type ChainEntry, entryOfManifest } from './chain/entry.ts';
 import { type Manifest, manifestBytes, manifestProblems } from './chain/manifest.ts';
 import { parseObject } from './chain/parse.ts';
@@ -51,7 +51,6 @@ export async function verifyChain(
   call: ChainOptions,
 ): Promise<ChainResult> {
   const { signal, all, chosen } = call;
-  for (const { key, message } of catalog.damagedIndex) findings.add('INDEX_UNREADABLE', key, message);
   for (const sequence of catalog.strays) {
     findings.add(
       'STRAY_OBJECT',
@@ -67,24 +66,28 @@ export async function verifyChain(
       `neither a manifest nor a tombstone exists for this sequence${more}`,
     );
   }
-  const { entries, retired } = catalog;
-  const told = all ? new Map([...entries].filter(([sequence]) => !catalog.retiredMs.has(sequence))) : entries;
-  const links = new Map<number, Link>(
-    await withTombstones(vault, { entries: told, retired }, { signal }, (fault, sequence) =>
-      findings.add('TOMBSTONE_UNREADABLE', tombstoneKey(sequence), fault.message),
-    ),
-  );
+  if (catalog.lost !== undefined) {
+    const { from, to } = catalog.lost;
+    const what = to > from ? `snapshots up to ${snapshotKey(to)} were published` : 'a snapshot was published there';
+    findings.add('SNAPSHOT_MISSING', snapshotKey(from), `${what}, as the index tells`);
+  }
+  const links = await checkTombstones(vault, catalog, findings, call);
   findings.checked.tombstones += catalog.retired.length;
   const unreadable = new Set<number>();
   const fewAtOnce = pLimit(READERS);
   const newest = catalog.live.at(-1);
   const isRead = (sequence: number) =>
-    all || sequence === newest || sequence === chosen || catalog.unreadable.has(sequence);
+    all ||
+    sequence === newest ||
+    sequence === chosen ||
+    catalog.unreadable.has(sequence) ||
+    catalog.contradicted.has(sequence);
   findings.checked.snapshots += catalog.live.length;
   await Promise.all(
     catalog.live.filter(isRead).map((sequence) =>
       fewAtOnce(async () => {
-        const link = await checkManifest(vault, sequence, links.get(sequence), findings, call);
+        const told = links.get(sequence) ?? catalog.presumed.get(sequence);
+        const link = await checkManifest(vault, sequence, told, findings, call);
         if (link === undefined) unreadable.add(sequence);
         if (link === undefined || link === 'retired') links.delete(sequence);
         else links.set(sequence, link);
@@ -92,6 +95,7 @@ export async function verifyChain(
     ),
   );
   checkLinks(links, findings);
+  checkIndex(catalog, findings);
   if (call.publicKeys !== undefined) checkOrder(links, findings);
   await checkRuns(vault, catalog, unreadable, findings, { signal });
   await checkHint(vault, catalog.head, findings, { signal });
@@ -233,7 +237,46 @@ function checkOrder(links: ReadonlyMap<number, Link>, findings: Findings): void 
 
 const hintSchema = z.object({ sequence: z.int().positive(), snapshot: z.string() });
 
-/** Places that the index tells of beyond the chain's head, and decided commits that were not published. */
+/**
+ * Objects of the index that are of no use, and manifests that are not those of which the index tells. Where nothing else is wrong with the
+ * manifest, the index is.
+ */
+function checkIndex({ damagedIndex, contradicted }: Catalog, findings: Findings): void {
+  const damaged = new Set(findings.list.map(({ object }) => object));
+  const isChanged = (sequence: number) => damaged.has(snapshotKey(sequence));
+  const changed = [...contradicted.keys()].filter(isChanged);
+  for (const sequence of changed)
+    findings.add('MANIFEST_CHANGED', snapshotKey(sequence), 'it is not the manifest that the index tells of');
+  for (const { key, message, contradictedAt } of damagedIndex)
+    if (contradictedAt === undefined || !isChanged(contradictedAt)) findings.add('INDEX_UNREADABLE', key, message);
+}
+
+/**
+ * What is known of all places, with the tombstones that are read: those of which nothing else tells, and those whose manifest is still stored,
+ * which a prune is to remove. With `all`, every one.
+ */
+async function checkTombstones(
+  vault: Vault,
+  catalog: Catalog,
+  findings: Findings,
+  { all, signal }: ChainOptions,
+): Promise<Map<number, Link>> {
+  const { entries, retired, retiredMs } = catalog;
+  const stored = new Set(catalog.stored);
+  const isRead = (sequence: number) => retiredMs.has(sequence) && (all || stored.has(sequence));
+  const told = new Map([...entries].filter(([sequence]) => !isRead(sequence)));
+  const links = await withTombstones(vault, { entries: told, retired }, { signal }, (fault, sequence) =>
+    findings.add('TOMBSTONE_UNREADABLE', tombstoneKey(sequence), fault.message),
+  );
+  for (const [sequence, { sha256 }] of links) {
+    const known = isRead(sequence) ? entries.get(sequence) : undefined;
+    if (known !== undefined && known.sha256 !== sha256)
+      findings.add('TOMBSTONE_UNREADABLE', tombstoneKey(sequence), 'it is not of the snapshot at its place');
+  }
+  return new Map(links);
+}
+
+/** Decided commits that were not published. */
 async function checkRuns(
   vault: Vault,
   catalog: Catalog,
@@ -241,11 +284,6 @@ async function checkRuns(
   findings: Findings,
   call: CallOptions,
 ): Promise<void> {
-  const indexed = Math.max(0, ...catalog.index);
-  // Listed before: a snapshot that was published since is beyond the head and there.
-  if (indexed > catalog.head && !(await isTaken(vault, indexed, call))) {
-    findings.add('SNAPSHOT_MISSING', snapshotKey(indexed), 'a snapshot was published there, as the index tells');
-  }
   // With unreadable manifests about, a commit may seem unfinished that is there; the manifests are found already.
   if (unreadable.size + catalog.unreadable.size > 0) return;
   try {
@@ -269,7 +307,9 @@ async function readHint(vault: Vault, key: string, call: CallOptions) {
     return parseObject(hintSchema, await vault.store.get(key, call), key);
   } catch (error) {
     const { code } = asTablevaultError(error);
-    if (code === 'VAULT_CORRUPT' || code === 'OBJECT_MISSING') return undefined;
+    // Nothing relies on it, whatever stands there.
+    if (['VAULT_CORRUPT', 'OBJECT_MISSING', 'DESTINATION_MISSING', 'DESTINATION_DENIED'].includes(code))
+      return undefined;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** Finds a snapshot by what a person types. */
 import { TablevaultError } from '../core/errors.ts';
 import type { CallOptions } from '../storage/store.ts';
-import { type Catalog, newestComplete, readCatalog, readEntry, seriesIn } from './chain/catalog.ts';
+import { type Catalog, newestComplete, readCatalog, readEntry, seriesIn, unknownPlaces } from './chain/catalog.ts';
 import type { LiveEntry } from './chain/entry.ts';
 import { chooseSeries, isSameSeries, type Series } from './chain/series.ts';
 import { readTombstone } from './chain/tombstones.ts';
@@ -50,16 +50,19 @@ function unknown(vault: Vault, wanted: string | number, why: string, hint?: stri
   });
 }
 
-/** The newest complete snapshot of a series, narrowed ones left out; undefined when there is none. */
+/**
+ * The newest complete snapshot of a series, narrowed ones left out; undefined when there is none.
+ * @param onFault as of `newestComplete`
+ */
 export async function readNewestComplete(
   vault: Vault,
   found: Catalog,
   series: Series,
-  call: CallOptions = {},
+  call: CallOptions & { readonly onFault?: ((fault: TablevaultError) => void) | undefined } = {},
 ): Promise<StoredManifest | undefined> {
   let catalog = found;
   for (let look = 1; look <= LOOKS; look += 1) {
-    const entry = newestComplete(catalog, series);
+    const entry = newestComplete(catalog, series, call.onFault);
     if (entry === undefined) return undefined;
     const read = await readEntry(vault, entry, call);
     if (read !== undefined) return read;
@@ -85,11 +88,13 @@ export async function findSnapshot(
   if (RUN_ID.test(wanted)) return byId(vault, catalog, wanted, query);
   const sequence = /^\d{1,15}$/.test(wanted) ? Number(wanted) : 0;
   if (sequence === 0) throw unknown(vault, wanted, 'it is neither a sequence, an id, a date, nor `latest`');
+  const damaged = unknownPlaces(catalog).find(({ from, to }) => from <= sequence && sequence <= to);
+  if (damaged !== undefined) throw damaged.fault;
   if (catalog.retired.includes(sequence)) throw unknown(vault, wanted, 'it was retired');
   if (!catalog.live.includes(sequence)) throw unknown(vault, wanted, 'no snapshot has this sequence');
   const found = catalog.snapshots.find((entry) => entry.sequence === sequence);
   if (found !== undefined) return found;
-  throw catalog.unreadable.get(sequence) ?? unknown(vault, wanted, 'it was retired just now');
+  throw unknown(vault, wanted, 'it was retired just now');
 }
 
 function latest(vault: Vault, catalog: Catalog, { pipeline }: SnapshotQuery): LiveEntry {
@@ -144,8 +149,8 @@ function endOf(wanted: string): number | undefined {
  */
 export function chosenSeries(catalog: Catalog, pipeline: string | undefined): Series | undefined {
   const all = seriesIn(catalog);
-  const [fault] = catalog.unreadable.values();
-  if (all.length === 0 && fault !== undefined) throw fault;
+  const [unknown] = unknownPlaces(catalog);
+  if (all.length === 0 && unknown !== undefined) throw unknown.fault;
   return chooseSeries(all, pipeline);
 }
 
@@ -158,7 +163,7 @@ async function byId(vault: Vault, catalog: Catalog, wanted: string, { signal }: 
     const tombstone = await readTombstone(vault.store, sequence, { signal });
     if (tombstone?.snapshot === wanted) throw unknown(vault, wanted, `it was retired on ${tombstone.retiredAt}`);
   }
-  // It may be the one that cannot be read.
-  const [fault] = catalog.unreadable.values();
-  throw fault ?? unknown(vault, wanted, 'none has this id');
+  // It may be one that cannot be read, or is missing.
+  const [damaged] = unknownPlaces(catalog);
+  throw damaged?.fault ?? unknown(vault, wanted, 'none has this id');
 }

@@ -148,7 +148,9 @@ async function lastSnapshot(
   const store = await openStore(destination, { signal });
   try {
     const vault = await openVault(store, { signal });
-    return (await readNewestComplete(vault, await readCatalog(vault, { signal }), series, { signal }))?.manifest;
+    const onFault = ({ message }: TablevaultError) => emit({ type: 'warning', message });
+    const catalog = await readCatalog(vault, { signal });
+    return (await readNewestComplete(vault, catalog, series, { signal, onFault }))?.manifest;
   } catch (thrown) {
     if (!(thrown instanceof TablevaultError)) throw thrown;
     if (thrown.code === 'VAULT_NOT_FOUND') return undefined;

@@ -89,8 +89,12 @@ export async function signedDraft(
   const key = signingKey === undefined ? undefined : parsePrivateKey(signingKey.reveal());
   if (key === undefined) return draft;
   const catalog = await readCatalog(vault, { signal });
-  for (const fault of catalog.unreadable.values()) throw fault;
-  const newest = catalog.snapshots.at(-1);
+  // Of a manifest that was damaged meanwhile, the index tells the hash.
+  const newest = [...catalog.snapshots, ...catalog.presumed.values()]
+    .filter(({ sequence }) => catalog.live.includes(sequence))
+    .sort((a, b) => a.sequence - b.sequence)
+    .at(-1);
+  for (const [sequence, fault] of catalog.unreadable) if (sequence > (newest?.sequence ?? 0)) throw fault;
   const follows = newest === undefined ? null : { snapshot: newest.snapshot, sha256: newest.sha256 };
   return signDraft({ ...draft, follows }, key);
 }

@@ -2,7 +2,7 @@
 import { duration } from '../../core/duration.ts';
 import { TablevaultError } from '../../core/errors.ts';
 import { plural } from '../../core/words.ts';
-import { isWhole, readCatalog } from '../../vault/chain/catalog.ts';
+import { isWhole, readCatalog, unknownPlaces } from '../../vault/chain/catalog.ts';
 import { distinctSeries, isSameSeries, labelOf } from '../../vault/chain/series.ts';
 import { readPinned } from '../../vault/gc/pins.ts';
 import { chosenSeries, type SnapshotQuery } from '../../vault/snapshots.ts';
@@ -50,14 +50,14 @@ export interface SeriesSummary {
   readonly database: string;
   /**
    * Id of the newest complete one, by sequence, that is not narrowed and lacks no part as far as is known. Null also where a later manifest
-   * cannot be read: it may be that of a newer one.
+   * is missing or cannot be read: it may be that of a newer one.
    */
   readonly newestComplete: string | null;
   /** Time since that one was finished, milliseconds; null without one. */
   readonly ageMs: number | null;
 }
 
-/** A snapshot whose manifest is damaged: nobody knows what it holds, nor whose it is. */
+/** A snapshot whose manifest is damaged or missing: nobody knows what it holds, nor whose it is. Of several side by side, the first. */
 export interface UnreadableSnapshot {
   readonly sequence: number;
   readonly message: string;
@@ -66,7 +66,7 @@ export interface UnreadableSnapshot {
 export interface SnapshotList {
   /** Live snapshots, oldest first. */
   readonly snapshots: readonly SnapshotSummary[];
-  /** Live snapshots that are not among those, since their manifests cannot be read; of all series. */
+  /** Snapshots that are not among those, since their manifests are missing or cannot be read; of all series. */
   readonly unreadable: readonly UnreadableSnapshot[];
   /** In the order of their first snapshots. */
   readonly series: readonly SeriesSummary[];
@@ -87,8 +87,9 @@ export type ListOptions = SnapshotQuery & { readonly nowMs: number };
 export async function listSnapshots(vault: Vault, options: ListOptions): Promise<SnapshotList> {
   const { signal, nowMs, pipeline } = options;
   const catalog = await readCatalog(vault, { signal });
-  const [fault] = catalog.unreadable.values();
-  if (fault !== undefined && catalog.snapshots.length === 0) throw fault;
+  const unknown = unknownPlaces(catalog);
+  const [first] = unknown;
+  if (first !== undefined && catalog.snapshots.length === 0) throw first.fault;
   const only = pipeline === undefined ? undefined : chosenSeries(catalog, pipeline);
   const entries = catalog.snapshots.filter(({ summary }) => only === undefined || isSameSeries(summary, only));
   const pinned = await readPinned(vault, { signal });
@@ -101,10 +102,10 @@ export async function listSnapshots(vault: Vault, options: ListOptions): Promise
       missingParts: catalog.lacking.get(sequence) ?? 0,
     }),
   );
-  const lastUnreadable = Math.max(0, ...catalog.unreadable.keys());
+  const lastUnknown = Math.max(0, ...unknown.map(({ to }) => to));
   const series = distinctSeries(snapshots).map((each): SeriesSummary => {
     const last = snapshots.findLast((one) => isSameSeries(one, each) && isWhole(one));
-    const newest = last !== undefined && last.sequence > lastUnreadable ? last : undefined;
+    const newest = last !== undefined && last.sequence > lastUnknown ? last : undefined;
     return {
       ...each,
       newestComplete: newest?.snapshot ?? null,
@@ -113,20 +114,18 @@ export async function listSnapshots(vault: Vault, options: ListOptions): Promise
   });
   const [one, ...others] = series;
   const { newestComplete = null, ageMs = null } = others.length === 0 ? (one ?? {}) : {};
-  const unreadable = [...catalog.unreadable]
-    .map(([sequence, { message }]) => ({ sequence, message }))
-    .sort((a, b) => a.sequence - b.sequence);
+  const unreadable = unknown.map(({ from, fault: { message } }) => ({ sequence: from, message }));
   return { snapshots, unreadable, series, newestComplete, ageMs, retired: catalog.retired.length };
 }
 
-/** What is wrong with a list that lacks snapshots, since their manifests are damaged; undefined when none is. */
+/** What is wrong with a list that lacks snapshots, since their manifests are damaged or missing; undefined when none is. */
 export function damage({ unreadable }: SnapshotList, vaultUri: string): TablevaultError | undefined {
   const [first, ...others] = unreadable;
   if (first === undefined) return undefined;
   const what =
     others.length === 0
       ? first.message
-      : `${plural(unreadable.length, 'manifest')} cannot be read; the first: ${first.message}`;
+      : `${plural(unreadable.length, 'manifest')} cannot be read or are missing; the first: ${first.message}`;
   return new TablevaultError('VAULT_CORRUPT', what, {
     at: { vault: vaultUri },
     hint: 'Restore what `tablevault verify` names from a copy of the vault: a new snapshot does not mend it. The other snapshots can be used.',

@@ -1,7 +1,7 @@
 /** `pin`: keeps a snapshot from retention. */
 import type { Clock } from '../../core/clock.ts';
 import { TablevaultError } from '../../core/errors.ts';
-import { pinSnapshot, readPinned, unpinSnapshot } from '../../vault/gc/pins.ts';
+import { pinSnapshot, readPin, readPinned, unpinSnapshot } from '../../vault/gc/pins.ts';
 import { readSnapshot, type SnapshotQuery } from '../../vault/snapshots.ts';
 import type { Vault } from '../../vault/vault.ts';
 
@@ -38,7 +38,23 @@ export async function pin(
 
 /** Lets retention decide again about a snapshot. One that is not pinned stays so. */
 export async function unpin(vault: Vault, wanted: string, call: SnapshotQuery): Promise<Pinned> {
-  const { sequence, snapshot } = (await readSnapshot(vault, wanted, call)).manifest;
+  const { sequence, snapshot } = await pinnedPlace(vault, wanted, call);
   const wasPinned = await unpinSnapshot(vault, sequence, call);
   return { snapshot, sequence, pinned: false, wasPinned };
+}
+
+/** The snapshot; of a pin that is named by its number, the pin tells it where the manifest cannot. */
+async function pinnedPlace(
+  vault: Vault,
+  wanted: string,
+  call: SnapshotQuery,
+): Promise<{ readonly sequence: number; readonly snapshot: string }> {
+  try {
+    return (await readSnapshot(vault, wanted, call)).manifest;
+  } catch (error) {
+    const sequence = /^\d{1,15}$/.test(wanted) ? Number(wanted) : 0;
+    const found = sequence === 0 ? undefined : await readPin(vault, sequence, { signal: call.signal });
+    if (found === undefined) throw error;
+    return { sequence, snapshot: found === 'unreadable' ? wanted : found.snapshot };
+  }
 }

@@ -12,8 +12,8 @@ import { verifyChain } from '../../vault/check-chain.ts';
 import { finishCommits } from '../../vault/commit/recover.ts';
 import { abandonRun, leaseOf, listRuns, readOutcome, readPlan } from '../../vault/commit/run.ts';
 import { collectFindings } from '../../vault/findings.ts';
-import { readMarks } from '../../vault/gc/mark.ts';
-import { readPinned } from '../../vault/gc/pins.ts';
+import { confirmTombstones, type Marks, readMarks } from '../../vault/gc/mark.ts';
+import { readPinned, unretirePinned } from '../../vault/gc/pins.ts';
 import { planSweep, type SweepPlan } from '../../vault/gc/plan.ts';
 import {
   type Kept,
@@ -23,7 +23,7 @@ import {
   type RetentionSnapshot,
 } from '../../vault/gc/retention.ts';
 import { type Swept, sweep } from '../../vault/gc/sweep.ts';
-import { PROBES, planKey, RUNS, runFolder, TABLES, tombstoneKey } from '../../vault/layout.ts';
+import { PROBES, planKey, RUNS, runFolder, runOfPart, TABLES } from '../../vault/layout.ts';
 import { isLeased } from '../../vault/lease/lease.ts';
 import type { Vault } from '../../vault/vault.ts';
 
@@ -65,24 +65,40 @@ export interface PruneReport {
 /**
  * Retires what the policy does not keep, and sweeps what nothing needs any more.
  *
- * The order makes it safe beside running snapshots, readers and other prunes: the chain is verified, tombstones are written, then outcomes
- * and references are read, and only then are objects listed and removed (`vault/gc-mark.ts`).
+ * All that may refuse does so before the first write: the chain is verified, and the whole sweep is planned, for which every manifest is read.
+ * The order of the rest makes it safe beside running snapshots, readers and other prunes: tombstones are written, then outcomes and references
+ * are read, and only then are objects listed and removed (`vault/gc/mark.ts`).
  *
- * @throws TablevaultError `USAGE` for an empty policy; `VAULT_CORRUPT`, and nothing is removed, when anything of the chain is damaged.
+ * @throws TablevaultError `USAGE` for an empty policy; `VAULT_CORRUPT`, and nothing is changed, when anything of the chain is damaged.
  */
 export async function pruneVault(opened: Vault, options: PruneOptions, deps: PruneDeps): Promise<PruneReport> {
   const { dryRun, signal, graceMs = DEFAULT_GRACE_MS } = options;
   const call = { signal };
   planRetention([], options.policy, 0);
-  const vault = dryRun ? await rehearsed(opened, deps, call) : opened;
-  if (!dryRun) await finishCommits(vault, { ...deps, signal });
-  const catalog = await readCatalog(vault, call);
-  await refuseDamage(vault, catalog, call);
+  await refuseDamage(opened, await readCatalog(opened, call), call);
+  // What prune would do, commits that are not finished yet included: all else that may refuse is in it.
+  const rehearsal = await rehearsed(opened, dryRun ? deps : { clock: deps.clock }, call);
+  const found = await readCatalog(rehearsal, call);
+  const vault = dryRun ? rehearsal : opened;
   const nowMs = await vault.store.serverNowMs(call);
-  const plan = planRetention(await candidates(vault, catalog, call), options.policy, nowMs);
+  const planOf = async (each: Catalog) => planRetention(await candidates(vault, each, call), options.policy, nowMs);
+  const foreseen = await planOf(found);
+  const foreseenSweep = await readSweepPlan(rehearsal, foreseen.retire, graceMs, call);
+  if (found.live.length === 0) throw noneIsLive(opened);
+  if (!dryRun) {
+    await finishCommits(vault, { ...deps, signal });
+    const { stored, retiredMs } = found;
+    await unretirePinned(
+      vault,
+      stored.filter((sequence) => retiredMs.has(sequence)),
+      call,
+    );
+  }
+  const catalog = dryRun ? found : await readCatalog(vault, call);
+  const plan = dryRun ? foreseen : await planOf(catalog);
   const retired = dryRun ? plan.retire : await retire(vault, plan, catalog, deps, call);
   const abandoned = await abandonDead(vault, catalog, nowMs, options, deps);
-  const sweepPlan = await readSweepPlan(vault, dryRun ? plan.retire : [], graceMs, call);
+  const sweepPlan = dryRun ? foreseenSweep : await readLiveSweepPlan(vault, graceMs, call);
   const swept = dryRun ? wouldSweep(sweepPlan) : await sweepAll(vault, sweepPlan, graceMs, call);
   // What later objects of the index hold, where the writers may not delete; and what an older vault lacks of it.
   if (!dryRun) await writeIndex(vault, await readCatalog(vault, call), catalog.abandoned, call);
@@ -101,7 +117,7 @@ export async function pruneVault(opened: Vault, options: PruneOptions, deps: Pru
   };
 }
 
-/** The vault as a dry run looks at it: with the commits that prune finishes first, which stay in memory; no more can be written. */
+/** The vault as it is looked at before anything is written: with the commits that prune finishes first, which stay in memory. */
 async function rehearsed(opened: Vault, { clock, emit }: PruneDeps, { signal }: CallOptions): Promise<Vault> {
   const store = rehearsalStore(opened.store, clock);
   const { finished } = await finishCommits({ ...opened, store }, { clock, signal });
@@ -147,19 +163,23 @@ async function retire(
   { clock }: PruneDeps,
   call: CallOptions,
 ): Promise<readonly RetentionSnapshot[]> {
-  for (const { sequence } of plan.retire) {
-    call.signal?.throwIfAborted();
-    // From the manifest itself: the chain is checked across what its tombstone keeps.
-    const read = await readEntry(vault, catalog.entries.get(sequence)!, call);
-    if (read === undefined) continue;
-    const { snapshot, run, nonce, parent } = read.manifest;
-    const retiredAt = new Date(clock.now()).toISOString();
-    const tombstone = { sequence, snapshot, run, nonce, parent, sha256: read.sha256, retiredAt, reason: 'retention' };
-    await writeTombstone(vault.store, tombstone, call);
-  }
-  const pinned = plan.retire.length === 0 ? new Set<number>() : await readPinned(vault, call);
-  for (const { sequence } of plan.retire) {
-    if (pinned.has(sequence)) await vault.store.remove(tombstoneKey(sequence), call);
+  const begun: number[] = [];
+  let pinned: ReadonlySet<number> = new Set();
+  try {
+    for (const { sequence } of plan.retire) {
+      call.signal?.throwIfAborted();
+      // From the manifest itself: the chain is checked across what its tombstone keeps.
+      const read = await readEntry(vault, catalog.entries.get(sequence)!, call);
+      if (read === undefined) continue;
+      const { snapshot, run, nonce, parent } = read.manifest;
+      const retiredAt = new Date(clock.now()).toISOString();
+      const tombstone = { sequence, snapshot, run, nonce, parent, sha256: read.sha256, retiredAt, reason: 'retention' };
+      begun.push(sequence);
+      await writeTombstone(vault.store, tombstone, call);
+    }
+  } finally {
+    // Also after an interrupt. Where it cannot be done any more, the next prune does it.
+    pinned = await unretirePinned(vault, begun);
   }
   return plan.retire.filter(({ sequence }) => !pinned.has(sequence));
 }
@@ -205,25 +225,38 @@ async function readSweepPlan(
   graceMs: number,
   call: CallOptions,
 ): Promise<SweepPlan> {
-  const sequences = new Set(retiring.map(({ sequence }) => sequence));
-  let marks = await readMarks(vault, sequences, call);
+  const marks = await readMarks(vault, new Set(retiring.map(({ sequence }) => sequence)), call);
+  return sweepPlanOf(vault, marks, graceMs, call);
+}
+
+async function readLiveSweepPlan(vault: Vault, graceMs: number, call: CallOptions): Promise<SweepPlan> {
+  let marks = await readMarks(vault, new Set(), call);
   // A snapshot may be committed, and another prune may retire those before it, while they are listed.
-  for (let attempt = 1; marks.live === 0 && attempt < 3; attempt += 1) marks = await readMarks(vault, sequences, call);
-  if (marks.live === 0) {
-    throw new TablevaultError(
-      'VAULT_CORRUPT',
-      `no live snapshot was found in ${vault.store.uri}, so prune removes nothing`,
-      {
-        at: { vault: vault.store.uri },
-        hint: 'Take a snapshot first. If the vault should hold snapshots, look at what the store lists below snapshots/.',
-      },
-    );
-  }
+  for (let attempt = 1; marks.live === 0 && attempt < 3; attempt += 1) marks = await readMarks(vault, new Set(), call);
+  if (marks.live === 0) throw noneIsLive(vault);
+  return sweepPlanOf(vault, marks, graceMs, call);
+}
+
+function noneIsLive(vault: Vault): TablevaultError {
+  return new TablevaultError(
+    'VAULT_CORRUPT',
+    `no live snapshot was found in ${vault.store.uri}, so prune removes nothing`,
+    {
+      at: { vault: vault.store.uri },
+      hint: 'Take a snapshot first. If the vault should hold snapshots, look at what the store lists below snapshots/.',
+    },
+  );
+}
+
+async function sweepPlanOf(vault: Vault, marks: Marks, graceMs: number, call: CallOptions): Promise<SweepPlan> {
   const objects: ListedObject[] = [];
   for (const prefix of [TABLES, RUNS, PROBES]) {
     for await (const object of vault.store.list(prefix, call)) objects.push(object);
   }
-  return planSweep({ marks, objects, nowMs: await vault.store.serverNowMs(call), graceMs });
+  const plan = planSweep({ marks, objects, nowMs: await vault.store.serverNowMs(call), graceMs });
+  const freed = [...plan.parts.map(({ key }) => runOfPart(key)!), ...plan.outcomes.map(({ run }) => run)];
+  await confirmTombstones(vault, marks.swept, freed, call);
+  return plan;
 }
 
 async function sweepAll(vault: Vault, plan: SweepPlan, graceMs: number, call: CallOptions): Promise<Swept> {

@@ -1,147 +1,41 @@
 /** The catalog: what a vault holds, told by the index where there is one, and by the manifests where there is none. */
 import pLimit from 'p-limit';
-import { asTablevaultError, hasCode, TablevaultError } from '../../core/errors.ts';
-import { plural } from '../../core/words.ts';
-import { getIfPresent } from '../../storage/conditional.ts';
+import { hasCode, TablevaultError } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';
-import {
-  INDEX,
-  indexKey,
-  partInQuarantine,
-  QUARANTINE,
-  SNAPSHOTS,
-  sequenceOf,
-  snapshotKey,
-  TOMBSTONES,
-  tombstoneKey,
-} from '../layout.ts';
+import { partInQuarantine, QUARANTINE, snapshotKey } from '../layout.ts';
 import { readIfLive, type StoredManifest, type Vault } from '../vault.ts';
 import { type ChainEntry, entryOfManifest, entryOfTombstone, isLive, type LiveEntry } from './entry.ts';
-import { type IndexObject, parseIndex, planIndexReads } from './index-objects.ts';
+import { contradictedPlace, type DamagedIndex, openIndex, placesBehind } from './index-trust.ts';
+import { isTaken, type PlaceRange, type Places, readPlaces } from './places.ts';
 import { distinctSeries, isSameSeries, type Series } from './series.ts';
-import { readTombstone } from './tombstones.ts';
+import { readTombstone, tombstoneFault } from './tombstones.ts';
 
 /** Manifests read at once. */
 const READERS = 4;
-/** Places that may be missing side by side; what lies farther on was not put there by tablevault. */
-const MOST_MISSING = 1000;
 /** Times that the chain is listed while it grows. */
 const LOOKS = 5;
-/** Objects so far away that they are strays; more of them are the chain, and what lies before them is lost. */
-const MOST_STRAYS = 3;
-
-/** Places of the chain, both ends included. */
-export interface PlaceRange {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** What can be told of a vault by its listings alone. */
-export interface Places {
-  /** Sequences with a manifest and no tombstone, ascending. */
-  readonly live: readonly number[];
-  /** Sequences with a manifest, ascending, retired or not. */
-  readonly stored: readonly number[];
-  /** Sequences with a tombstone, ascending, whether their manifest still exists or not. */
-  readonly retired: readonly number[];
-  /** When they were retired, by the store's clock. */
-  readonly retiredMs: ReadonlyMap<number, number>;
-  /** The greatest of both, 0 for an empty vault. */
-  readonly head: number;
-  /** Places before the head with neither, ascending. */
-  readonly missing: readonly PlaceRange[];
-  /** Sequences far behind the head, which are no part of the chain. */
-  readonly strays: readonly number[];
-}
 
 export interface Catalog extends Places {
   /** Entries of live snapshots, ascending. */
   readonly snapshots: readonly LiveEntry[];
-  /** Live places whose manifest had to be read, since the index does not hold them, and could not be. */
+  /** Places whose manifest had to be read and could not be, or that a tombstone hides that is not theirs. */
   readonly unreadable: ReadonlyMap<number, TablevaultError>;
-  /** What is known of all places. Of a retired one only the index tells. */
+  /** Places behind the head of which the index tells: their manifests are missing. */
+  readonly lost: PlaceRange | undefined;
+  /** What is known of the places that are live or retired. Of retired ones only the index tells. */
   readonly entries: ReadonlyMap<number, ChainEntry>;
+  /** What the index tells of places whose manifest is missing or cannot be read. */
+  readonly presumed: ReadonlyMap<number, ChainEntry>;
   /** How many parts a live snapshot lacks, by its sequence: those that `repair` put into quarantine and nobody has put back. */
   readonly lacking: ReadonlyMap<number, number>;
   /** Runs that were given up, as far as the index tells. */
   readonly abandoned: ReadonlySet<string>;
   /** Numbers of the index objects, ascending, also of those that cannot be read. */
   readonly index: readonly number[];
-  readonly damagedIndex: readonly { readonly key: string; readonly message: string }[];
-}
-
-/** Objects of the chain by their place, with the time at which they were stored. */
-type Stored = Map<number, number>;
-
-/** Lists the places of the chain. Readers go by this, never by `latest.json`. */
-export async function readPlaces(vault: Vault, call: CallOptions = {}): Promise<Places> {
-  for (let look = 1; ; look += 1) {
-    // Snapshots first: one that is retired meanwhile is then seen as retired.
-    const stored = await storedIn(vault, SNAPSHOTS, call);
-    const retired = await storedIn(vault, TOMBSTONES, call);
-    const seen = placesOf(stored, retired);
-    const found = await addOverlooked(vault, seen.missing, { stored, retired }, call);
-    const places = found ? placesOf(stored, retired) : seen;
-    // Whoever retires a snapshot keeps a later one. Where that was committed between the two listings, neither shows a live one.
-    if (retired.size === 0 || look === LOOKS || !(await isTaken(vault, places.head + 1, call))) return places;
-  }
-}
-
-/** Is there a manifest or a tombstone at a place? */
-export async function isTaken({ store }: Vault, sequence: number, call: CallOptions = {}): Promise<boolean> {
-  const found = (await store.head(snapshotKey(sequence), call)) ?? (await store.head(tombstoneKey(sequence), call));
-  return found !== undefined;
-}
-
-/** Orders what listings gave. Pure. */
-export function placesOf(stored: ReadonlyMap<number, number>, retired: ReadonlyMap<number, number>): Places {
-  const known = [...new Set([...stored.keys(), ...retired.keys()])].sort((a, b) => a - b);
-  const missing: PlaceRange[] = [];
-  let head = 0;
-  for (const [i, sequence] of known.entries()) {
-    if (sequence - head - 1 > MOST_MISSING && known.length - i <= Math.min(MOST_STRAYS, i)) break;
-    if (sequence > head + 1) missing.push({ from: head + 1, to: sequence - 1 });
-    head = sequence;
-  }
-  const isPlace = (sequence: number) => sequence <= head;
-  return {
-    live: known.filter((sequence) => isPlace(sequence) && !retired.has(sequence)),
-    stored: known.filter((sequence) => isPlace(sequence) && stored.has(sequence)),
-    retired: known.filter((sequence) => isPlace(sequence) && retired.has(sequence)),
-    retiredMs: retired,
-    head,
-    missing,
-    strays: known.filter((sequence) => !isPlace(sequence)),
-  };
-}
-
-async function storedIn(vault: Vault, folder: string, call: CallOptions): Promise<Stored> {
-  const found: Stored = new Map();
-  for await (const { key, modifiedMs } of vault.store.list(folder, call)) {
-    const sequence = sequenceOf(key, folder);
-    if (sequence !== undefined) found.set(sequence, modifiedMs);
-  }
-  return found;
-}
-
-/** A folder's listing may overlook what is created while it is read: each place that seems empty is looked at. False: none was overlooked. */
-async function addOverlooked(
-  { store }: Vault,
-  missing: readonly PlaceRange[],
-  { stored, retired }: { readonly stored: Stored; readonly retired: Stored },
-  call: CallOptions,
-): Promise<boolean> {
-  const before = stored.size + retired.size;
-  for (const { from, to } of missing) {
-    if (to - from >= MOST_MISSING) continue;
-    for (let sequence = from; sequence <= to; sequence += 1) {
-      const manifest = await store.head(snapshotKey(sequence), call);
-      if (manifest !== undefined) stored.set(sequence, manifest.modifiedMs);
-      const tombstone = await store.head(tombstoneKey(sequence), call);
-      if (tombstone !== undefined) retired.set(sequence, tombstone.modifiedMs);
-    }
-  }
-  return stored.size + retired.size > before;
+  /** Objects of the index that are of no use: the next writer writes them anew. */
+  readonly damagedIndex: readonly DamagedIndex[];
+  /** What those told of places that hold something else. */
+  readonly contradicted: ReadonlyMap<number, ChainEntry>;
 }
 
 /**
@@ -167,69 +61,128 @@ async function readOnce(
   known: ReadonlyMap<number, ChainEntry>,
 ): Promise<{ readonly catalog: Catalog; readonly isOutdated: boolean }> {
   const places = await readPlaces(vault, call);
-  const index = [...(await storedIn(vault, INDEX, call)).keys()].sort((a, b) => a - b);
-  const { objects, damaged } = await readIndex(vault, index, places.head, call);
-  const entries = new Map(known);
-  for (const object of objects) for (const entry of object.entries) entries.set(entry.sequence, entry);
-
+  const index = await openIndex(vault, call);
+  const reader = readerOf(vault, places, known, call);
+  const { read, faults, retiredSince } = reader;
   const fewAtOnce = pLimit(READERS);
-  const unreadable = new Map<number, TablevaultError>();
-  const retiredSince: number[] = [];
-  const readOne = async (sequence: number) => {
-    try {
-      const found = await readIfLive(vault, sequence, call);
-      if (found === undefined) retiredSince.push(sequence);
-      else entries.set(sequence, entryOfManifest(found.manifest, found.sha256));
-    } catch (error) {
-      if (!hasCode(error, 'VAULT_CORRUPT', 'OBJECT_MISSING')) throw error;
-      unreadable.set(sequence, error);
+  const contradicted = new Map<number, ChainEntry>();
+  let lacking: Catalog['lacking'] | undefined;
+  for (;;) {
+    const told = await index.read(places.head);
+    const wrong = await contradictedPlace(told.entries, { ...reader, head: places.head });
+    if (wrong !== undefined) {
+      contradicted.set(wrong, told.entries.get(wrong)!);
+      index.drop(wrong);
+      continue;
     }
-  };
-  const unknown = places.live.filter((sequence) => entries.get(sequence)?.summary == null);
-  await Promise.all(unknown.map((sequence) => fewAtOnce(() => readOne(sequence))));
-  const live = places.live.filter((sequence) => !retiredSince.includes(sequence));
-  const snapshots = live.flatMap((sequence) => {
-    const entry = entries.get(sequence);
-    return entry !== undefined && isLive(entry) ? [entry] : [];
-  });
-  const catalog: Catalog = {
-    ...places,
-    live,
-    snapshots,
-    lacking: await lackingParts(vault, snapshots, call),
-    unreadable,
-    entries,
-    abandoned: new Set(objects.flatMap(({ abandoned }) => abandoned)),
-    index,
-    damagedIndex: damaged,
-  };
-  return { catalog, isOutdated: retiredSince.length > 0 };
+    const entries = new Map([...told.entries].filter(([sequence]) => sequence <= places.head));
+    for (const [sequence, entry] of read) entries.set(sequence, entry);
+    const live = places.live.filter((sequence) => !retiredSince.has(sequence));
+    const snapshots = live.flatMap((sequence) => {
+      const entry = entries.get(sequence);
+      return entry !== undefined && isLive(entry) && !faults.has(sequence) ? [entry] : [];
+    });
+    const isUnknown = (sequence: number) => {
+      const entry = entries.get(sequence);
+      return entry?.summary == null || entry.bytes !== places.storedBytes.get(sequence);
+    };
+    const newest = newestOfEach(snapshots, lacking ?? new Map());
+    const wanted = [...live.filter(isUnknown), ...newest.map(({ sequence }) => sequence)];
+    const unread = [...new Set(wanted)].filter((sequence) => !read.has(sequence) && !faults.has(sequence));
+    if (unread.length > 0) {
+      await Promise.all(unread.map((sequence) => fewAtOnce(() => reader.look(sequence))));
+      continue;
+    }
+    if (lacking === undefined) {
+      lacking = await lackingParts(vault, snapshots, call);
+      if (lacking.size > 0) continue;
+    }
+    const unreadable = new Map([...faults].filter(([sequence]) => live.includes(sequence)));
+    for (const [sequence, fault] of await hiddenWrongly(vault, { places, entries, newest }, call))
+      unreadable.set(sequence, fault);
+    const isPresumed = (sequence: number) =>
+      unreadable.has(sequence) || places.missing.some(({ from, to }) => from <= sequence && sequence <= to);
+    const behind = placesBehind(told.entries, places.head);
+    // Published since the chain was listed.
+    const hasGrown = behind !== undefined && (await isTaken(vault, behind.from, call));
+    const catalog: Catalog = {
+      ...places,
+      live,
+      snapshots,
+      lacking,
+      unreadable,
+      lost: hasGrown ? undefined : behind,
+      entries: new Map([...entries].filter(([sequence]) => !isPresumed(sequence))),
+      presumed: new Map([...entries].filter(([sequence]) => isPresumed(sequence))),
+      abandoned: told.abandoned,
+      index: index.numbers,
+      damagedIndex: index.damaged,
+      contradicted,
+    };
+    return { catalog, isOutdated: retiredSince.size > 0 || hasGrown };
+  }
 }
 
-/** The objects of the index that cover most of the chain. One that cannot be read is done without. */
-async function readIndex(vault: Vault, index: readonly number[], head: number, call: CallOptions) {
-  const objects = new Map<number, IndexObject>();
-  const damaged: { readonly key: string; readonly message: string }[] = [];
-  const usable = new Set(index);
-  for (;;) {
-    const next = planIndexReads(usable, head).objects.find((to) => !objects.has(to));
-    if (next === undefined) break;
-    const key = indexKey(next);
+/** Reads places of the chain, each once. What a caller knows of them counts as read. */
+function readerOf(vault: Vault, places: Places, known: ReadonlyMap<number, ChainEntry>, call: CallOptions) {
+  const [live, stored] = [new Set(places.live), new Set(places.stored)];
+  // A live place is known by its manifest alone.
+  const read = new Map([...known].filter(([sequence, entry]) => !live.has(sequence) || isLive(entry)));
+  const faults = new Map<number, TablevaultError>();
+  const retiredSince = new Set<number>();
+  const readOne = async (sequence: number): Promise<ChainEntry | undefined> => {
+    const found = stored.has(sequence) ? await readIfLive(vault, sequence, call) : undefined;
+    if (found !== undefined) return entryOfManifest(found.manifest, found.sha256, found.bytes);
+    if (live.has(sequence)) retiredSince.add(sequence);
+    const tombstone = await readTombstone(vault.store, sequence, call);
+    return tombstone === undefined ? undefined : entryOfTombstone(tombstone);
+  };
+  const look = async (sequence: number): Promise<ChainEntry | undefined> => {
+    if (read.has(sequence) || faults.has(sequence)) return read.get(sequence);
     try {
-      const bytes = await getIfPresent(vault.store, key, call);
-      if (bytes !== undefined) {
-        objects.set(next, parseIndex(bytes, key, next));
-        continue;
-      }
+      const entry = await readOne(sequence);
+      if (entry !== undefined) read.set(sequence, entry);
+      return entry;
     } catch (error) {
-      if (!hasCode(error, 'VAULT_CORRUPT')) throw error;
-      damaged.push({ key, message: asTablevaultError(error).message });
+      if (!hasCode(error, 'VAULT_CORRUPT', 'OBJECT_MISSING')) throw error;
+      faults.set(sequence, error);
+      return undefined;
     }
-    // Removed since it was listed, or damaged.
-    usable.delete(next);
+  };
+  return { read, faults, retiredSince, look };
+}
+
+/** The newest whole snapshot of each series. */
+function newestOfEach(snapshots: readonly LiveEntry[], lacking: Catalog['lacking']): readonly LiveEntry[] {
+  const newest = new Map<string, LiveEntry>();
+  for (const entry of snapshots) {
+    const { sequence, summary } = entry;
+    if (isWhole({ ...summary, missingParts: lacking.get(sequence) ?? 0 }))
+      newest.set(JSON.stringify([summary.pipeline, summary.database]), entry);
   }
-  const chosen = planIndexReads(usable, head).objects;
-  return { objects: chosen.map((to) => objects.get(to)!), damaged };
+  return [...newest.values()];
+}
+
+/**
+ * Stored manifests that a tombstone hides which cannot be read or is not theirs, as far as they are newer than the newest whole snapshot of their
+ * series: retention never retires those.
+ */
+async function hiddenWrongly(
+  vault: Vault,
+  { places, entries, newest }: { places: Places; entries: Catalog['entries']; newest: readonly LiveEntry[] },
+  call: CallOptions,
+): Promise<ReadonlyMap<number, TablevaultError>> {
+  const wrong = new Map<number, TablevaultError>();
+  for (const sequence of places.stored.filter((each) => places.retiredMs.has(each))) {
+    const entry = entries.get(sequence);
+    const isOlder = newest.some(
+      (each) => each.sequence > sequence && entry?.summary != null && isSameSeries(each.summary, entry.summary),
+    );
+    if (isOlder) continue;
+    const fault = await tombstoneFault(vault.store, sequence, entry, call);
+    if (fault !== undefined) wrong.set(sequence, fault);
+  }
+  return wrong;
 }
 
 /**
@@ -305,16 +258,44 @@ export function isWhole(snapshot: {
   return snapshot.complete && !snapshot.narrowed && snapshot.missingParts === 0;
 }
 
+/** A place, or several side by side, of which nobody knows what they hold. */
+export interface Unknown extends PlaceRange {
+  readonly fault: TablevaultError;
+}
+
+/** Places whose manifest is missing or cannot be read, ascending. */
+export function unknownPlaces({ unreadable, missing, lost }: Catalog): readonly Unknown[] {
+  const damaged = [...unreadable].map(([sequence, fault]): Unknown => ({ from: sequence, to: sequence, fault }));
+  const gone = [...missing, ...(lost === undefined ? [] : [lost])].map((range): Unknown => {
+    const [first, last] = [snapshotKey(range.from), snapshotKey(range.to)];
+    const what = range.to > range.from ? `the manifests from ${first} to ${last} are missing` : `${first} is missing`;
+    const fault = new TablevaultError('VAULT_CORRUPT', what, {
+      at: { object: first },
+      hint: 'Run `tablevault verify`, and restore the manifest from a copy of the vault. Older snapshots can be used by their number.',
+    });
+    return { ...range, fault };
+  });
+  return [...damaged, ...gone].sort((a, b) => a.from - b.from);
+}
+
 /**
  * The newest whole snapshot of a series; undefined when there is none.
- * @throws TablevaultError the fault of a later manifest that cannot be read: an older snapshot is never given for a newer one
+ * @param onFault told of a later manifest that is missing or cannot be read. Default: it is thrown, since an older snapshot is never given
+ * for a newer one.
  */
-export function newestComplete(catalog: Catalog, series: Series): LiveEntry | undefined {
+export function newestComplete(
+  catalog: Catalog,
+  series: Series,
+  onFault: (fault: TablevaultError) => void = (fault) => {
+    throw fault;
+  },
+): LiveEntry | undefined {
   const newest = catalog.snapshots.findLast(
     ({ sequence, summary }) =>
       isWhole({ ...summary, missingParts: catalog.lacking.get(sequence) ?? 0 }) && isSameSeries(summary, series),
   );
-  for (const [sequence, error] of catalog.unreadable) if (sequence > (newest?.sequence ?? 0)) throw error;
+  const later = unknownPlaces(catalog).find(({ to }) => to > (newest?.sequence ?? 0));
+  if (later !== undefined) onFault(later.fault);
   return newest;
 }
 
@@ -333,14 +314,4 @@ export async function readEntry(
     at: { object: snapshotKey(sequence), vault: vault.store.uri },
     hint: 'It was changed since it was written. Run `tablevault verify --all`; restore it from a copy of the vault.',
   });
-}
-
-/** Why what is missing of the chain keeps a caller from going on; undefined when nothing is. */
-export function missingPlaces({ missing }: Places): string | undefined {
-  const [first] = missing;
-  if (first === undefined) return undefined;
-  const places = missing.reduce((sum, { from, to }) => sum + to - from + 1, 0);
-  return places === 1
-    ? `${snapshotKey(first.from)} is missing`
-    : `${plural(places, 'manifest')} are missing, the first is ${snapshotKey(first.from)}`;
 }

@@ -1,7 +1,7 @@
 /** What the index keeps of a place of the chain: enough to choose a snapshot and to list it without reading its manifest. Pure. */
 import * as z from 'zod';
 import { RUN_ID } from '../layout.ts';
-import type { Manifest } from './manifest.ts';
+import { type Manifest, manifestBytes } from './manifest.ts';
 import { type Series, seriesOf } from './series.ts';
 import { readSpan } from './span.ts';
 import type { Tombstone } from './tombstones.ts';
@@ -40,6 +40,8 @@ export const entrySchema = z.object({
   sha256: hash,
   /** Hash of the manifest at the place before; null for the first. */
   parent: hash.nullable(),
+  /** Size of the manifest as it was stored; null where only its tombstone told of it. */
+  bytes: count.nullable(),
   /** Null where the manifest had been swept before the place was indexed: its tombstone alone told of it. */
   summary: summarySchema.nullable(),
 });
@@ -53,14 +55,22 @@ export type EntrySummary = Readonly<z.infer<typeof summarySchema>>;
 /** An entry whose manifest was read. */
 export type LiveEntry = ChainEntry & { readonly summary: EntrySummary };
 
-/** @param sha256 of the manifest's stored bytes */
-export function entryOfManifest(manifest: Manifest, sha256: string): LiveEntry {
+/**
+ * @param sha256 of the manifest's stored bytes
+ * @param bytes their number. Default: as tablevault writes it.
+ */
+export function entryOfManifest(
+  manifest: Manifest,
+  sha256: string,
+  bytes: number = manifestBytes(manifest).byteLength,
+): LiveEntry {
   const { sequence, snapshot, run, nonce, parent } = manifest;
-  return { sequence, snapshot, run, nonce, sha256, parent: parent?.sha256 ?? null, summary: summaryOf(manifest) };
+  const place = { sequence, snapshot, run, nonce, sha256, parent: parent?.sha256 ?? null, bytes };
+  return { ...place, summary: summaryOf(manifest) };
 }
 
 export function entryOfTombstone({ sequence, snapshot, run, nonce, sha256, parent }: Tombstone): ChainEntry {
-  return { sequence, snapshot, run, nonce, sha256, parent: parent?.sha256 ?? null, summary: null };
+  return { sequence, snapshot, run, nonce, sha256, parent: parent?.sha256 ?? null, bytes: null, summary: null };
 }
 
 export function isLive(entry: ChainEntry): entry is LiveEntry {

@@ -4,8 +4,8 @@
  * An object `index/<n>.json` holds the entries of all places from the first of its span to n. Spans are of 64 places; at the end of a span,
  * of up to 4,096. So the whole chain is in one object for each 4,096 places, and one for those since the last multiple of 64.
  *
- * Everything in it comes from manifests and tombstones, which stay the truth: an object that cannot be read is passed over, and is written
- * anew with a later snapshot.
+ * Everything in it comes from manifests and tombstones, which stay the truth: an object that cannot be read, is of another vault, or tells
+ * what is not so (`index-trust.ts`) is passed over, and is written anew with a later snapshot.
  */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import * as z from 'zod';
@@ -22,6 +22,8 @@ const MAX_BYTES = 64 * 1024 * 1024;
 
 const indexSchema = z.object({
   formatVersion: z.literal(1),
+  /** Id of the vault, as in `vault.json`. */
+  vault: z.string(),
   from: z.int().positive(),
   to: z.int().positive(),
   entries: z.array(entrySchema),
@@ -30,6 +32,7 @@ const indexSchema = z.object({
 });
 
 export interface IndexObject {
+  readonly vault: string;
   readonly from: number;
   readonly to: number;
   /** Of every place from `from` to `to`, ascending. */
@@ -78,15 +81,16 @@ export function planIndexReads(available: Iterable<number>, head: number): Index
   return { objects, uncovered };
 }
 
-export function indexBytes({ from, to, entries, abandoned }: IndexObject): Uint8Array {
-  return gzipSync(sealedBytes({ formatVersion: 1, from, to, entries, abandoned: [...abandoned].sort() }));
+export function indexBytes({ vault, from, to, entries, abandoned }: IndexObject): Uint8Array {
+  return gzipSync(sealedBytes({ formatVersion: 1, vault, from, to, entries, abandoned: [...abandoned].sort() }));
 }
 
 /**
  * @param to the number in its key
- * @throws TablevaultError VAULT_CORRUPT when it cannot be read, or does not hold each of its places once
+ * @param vault the id of the vault
+ * @throws TablevaultError VAULT_CORRUPT when it cannot be read, is of another vault, or does not hold each of its places once
  */
-export function parseIndex(stored: Uint8Array, key: string, to: number): IndexObject {
+export function parseIndex(stored: Uint8Array, key: string, to: number, vault: string): IndexObject {
   const damaged = (what: string, cause?: unknown) =>
     new TablevaultError('VAULT_CORRUPT', `${key} cannot be read: ${what}`, {
       at: { object: key },
@@ -100,11 +104,12 @@ export function parseIndex(stored: Uint8Array, key: string, to: number): IndexOb
     throw damaged('it is not compressed as it was written', error);
   }
   const { from, entries, abandoned, ...rest } = parseSealed(indexSchema, bytes, key);
+  if (rest.vault !== vault) throw damaged('it is of another vault');
   const isWhole =
     rest.to === to &&
     from === firstOf(to) &&
     entries.length === to - from + 1 &&
     entries.every(({ sequence }, i) => sequence === from + i);
   if (!isWhole) throw damaged('it does not hold the places that its name says');
-  return { from, to, entries, abandoned };
+  return { vault, from, to, entries, abandoned };
 }

@@ -1,6 +1,6 @@
 /** Tombstones: what stays of a retired snapshot. */
 import * as z from 'zod';
-import { TablevaultError } from '../../core/errors.ts';
+import { hasCode, TablevaultError } from '../../core/errors.ts';
 import { getIfPresent, putIfAbsent } from '../../storage/conditional.ts';
 import type { CallOptions, Store } from '../../storage/store.ts';
 import { RUN_ID, tombstoneKey } from '../layout.ts';
@@ -41,6 +41,31 @@ export async function readTombstone(
     at: { object: key },
     hint: 'Somebody moved objects of the vault: restore the folder `tombstones/` from a copy.',
   });
+}
+
+/**
+ * Why the tombstone of a place does not retire what is stored there; undefined when it does, or is gone.
+ * @param entry what the place holds, or the hash that the next place names; undefined where that is not known
+ */
+export async function tombstoneFault(
+  store: Store,
+  sequence: number,
+  entry: { readonly sha256: string; readonly snapshot?: string } | undefined,
+  call: CallOptions = {},
+): Promise<TablevaultError | undefined> {
+  try {
+    const tombstone = await readTombstone(store, sequence, call);
+    if (tombstone === undefined || entry === undefined) return undefined;
+    const { snapshot = tombstone.snapshot, sha256 } = entry;
+    if (tombstone.snapshot === snapshot && tombstone.sha256 === sha256) return undefined;
+    return new TablevaultError('VAULT_CORRUPT', `${tombstoneKey(sequence)} is not of the snapshot at its place`, {
+      at: { object: tombstoneKey(sequence) },
+      hint: 'Nobody retired that snapshot by it. Restore the object from a copy of the vault, or remove it: then the snapshot is there again.',
+    });
+  } catch (error) {
+    if (hasCode(error, 'VAULT_CORRUPT')) return error;
+    throw error;
+  }
 }
 
 /** Retires a snapshot: from here on readers do not see it. One that is retired already stays as it is. */

@@ -6,10 +6,11 @@ import type { Emit } from '../../core/events.ts';
 import { canonicalBytes } from '../../core/json.ts';
 import type { RetryPolicy } from '../../core/retry.ts';
 import type { CallOptions } from '../../storage/store.ts';
-import { readCatalog, readPlaces, withTombstones } from '../chain/catalog.ts';
+import { readCatalog, withTombstones } from '../chain/catalog.ts';
 import type { ChainEntry } from '../chain/entry.ts';
 import type { Manifest, ManifestDraft, ParentLink } from '../chain/manifest.ts';
 import { manifestProblems, parseManifest, placeManifest } from '../chain/manifest.ts';
+import { readPlaces } from '../chain/places.ts';
 import { readTombstone } from '../chain/tombstones.ts';
 import { LATEST_KEY, outcomeKey, snapshotKey, tombstoneKey } from '../layout.ts';
 import { findUnstoredParts, tellUnstored } from '../stored-parts.ts';
@@ -225,17 +226,27 @@ async function tryPlace(
 
 /**
  * The place after a head, with the link to it: the hash of its manifest, or the one its tombstone keeps.
- * @throws TablevaultError `VAULT_CORRUPT` when the head cannot be read: nothing is built on damage.
+ * Of a manifest that is damaged the index tells the hash.
+ * @throws TablevaultError `VAULT_CORRUPT` when the head cannot be read, and no index tells of it: nothing is built on damage.
  */
 export async function placeAfter(vault: Vault, head: number): Promise<StartPlace> {
   if (head === 0) return { head, parent: null };
-  // Once more, where it was retired and swept between the two looks.
-  const found =
-    (await readTombstone(vault.store, head)) ??
-    (await readIfLive(vault, head)) ??
-    (await readTombstone(vault.store, head));
-  const { sha256 } = found ?? (await readStoredManifest(vault, head));
-  return { head, parent: { sequence: head, sha256 } };
+  return { head, parent: { sequence: head, sha256: await hashOf(vault, head) } };
+}
+
+async function hashOf(vault: Vault, head: number): Promise<string> {
+  try {
+    // Once more, where it was retired and swept between the two looks.
+    const found =
+      (await readTombstone(vault.store, head)) ??
+      (await readIfLive(vault, head)) ??
+      (await readTombstone(vault.store, head));
+    return (found ?? (await readStoredManifest(vault, head))).sha256;
+  } catch (error) {
+    const told = hasCode(error, 'VAULT_CORRUPT') ? (await readCatalog(vault)).presumed.get(head) : undefined;
+    if (told === undefined) throw error;
+    return told.sha256;
+  }
 }
 
 /**

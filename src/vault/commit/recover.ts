@@ -2,7 +2,8 @@
 import pLimit from 'p-limit';
 import { TablevaultError } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';
-import { type Catalog, missingPlaces, readCatalog, withTombstones } from '../chain/catalog.ts';
+import { type Catalog, readCatalog, withTombstones } from '../chain/catalog.ts';
+import { missingPlaces } from '../chain/places.ts';
 import { outcomeKey } from '../layout.ts';
 import { findUnstoredParts, tellUnstored } from '../stored-parts.ts';
 import type { Vault } from '../vault.ts';
@@ -37,7 +38,8 @@ export async function findUnfinishedCommits(
   call: CallOptions = {},
 ): Promise<UnfinishedCommits> {
   const fewAtOnce = pLimit(READERS);
-  const over = new Set([...[...known.entries.values()].map(({ run }) => run), ...known.abandoned]);
+  const told = [...known.entries.values(), ...known.presumed.values()];
+  const over = new Set([...told.map(({ run }) => run), ...known.abandoned]);
   const runs = (await listRuns(vault, call)).filter((run) => !over.has(run));
   const read = await Promise.all(runs.map((run) => fewAtOnce(() => readOutcome(vault, run, call))));
   const abandoned = new Set([...known.abandoned]);
@@ -49,8 +51,9 @@ export async function findUnfinishedCommits(
   if (decided.length === 0) return { outcomes: [], catalog: known, abandoned };
   // The chain after the outcomes: a manifest published meanwhile is then found.
   const catalog = await readCatalog(vault, call, known.entries);
-  for (const fault of catalog.unreadable.values()) throw fault;
-  const missing = missingPlaces(catalog);
+  // Where the index tells whose the manifest was, it is not that of an unfinished commit.
+  for (const [sequence, fault] of catalog.unreadable) if (!catalog.presumed.has(sequence)) throw fault;
+  const missing = missingPlaces(catalog, catalog.presumed);
   if (missing !== undefined) throw mayBeMissing(vault, missing);
   const places = await withTombstones(vault, catalog, call);
   // By the run, too: one that was retired and swept may have an outcome of a process that slept meanwhile.

@@ -2,14 +2,16 @@
 import pLimit from 'p-limit';
 import { asTablevaultError, hasCode, TablevaultError } from '../../core/errors.ts';
 import type { CallOptions } from '../../storage/store.ts';
-import { type Catalog, missingPlaces, type Places, readCatalog, withTombstones } from '../chain/catalog.ts';
+import { type Catalog, readCatalog, withTombstones } from '../chain/catalog.ts';
 import type { ChainEntry } from '../chain/entry.ts';
 import type { Manifest } from '../chain/manifest.ts';
-import { readTombstone } from '../chain/tombstones.ts';
+import { missingPlaces } from '../chain/places.ts';
+import { readTombstone, tombstoneFault } from '../chain/tombstones.ts';
 import { readReferences } from '../commit/refs.ts';
 import { listRuns, readOutcome } from '../commit/run.ts';
 import { snapshotKey } from '../layout.ts';
 import { readStoredManifest, type Vault } from '../vault.ts';
+import { readPinned } from './pins.ts';
 
 const READERS = 4;
 /** Times that the vault is looked at while others sweep it. */
@@ -38,10 +40,14 @@ export interface Marks {
   readonly runs: ReadonlyMap<string, RunState>;
   /** Number of live snapshots; 0 stops a sweep. */
   readonly live: number;
+  /** By their run, retired places whose manifest is gone: their tombstones were not read yet. */
+  readonly swept: ReadonlyMap<string, ChainEntry>;
 }
 
 /**
- * Marks what must stay, in steps whose order matters: what the chain holds; runs with their outcomes and references; the manifests. Every
+ * Marks what must stay, in steps whose order matters: what the chain holds; the pins; runs with their outcomes and references; the manifests.
+ * A pinned snapshot whose manifest is stored is live, whatever tombstone a prune left that was ended: whoever pins one that has a tombstone by
+ * then is told so. A tombstone counts when it was read and is of the manifest at its place. Every
  * tombstone this process wrote is there before the runs are read: a run that refers to a retired snapshot either shows its reference here,
  * or sees the tombstone. A run that begins later is not known here, and nothing of an unknown run is swept.
  *
@@ -56,7 +62,7 @@ export async function readMarks(vault: Vault, retiring: ReadonlySet<number>, cal
   }
   throw new TablevaultError(
     'LOCKED',
-    `nothing was pruned: others retire and remove snapshots of ${vault.store.uri} at once`,
+    `nothing was removed: others retire and remove snapshots of ${vault.store.uri} at once`,
     {
       at: { vault: vault.store.uri },
       hint: 'Let one prune run at a time, and run again.',
@@ -71,16 +77,22 @@ export async function readMarks(vault: Vault, retiring: ReadonlySet<number>, cal
 async function markOnce(vault: Vault, retiring: ReadonlySet<number>, call: CallOptions): Promise<Marks | undefined> {
   const catalog = await readCatalog(vault, call);
   for (const fault of catalog.unreadable.values()) throw notPruned(vault, fault);
-  const missing = missingPlaces(catalog);
+  const missing = missingPlaces({
+    missing: [...catalog.missing, ...(catalog.lost === undefined ? [] : [catalog.lost])],
+  });
   if (missing !== undefined) {
-    throw new TablevaultError('VAULT_CORRUPT', `${missing}, so nothing is pruned`, {
-      at: { vault: vault.store.uri, object: snapshotKey(catalog.missing[0]!.from) },
+    throw new TablevaultError('VAULT_CORRUPT', `${missing}, so prune removes nothing`, {
+      at: { vault: vault.store.uri },
       hint: 'Only the manifest says which parts the snapshot needs. Restore it from a copy of the vault.',
     });
   }
+  const stored = new Set(catalog.stored);
+  const pinned = new Set([...(await readPinned(vault, call))].filter((sequence) => stored.has(sequence)));
+  const isRetired: IsRetired = (sequence) =>
+    (catalog.retiredMs.has(sequence) && !pinned.has(sequence)) || retiring.has(sequence);
   const places = await withTombstones(vault, catalog, call);
-  const runs = await readRuns(vault, stateOfRuns(catalog, places, retiring), call);
-  const manifests = await readManifests(vault, catalog, { retiring, referenced: runs.referenced }, call);
+  const runs = await readRuns(vault, stateOfRuns(places, isRetired), call);
+  const manifests = await readManifests(vault, catalog, { isRetired, places, referenced: runs.referenced }, call);
   if (manifests === undefined) return undefined;
 
   const states = new Map(runs.states);
@@ -91,24 +103,41 @@ async function markOnce(vault: Vault, retiring: ReadonlySet<number>, call: CallO
     if (sequence === undefined) {
       states.set(run, 'decided');
       for (const part of parts) needed.add(part);
-    } else states.set(run, isRetired(catalog, retiring, sequence) ? 'retired' : 'published');
+    } else states.set(run, isRetired(sequence) ? 'retired' : 'published');
   }
-  return { needed, retired: manifests.retired, runs: states, live: manifests.live };
+  const gone = [...places.values()].filter(({ sequence }) => catalog.retiredMs.has(sequence) && !stored.has(sequence));
+  const swept = new Map(gone.map((entry) => [entry.run, entry]));
+  return { needed, retired: manifests.retired, runs: states, live: manifests.live, swept };
 }
 
-const isRetired = ({ retiredMs }: Places, retiring: ReadonlySet<number>, sequence: number): boolean =>
-  retiredMs.has(sequence) || retiring.has(sequence);
+/** Is a snapshot retired, or to be treated so? */
+type IsRetired = (sequence: number) => boolean;
+
+/**
+ * Reads the tombstones of the snapshots whose last objects a plan removes. Those of stored manifests were read when they were marked.
+ * @throws TablevaultError `VAULT_CORRUPT` when one cannot be read, or is of another snapshot: then nobody retired that one
+ */
+export async function confirmTombstones(
+  vault: Vault,
+  swept: Marks['swept'],
+  freed: Iterable<string>,
+  call: CallOptions = {},
+): Promise<void> {
+  const fewAtOnce = pLimit(READERS);
+  const entries = [...new Set(freed)].flatMap((run) => swept.get(run) ?? []);
+  const confirm = async (entry: ChainEntry) => {
+    const fault = await tombstoneFault(vault.store, entry.sequence, entry, call);
+    if (fault !== undefined) throw notPruned(vault, fault);
+  };
+  await Promise.all(entries.map((entry) => fewAtOnce(() => confirm(entry))));
+}
 
 /** What became of the runs whose snapshot has a place in the chain. */
-function stateOfRuns(
-  catalog: Catalog,
-  places: ReadonlyMap<number, ChainEntry>,
-  retiring: ReadonlySet<number>,
-): Map<string, RunState> {
+function stateOfRuns(places: ReadonlyMap<number, ChainEntry>, isRetired: IsRetired): Map<string, RunState> {
   return new Map(
     [...places.values()].map(({ run, sequence }): [string, RunState] => [
       run,
-      isRetired(catalog, retiring, sequence) ? 'retired' : 'published',
+      isRetired(sequence) ? 'retired' : 'published',
     ]),
   );
 }
@@ -150,7 +179,15 @@ interface Manifests {
 async function readManifests(
   vault: Vault,
   catalog: Catalog,
-  { retiring, referenced }: { readonly retiring: ReadonlySet<number>; readonly referenced: ReadonlySet<number> },
+  {
+    isRetired,
+    places,
+    referenced,
+  }: {
+    readonly isRetired: IsRetired;
+    readonly places: ReadonlyMap<number, ChainEntry>;
+    readonly referenced: ReadonlySet<number>;
+  },
   call: CallOptions,
 ): Promise<Manifests | undefined> {
   const fewAtOnce = pLimit(READERS);
@@ -165,13 +202,18 @@ async function readManifests(
       return;
     }
     const parts = partsOf(found.manifest);
-    if (!isRetired(catalog, retiring, sequence)) {
+    if (!isRetired(sequence)) {
       live += 1;
       for (const part of parts) needed.add(part);
       return;
     }
-    const { run } = found.manifest;
+    const { run, snapshot } = found.manifest;
     const retiredMs = catalog.retiredMs.get(sequence) ?? null;
+    // A slow writer may have put another manifest at the place since: then the chain tells what was retired there.
+    const named = places.get(sequence + 1)?.parent;
+    const held = named == null ? { snapshot, sha256: found.sha256 } : { sha256: named };
+    const fault = retiredMs === null ? undefined : await tombstoneFault(vault.store, sequence, held, call);
+    if (fault !== undefined) throw notPruned(vault, fault);
     retired.push({ sequence, run, bytes: found.bytes, parts, retiredMs, referenced: referenced.has(sequence) });
   };
   await Promise.all(catalog.stored.map((sequence) => fewAtOnce(() => readOne(sequence))));
@@ -198,9 +240,9 @@ async function readRun(vault: Vault, run: string, call: CallOptions) {
 async function manifestOf(vault: Vault, sequence: number, { entries, retiredMs }: Catalog, call: CallOptions) {
   try {
     const found = await readStoredManifest(vault, sequence, call);
-    const indexed = entries.get(sequence);
+    const indexed = retiredMs.has(sequence) ? undefined : entries.get(sequence);
     if (indexed === undefined || indexed.sha256 === found.sha256) return found;
-    throw new TablevaultError('VAULT_CORRUPT', 'it is not the manifest that was indexed');
+    throw new TablevaultError('VAULT_CORRUPT', `${snapshotKey(sequence)} is not the manifest that was indexed`);
   } catch (error) {
     const gone = hasCode(error, 'OBJECT_MISSING');
     if (gone && (retiredMs.has(sequence) || (await readTombstone(vault.store, sequence, call)) !== undefined))
@@ -212,10 +254,10 @@ async function manifestOf(vault: Vault, sequence: number, { entries, retiredMs }
 function notPruned(vault: Vault, cause: unknown, sequence?: number): TablevaultError {
   const fault = asTablevaultError(cause);
   const object = sequence === undefined ? String(fault.at['object']) : snapshotKey(sequence);
-  return new TablevaultError('VAULT_CORRUPT', `${object} cannot be read, so nothing is pruned`, {
+  return new TablevaultError('VAULT_CORRUPT', `prune removes nothing: ${fault.message}`, {
     at: { vault: vault.store.uri, object },
     cause,
-    hint: 'Only the manifest says which parts the snapshot needs. Run `tablevault verify`, and restore the manifest from a copy of the vault.',
+    hint: 'What it protects is unknown. Run `tablevault verify`, and restore the object from a copy of the vault.',
   });
 }
 

@@ -19,9 +19,10 @@ export type Pin = Readonly<z.infer<typeof pinSchema>>;
 
 /**
  * Pins a snapshot, then looks whether it is being retired. Prune writes its tombstone first and lists the pins after, and takes
- * the tombstone back where it finds one: one of the two sees the other.
+ * the tombstone back where it finds one: one of the two sees the other. A pin that was there before stays, whatever tombstone there is:
+ * it was made before the tombstone, which the next prune takes back.
  * @param pin its reason takes the place of an earlier one; without a reason, a pin that is there stays as it is
- * @returns false when the snapshot is retired already: the pin was not kept.
+ * @returns false when the snapshot is retired already: a new pin was not kept.
  */
 export async function pinSnapshot(
   vault: Vault,
@@ -30,9 +31,10 @@ export async function pinSnapshot(
 ): Promise<boolean> {
   const key = pinKey(pin.sequence);
   const bytes = sealedBytes({ formatVersion: 1, ...pin, reason: pin.reason ?? '' });
+  const wasPinned = (await vault.store.head(key, call)) !== undefined;
   if (pin.reason === undefined) await putIfAbsent(vault.store, key, bytes, call);
   else await vault.store.replace(key, bytes, call);
-  if ((await vault.store.head(tombstoneKey(pin.sequence), call)) === undefined) return true;
+  if (wasPinned || (await vault.store.head(tombstoneKey(pin.sequence), call)) === undefined) return true;
   await vault.store.remove(key, call);
   return false;
 }
@@ -59,6 +61,18 @@ export async function readPin(
     if (hasCode(error, 'VAULT_CORRUPT')) return 'unreadable';
     throw error;
   }
+}
+
+/** Takes back the tombstones of those among some snapshots that are pinned. Returns which. */
+export async function unretirePinned(
+  vault: Vault,
+  sequences: readonly number[],
+  call: CallOptions = {},
+): Promise<ReadonlySet<number>> {
+  const pinned = sequences.length === 0 ? new Set<number>() : await readPinned(vault, call);
+  const taken = sequences.filter((sequence) => pinned.has(sequence));
+  for (const sequence of taken) await vault.store.remove(tombstoneKey(sequence), call);
+  return new Set(taken);
 }
 
 /** Sequences that are pinned. The name alone counts: a damaged pin still pins. */

@@ -100,8 +100,13 @@ export function generationsOf(store: Store, name: string): Generations {
   };
 }
 
+const OF_DAMAGED = 'of a damaged generation';
+
+/** Is nothing known of the holder, since its generation is damaged? */
+export const isDamaged = ({ token }: LeaseRecord): boolean => token === OF_DAMAGED;
+
 /** What a damaged generation is taken for: it runs out as any other. */
 function damaged(name: string): LeaseRecord {
   const holder = { host: 'unknown', pid: 0, since: new Date(0).toISOString(), place: null, started: null };
-  return { formatVersion: 1, name, token: 'of a damaged generation', holder, ttlMs: LEASE_TTL_MS, released: false };
+  return { formatVersion: 1, name, token: OF_DAMAGED, holder, ttlMs: LEASE_TTL_MS, released: false };
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import { asTablevaultError, TablevaultError } from '../../core/errors.ts';
 import type { CallOptions, Store } from '../../storage/store.ts';
-import { type Generation, generationsOf, LEASE_TTL_MS, type LeaseRecord } from './generations.ts';
+import { type Generation, generationsOf, isDamaged, LEASE_TTL_MS, type LeaseRecord } from './generations.ts';
 import type { Holder } from './holder.ts';
 import { hasEnded, thisProcess } from './holder.ts';
 
@@ -180,14 +180,17 @@ export async function isLeased(store: Store, name: string, call: CallOptions = {
   return (await store.serverNowMs(call)) - newest.modifiedMs <= newest.record.ttlMs;
 }
 
-function locked(store: Store, { name, holder }: LeaseRecord): TablevaultError {
+function locked(store: Store, record: LeaseRecord): TablevaultError {
+  const { name, holder } = record;
+  const hint = 'Wait until it has ended. If it was killed, its lock expires within a minute or two.';
+  if (isDamaged(record)) {
+    const what = `another process seems to run ${name}; which one is not known, since its lock is damaged`;
+    return new TablevaultError('LOCKED', what, { at: { vault: store.uri }, hint });
+  }
   return new TablevaultError(
     'LOCKED',
     `process ${holder.pid} on ${holder.host} has been running ${name} since ${holder.since}`,
-    {
-      at: { vault: store.uri, host: holder.host, pid: holder.pid, since: holder.since },
-      hint: 'Wait until it has ended. If it was killed, its lock expires within a minute or two.',
-    },
+    { at: { vault: store.uri, host: holder.host, pid: holder.pid, since: holder.since }, hint },
   );
 }
 

@@ -3,8 +3,8 @@
 import { digestStream } from '../../../src/core/digest.ts';
 import { verifyVault } from '../../../src/run/vault/verify.ts';
 import type { Store } from '../../../src/storage/store.ts';
-import { readPlaces } from '../../../src/vault/chain/catalog.ts';
 import type { Manifest } from '../../../src/vault/chain/manifest.ts';
+import { readPlaces } from '../../../src/vault/chain/places.ts';
 import { openVault } from '../../../src/vault/open.ts';
 import { readStoredManifest, type Vault } from '../../../src/vault/vault.ts';
 

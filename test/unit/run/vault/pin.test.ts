@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { pin, unpin } from '../../../../src/run/vault/pin.ts';
 import { showSnapshot } from '../../../../src/run/vault/show.ts';
 import { commitSnapshot } from '../../../../src/vault/commit/commit.ts';
-import { pinKey } from '../../../../src/vault/layout.ts';
+import { pinSnapshot } from '../../../../src/vault/gc/pins.ts';
+import { pinKey, snapshotKey, tombstoneKey } from '../../../../src/vault/layout.ts';
 import { draft, memoryVault, NOW, runId, testClock } from '../../vault/support.ts';
 
 const clock = testClock(true);
@@ -32,6 +33,24 @@ describe('a pin', () => {
     expect(await unpin(vault, '1', {})).toMatchObject({ pinned: false, wasPinned: false });
     await pin(vault, '1', { clock });
     expect(await unpin(vault, '1', {})).toMatchObject({ pinned: false, wasPinned: true });
+  });
+
+  it('can be removed by its number where the manifest of its snapshot is damaged', async () => {
+    const vault = await vaultOfOne();
+    const { snapshot } = await pin(vault, '1', { clock });
+    await vault.store.replace(snapshotKey(1), new Uint8Array());
+    expect(await unpin(vault, '1', {})).toMatchObject({ snapshot, sequence: 1, pinned: false, wasPinned: true });
+    expect(await vault.store.head(pinKey(1))).toBeUndefined();
+    await expect(unpin(vault, '1', {})).rejects.toMatchObject({ code: 'VAULT_CORRUPT' });
+  });
+
+  it('that was there before a tombstone stays, whoever pins the snapshot again', async () => {
+    const vault = await vaultOfOne();
+    await pin(vault, '1', { clock });
+    await vault.store.putNew(tombstoneKey(1), new Uint8Array(3));
+    const again = { sequence: 1, snapshot: runId(), pinnedAt: new Date(NOW).toISOString() };
+    expect(await pinSnapshot(vault, { ...again, reason: 'b' })).toBe(true);
+    expect(await vault.store.head(pinKey(1))).toBeDefined();
   });
 
   it('that is damaged is told as a pin all the same', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../../../src/core/digest.ts';
 import { TablevaultError } from '../../../../src/core/errors.ts';
 import { listSnapshots } from '../../../../src/run/vault/list.ts';
+import { tablePaths } from '../../../../src/run/vault/paths.ts';
 import { applyRepair, planRepair } from '../../../../src/run/vault/repair.ts';
 import { verifyVault } from '../../../../src/run/vault/verify.ts';
 import { createMemoryStore } from '../../../../src/storage/memory.ts';
@@ -97,7 +98,13 @@ describe('repair', () => {
     const [one, two] = (await list()).snapshots;
     expect([one?.missingParts, two?.missingParts]).toEqual([0, 1]);
     expect((await list()).newestComplete).toBe(one?.snapshot);
+    // Nobody is given the path of a file that is not there.
+    await expect(tablePaths(vault, '*', { snapshot: '2' })).rejects.toMatchObject({
+      code: 'VAULT_CORRUPT',
+      message: expect.stringContaining(c),
+    });
     await store.putNew(c, sound);
+    expect((await tablePaths(vault, '*', { snapshot: '2' })).paths).not.toEqual([]);
     expect(await list()).toMatchObject({ newestComplete: two?.snapshot, snapshots: [{}, { missingParts: 0 }] });
   });
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../../../src/core/digest.ts';
+import { TablevaultError } from '../../../../src/core/errors.ts';
 import { canonicalBytes } from '../../../../src/core/json.ts';
 import { damage, listSnapshots, staleness } from '../../../../src/run/vault/list.ts';
 import { tablePaths } from '../../../../src/run/vault/paths.ts';
@@ -194,8 +195,18 @@ describe('verify at the level manifest', () => {
     for (const [damage, expected] of cases) {
       const { vault, runs } = await threeSnapshots();
       await damage(vault, runs);
-      expect(await codes(vault, 'manifest')).toEqual(expected);
+      expect((await codes(vault, 'manifest')).sort()).toEqual(expected.toSorted());
     }
+  });
+
+  it('notes what stands in the place of latest.json and cannot be read, and finds nothing', async () => {
+    const { vault } = await threeSnapshots();
+    const { store } = vault;
+    const refuse = () =>
+      Promise.reject(new TablevaultError('DESTINATION_MISSING', 'reading latest.json failed (EISDIR)'));
+    const get: Store['get'] = (key, call) => (key === LATEST_KEY ? refuse() : store.get(key, call));
+    const report = await verifyVault({ ...vault, store: { ...store, get } }, { level: 'manifest' });
+    expect(report).toMatchObject({ ok: true, findings: [], notices: [{ code: 'HINT_WRONG' }] });
   });
 
   it('takes a tombstone for a retired manifest, and finds a damaged tombstone', async () => {
@@ -219,7 +230,7 @@ describe('verify at the level manifest', () => {
     await vault.store.remove(outcomeKey(run));
     expect(await codes(vault, 'manifest')).toEqual([]);
     await vault.store.replace(tombstoneKey(2), sealedBytes({ ...tombstone, sha256: 'b'.repeat(64) }));
-    expect(await codes(vault, 'manifest')).toEqual(['CHAIN_BROKEN']);
+    expect(await codes(vault, 'manifest')).toEqual(['TOMBSTONE_UNREADABLE', 'CHAIN_BROKEN']);
     await vault.store.replace(tombstoneKey(2), Buffer.from('{}'));
     expect(await codes(vault, 'manifest')).toContain('TOMBSTONE_UNREADABLE');
   });

@@ -8,7 +8,9 @@ import { Secret } from '../../../../src/core/secret.ts';
 import { keyId, parsePrivateKey, parsePublicKeys } from '../../../../src/core/signing-key.ts';
 import { signedDraft } from '../../../../src/run/snapshot/draft.ts';
 import { verifyVault } from '../../../../src/run/vault/verify.ts';
+import { readCatalog } from '../../../../src/vault/chain/catalog.ts';
 import { type Manifest, manifestBytes } from '../../../../src/vault/chain/manifest.ts';
+import { writeIndex } from '../../../../src/vault/chain/write-index.ts';
 import { commitSnapshot } from '../../../../src/vault/commit/commit.ts';
 import { LATEST_KEY, outcomeKey, partKey, snapshotKey } from '../../../../src/vault/layout.ts';
 import { readStoredManifest, type Vault } from '../../../../src/vault/vault.ts';
@@ -76,6 +78,17 @@ describe('signed snapshots', () => {
     const { manifest } = await readStoredManifest(vault, 3);
     expect(manifest.signature?.key).toBe(keyId(ours.publicKey));
     expect(manifest.follows?.snapshot).toBe((await readStoredManifest(vault, 2)).manifest.snapshot);
+  });
+
+  it('go on behind a newest manifest that was damaged, and verify when it is restored', async () => {
+    const vault = await threeSnapshots();
+    await writeIndex(vault, await readCatalog(vault), new Set());
+    const sound = await vault.store.get(snapshotKey(3));
+    await vault.store.replace(snapshotKey(3), new Uint8Array());
+    await publish(vault);
+    await vault.store.replace(snapshotKey(3), sound);
+    expect((await readStoredManifest(vault, 4)).manifest.follows?.sha256).toBe(sha256Hex(sound));
+    expect(await check(vault)).toEqual([]);
   });
 
   const forgeries: readonly (readonly [string, (history: Manifest[]) => Manifest[]])[] = [

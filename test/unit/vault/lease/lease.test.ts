@@ -210,10 +210,10 @@ describe('the lease of a pipeline', () => {
     await take(future);
   });
 
-  it('whose newest generation is damaged runs out as any other', async () => {
+  it('whose newest generation is damaged runs out as any other, and names no holder', async () => {
     const { clock, store, take } = setUp();
     await store.putNew(lockKey('nightly', 7), Buffer.from('{"formatVersion":1,'));
-    await expect(take()).rejects.toMatchObject({ code: 'LOCKED' });
+    await expect(take()).rejects.toMatchObject({ code: 'LOCKED', message: expect.stringMatching(/lock is damaged$/) });
     await clock.advance(TTL + 1);
     await take();
   });
