@@ -144,11 +144,10 @@ export function staleness(list: SnapshotList, maxAgeMs: number, vaultUri: string
       hint: 'Give a number of milliseconds, 0 or more.',
     });
   }
-  const stale = (what: string) =>
-    new TablevaultError('VAULT_STALE', what, {
-      at: { vault: vaultUri },
-      hint: 'Find out why the last runs did not finish: run the pipeline by hand, or read its log.',
-    });
+  const stale = (
+    what: string,
+    hint = 'Find out why the last runs did not finish: run the pipeline by hand, or read its log.',
+  ) => new TablevaultError('VAULT_STALE', what, { at: { vault: vaultUri }, hint });
   if (list.series.length > 1) {
     throw new TablevaultError('USAGE', 'the vault holds snapshots of several pipelines or databases', {
       at: { vault: vaultUri },
@@ -156,6 +155,12 @@ export function staleness(list: SnapshotList, maxAgeMs: number, vaultUri: string
     });
   }
   if (list.ageMs === null && list.unreadable.length > 0) return damage(list, vaultUri);
+  const last = list.snapshots.at(-1);
+  if (list.ageMs === null && last?.complete === true && last.narrowed)
+    return stale(
+      'the vault holds no complete snapshot: its newest one is narrowed by --tables',
+      'Run the pipeline without --tables: what it leaves out is in no backup.',
+    );
   if (list.ageMs === null) return stale('the vault holds no complete snapshot of which no file is missing');
   if (list.ageMs < -CLOCK_TOLERANCE_MS) {
     return stale(

@@ -374,6 +374,16 @@ describe('ls, show and paths', () => {
     await expect(listSnapshots(vault, { nowMs: NOW })).rejects.toMatchObject({ code: 'VAULT_CORRUPT' });
   });
 
+  it('call a vault stale whose only snapshot is narrowed, and say so', async () => {
+    const vault = await memoryVault();
+    await commitSnapshot(vault, draft({ selection: { narrowed: ['Gen_*'] } }), deps);
+    expect(staleness(await listSnapshots(vault, { nowMs: NOW }), HOUR, 'v')).toMatchObject({
+      code: 'VAULT_STALE',
+      message: expect.stringContaining('narrowed by --tables'),
+      hint: expect.stringContaining('without --tables'),
+    });
+  });
+
   it('call a vault without a complete snapshot stale', async () => {
     const vault = await memoryVault();
     expect(staleness(await listSnapshots(vault, { nowMs: NOW }), HOUR, 'v')).toMatchObject({ code: 'VAULT_STALE' });
