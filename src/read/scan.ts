@@ -123,17 +123,15 @@ function witnessOf({ ranges, estimate }: TablePlan): number | null {
 }
 
 function readRows(
-  { plan, sink, unproven, onBytes }: ScanRequest,
+  { plan, sink, onBytes }: ScanRequest,
   { range, exclude }: Extract<Step, { do: 'read' }>,
   purpose: string,
   { counts, signal, instance }: ScanContext,
 ): Promise<Answer> {
   const query = queryOf(plan, range);
   const key = scanKeyOf(plan.table, plan.columns);
-  // Where nothing counts the rows, or a try before brought too few, their keys have to tell.
-  const remembers = !counts.countsTables || unproven > 0;
   return readAnswer(
-    { query, range, exclude, key, goesOn: plan.key?.leads === true, purpose, signal, counts, remembers, onBytes },
+    { query, range, exclude, key, goesOn: plan.key?.leads === true, purpose, signal, counts, remembers: true, onBytes },
     instance,
     sink,
   );

@@ -1,6 +1,6 @@
 /** Holds a stretch of rows against its keys: are there keys between its ends whose rows did not come? */
 import type { Clock } from '../core/clock.ts';
-import { addSums, comparator, type Key, type KeyOrder, ordersOf } from '../core/key-order.ts';
+import { addSums, comparator, type Key, type KeyOrder } from '../core/key-order.ts';
 import { keyAfter, keyBefore } from '../core/key-steps.ts';
 import type { Batch } from '../decode/columns.ts';
 import { hasherOf } from '../decode/key-watch.ts';
@@ -32,7 +32,7 @@ export interface SpanContext {
 const LEAST_IN_HALVES = 3;
 
 /**
- * Reads the keys of a span in parts, none of which is as long as its answer, so that what cut that cuts no part. A key whose row did not come
+ * Reads the keys of a span in parts, none of which is as long as all of them, so that what cuts those cuts no part. A key whose row did not come
  * may have been added since: then its row comes where it belongs when the rows are asked for again as they were.
  *
  * @param orders those that the rows kept to: one of them is the server's, unless it has none
@@ -41,8 +41,10 @@ export async function holdSpan(span: Span, orders: readonly KeyOrder[], context:
   const { key } = context;
   const known = span.keys === null ? undefined : new Set(span.keys.flatMap(({ hashes }) => hashes));
   const [order] = orders;
-  const gaps = order === undefined ? undefined : gapsOf(span, order, key);
-  const found = gaps === undefined ? await inHalves(span, known, context) : await inGaps(span, gaps, known, context);
+  if (order === undefined) return { keys: null, lost: null, differ: true };
+  const gaps = gapsOf(span, order, key);
+  const found =
+    gaps === undefined ? await inParts(span, order, known, context) : await inGaps(span, gaps, known, context);
   // Keys that were not remembered show only whether they are the same; the next try remembers them.
   if (known === undefined) {
     const same = found.sum !== null && found.sum === span.sum;
@@ -53,7 +55,9 @@ export async function holdSpan(span: Span, orders: readonly KeyOrder[], context:
     lost = await lostAmong(found.strangers, span.range, each, context);
     if (lost === null) break;
   }
-  return { keys: found.keys, lost, differ: false };
+  // Parts that cannot be told from cut ones tell nothing, which is no yes; rows that share a key may have no parts.
+  const isOpen = found.keys === null && !key.composite && span.rows >= LEAST_IN_HALVES;
+  return { keys: found.keys, lost, differ: isOpen };
 }
 
 interface Found {
@@ -64,29 +68,52 @@ interface Found {
   readonly strangers: readonly Stranger[];
 }
 
-async function inHalves(
-  { range, rows, keys }: Span,
+/** Parts are cut in two so often at most: into 64. */
+const MOST_CUTS = 6;
+
+/**
+ * All keys of the span in one read show where keys are cut, which may be sooner than rows; then parts of it, each shorter than that, show what it
+ * hides.
+ */
+async function inParts(
+  { range, keys }: Span,
+  order: KeyOrder,
   known: ReadonlySet<number> | undefined,
   { key, keys: read }: SpanContext,
 ): Promise<Found> {
-  const drawn = keys?.[0]?.sample ?? (await read(range, {})).sample;
-  const compare = comparator(key.type, ordersOf(key.type)[0]!);
-  const { ge, le } = range;
-  const isInner = (each: Key) => (ge === null || compare(each, ge) > 0) && (le === null || compare(each, le) < 0);
-  const inner = drawn.filter(isInner).toSorted(compare);
-  const middle = inner[Math.floor(inner.length / 2)];
   const how = known === undefined ? {} : { known };
   const from = (exclude: Key | null) => (key.composite || exclude === null ? how : { ...how, exclude });
-  if (middle === undefined) {
-    const whole = await read(range, from(range.ge));
-    return { keys: null, sum: key.composite ? null : whole.sum, strangers: whole.strangers };
-  }
-  const below = await read({ ge: range.ge, le: middle }, { ...from(range.ge), wanted: middle });
-  const above = await read({ ge: middle, le: range.le }, { ...from(middle), wanted: middle });
-  const came = below.rows + above.rows - (key.composite ? Math.min(below.alike, above.alike) : 0);
-  const isCut = Math.max(below.rows, above.rows) + (key.composite ? 0 : 1) >= rows;
-  const sum = key.composite ? null : addSums(below.sum, above.sum);
-  return { keys: isCut ? null : came, sum, strangers: [...below.strangers, ...above.strangers] };
+  const whole = await read(range, from(range.ge));
+  const compare = comparator(key.type, order);
+  const drawn = [...new Set(keys?.[0]?.sample ?? whole.sample)].toSorted(compare);
+  const strangers = [...whole.strangers];
+  let sum = 0;
+  let came = 0;
+  let isOpen = false;
+  const look = async (part: KeyRange, cuts: number): Promise<void> => {
+    const { ge, le } = part;
+    const isInner = (each: Key) => (ge === null || compare(each, ge) > 0) && (le === null || compare(each, le) < 0);
+    const inner = drawn.filter(isInner);
+    const middle = inner[Math.floor(inner.length / 2)];
+    if (cuts > 0) {
+      const found = await read(part, from(ge));
+      strangers.push(...found.strangers);
+      if (found.rows < whole.rows || whole.rows === 0) {
+        sum = addSums(sum, found.sum);
+        came += found.rows;
+        return;
+      }
+    }
+    // As long as all of them: it may have been cut where they were.
+    if (middle === undefined || cuts === MOST_CUTS) {
+      isOpen = true;
+      return;
+    }
+    await look({ ge, le: middle }, cuts + 1);
+    await look({ ge: middle, le }, cuts + 1);
+  };
+  await look(range, 0);
+  return { keys: isOpen ? null : came, sum: key.composite || isOpen ? null : sum, strangers };
 }
 
 /** What lies between the keys of an answer of one or two rows; undefined where there are more, or no next key is known. */

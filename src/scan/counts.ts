@@ -53,9 +53,14 @@ export function stepToHold({ held }: ScanFacts): Step | null {
   return unheld === null || orders.length === 0 ? null : { do: 'span', span: unheld.span, orders };
 }
 
-/** Does the instance count all rows of the range? */
+/**
+ * Does every count of the range say what came? One that says less or more than another is of a table that changed: rows that were added may stand in
+ * the count for others that were left out.
+ */
 export function isCounted(facts: ScanFacts): boolean {
-  return facts.countsTables && countOf(facts) !== null;
+  const { held, countsTables } = facts;
+  const counted = countsTables ? countOf(facts) : null;
+  return counted !== null && held.mostCounted === counted && held.leastCounted === counted;
 }
 
 function mostCounted({ held, counted }: ScanFacts): number {
@@ -70,7 +75,8 @@ export function provenUnlessCounted(facts: ScanFacts, by: Proof, why: string | n
   const recount = believable(checks.recount, have);
   if (isFewer(have, seen)) return stepWhenEmptied(facts) ?? fewerThan(seen, have);
   const open = mustCount && countOf(facts) === null && recount == null;
-  if (have >= counted && !open) return (isCounted(facts) ? null : stepToHold(facts)) ?? { do: 'proven', by, why };
+  if (have >= counted && !open)
+    return (isCounted(facts) && countOf(facts) === have ? null : stepToHold(facts)) ?? { do: 'proven', by, why };
   if (open && recount === null)
     return { do: 'refuse', why: 'its ranges brought fewer rows than they count, and the whole of it is not counted' };
   if (recount === undefined) return { do: 'recount' };

@@ -11,7 +11,7 @@ import { count as number, plural } from '../core/words.ts';
 import { ORDER_WORDS, stepAfterClosing } from './closing.ts';
 import { countOf, countsItselfMore, isCounted, provenUnlessCounted, stepByCount, stepToHold } from './counts.ts';
 import { type Checks, type ScanFacts, SKIPPED, type SpanKeys, type Step } from './facts.ts';
-import { greatestOf, longestOf, rowsAsked } from './held.ts';
+import { greatestOf, longestOf, MOST_REMEMBERED, rowsAsked } from './held.ts';
 import type { ScanKey } from './key.ts';
 import { isBounded, type KeyRange } from './ranges.ts';
 
@@ -24,8 +24,6 @@ const asksFurther = (reads: number) => reads % 10 === 0 && Number.isInteger(Math
 const howFar = (reads: number) => Math.ceil(reads ** 2 / 50);
 /** An empty answer proves nothing of itself: so often there must be nothing, with an answer that has rows between one time and the next. */
 const NOTHING_TIMES = 4;
-/** Rows whose keys are remembered at most until they are held against those between: some ten megabytes. */
-const MOST_UNHELD = 1_000_000;
 /** Reads before it is judged that a table grows as fast as it is read. */
 const OUTRUN_READS = 50;
 
@@ -54,7 +52,7 @@ function stepByKey(facts: ScanFacts, key: ScanKey): Step {
   const wrong = lostOf(facts.checks.span) ?? lostOf(facts.checks.first);
   if (wrong !== undefined) return wrong;
   // Else it can wait until the end is found, which may run away meanwhile.
-  if (held.unheldRows > MOST_UNHELD && !isCounted(facts)) return stepToHold(facts)!;
+  if (held.unheldRows > MOST_REMEMBERED && !isCounted(facts)) return stepToHold(facts)!;
   const last = held.last!;
   const onward: KeyRange = { ge: greatest, le: range.le ?? endOf(facts) };
   const readOn: Step = { do: 'read', range: onward, exclude: greatest };
@@ -92,7 +90,9 @@ function lostOf(span: SpanKeys | undefined): Step | undefined {
       do: 'refuse',
       why: `the row with the key ${span.lost} did not come with those around it, so that its rows come in no order`,
     };
-  return span.differ ? { do: 'refuse', why: 'its keys, read alone, are others than those of the rows' } : undefined;
+  return span.differ
+    ? { do: 'refuse', why: 'its keys, read alone and in parts, are not those of the rows' }
+    : undefined;
 }
 
 /** No row came at all. One empty answer proves nothing of itself, so another question is asked, with a filter where the first had none. */

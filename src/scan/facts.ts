@@ -18,7 +18,7 @@ export interface SpanKeys {
   readonly keys: number | null;
   /** A key that did not come with its row, nor where it should when its rows are asked for again. */
   readonly lost: Key | null;
-  /** Are they others than those of the rows, where it is not known which? */
+  /** Are they others than those of the rows, where it is not known which, or could they not be read in parts? */
   readonly differ: boolean;
 }
 

@@ -78,8 +78,9 @@ export interface Held {
   /** Of all answers but the last, and of those but the first and the last. */
   readonly longestBefore: Longest;
   readonly filteredBefore: Longest;
-  /** The most that the count of any answer says there are, with what had come before it. */
+  /** The most that the count of any answer says there are, with what had come before it, and the least. */
   readonly mostCounted: number;
+  readonly leastCounted: number | null;
   /** Were pages of any answer followed by links, and by such as count rows? */
   readonly linked: boolean;
   readonly skipped: boolean;
@@ -92,6 +93,8 @@ export interface Held {
   readonly unheldRows: number;
 }
 
+/** Rows whose keys are remembered at most until they are held against those between: some ten megabytes. */
+export const MOST_REMEMBERED = 1_000_000;
 /** Answers with rows that are kept: known rows are read again over some, and ten tell how fast a read goes on. */
 const MOST_RECENT = 10;
 
@@ -117,6 +120,7 @@ export function nothingHeld(key: ScanKey | null): Held {
     longestBefore: { rows: 0, bytes: 0 },
     filteredBefore: { rows: 0, bytes: 0 },
     mostCounted: 0,
+    leastCounted: null,
     linked: false,
     skipped: false,
     outside: null,
@@ -131,7 +135,7 @@ export function hold(held: Held, answer: AnswerFacts): Held {
   const { key, last, recent } = held;
   const hasRows = answer.rows > 0;
   const came = rowsAsked(held);
-  const counted = answer.count === null || answer.more ? 0 : came - answer.excluded + answer.count;
+  const counted = answer.count === null || answer.more ? null : came - answer.excluded + answer.count;
   const span = key === null ? null : spanOf(held, answer, key);
   const jumps = held.answers > 0 && answer.exclude !== null && hasRows && answer.excluded === 0;
   return {
@@ -152,7 +156,8 @@ export function hold(held: Held, answer: AnswerFacts): Held {
     ],
     longestBefore: longer(held.longestBefore, last),
     filteredBefore: held.answers > 1 ? longer(held.filteredBefore, last) : held.filteredBefore,
-    mostCounted: Math.max(held.mostCounted, counted),
+    mostCounted: Math.max(held.mostCounted, counted ?? 0),
+    leastCounted: counted === null ? held.leastCounted : Math.min(held.leastCounted ?? counted, counted),
     linked: held.linked || answer.linked,
     skipped: held.skipped || answer.skipped,
     outside: held.outside ?? (key !== null && isOutside(answer, key) ? answer.asked : null),
@@ -190,7 +195,9 @@ export function wholeSpan(held: Held, answer: AnswerFacts): Span {
 }
 
 /** Rows that share the key that an answer was asked from came with those before. */
-function keysOf({ key, recent }: Held, answer: AnswerFacts): readonly RememberedKeys[] | null {
+function keysOf({ key, recent, unheldRows }: Held, answer: AnswerFacts): readonly RememberedKeys[] | null {
+  // The sum of keys must do where they are too many.
+  if (unheldRows > MOST_REMEMBERED) return null;
   const before = key?.composite === true ? recent.filter((each) => each !== answer) : [];
   const keys = [answer, ...before].map(({ remembered }) => remembered);
   return keys.every((each) => each !== null) ? keys : null;
