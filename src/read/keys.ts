@@ -17,6 +17,8 @@ import { BatchSink } from './batch-sink.ts';
 
 export interface KeyScan {
   readonly rows: number;
+  /** Keys that were left out, as was asked. */
+  readonly excluded: number;
   /** Values of the key's column drawn evenly, in the order they came. */
   readonly sample: readonly Key[];
   /** Orders that the keys came in. */
@@ -116,10 +118,10 @@ async function scanOnce(
     select: names,
     filter: allOf(filter, rangeFilter(key.column, range)),
   };
-  const { rows, orders, sum, requests } = await readAnswer(
+  const { rows, excluded, orders, sum, requests } = await readAnswer(
     { query, range, exclude: exclude ?? null, key: key.composite ? null : key, goesOn: false, purpose: 'keys', signal },
     source,
     sink,
   );
-  return { rows, sample: sampler.sample(), orders, sum, wanted: found, alike, strangers, requests };
+  return { rows, excluded, sample: sampler.sample(), orders, sum, wanted: found, alike, strangers, requests };
 }

@@ -50,6 +50,9 @@ export async function holdSpan(span: Span, orders: readonly KeyOrder[], context:
     const same = found.sum !== null && found.sum === span.sum;
     return { keys: found.keys, lost: null, differ: !same };
   }
+  // More rows are not added in the time of a few requests than an answer holds: the next try has them, or tells more.
+  if (new Set(found.strangers.map(({ hash }) => hash)).size > span.rows)
+    return { keys: found.keys, lost: null, differ: true };
   let lost: Key | null = null;
   for (const each of orders) {
     lost = await lostAmong(found.strangers, span.range, each, context);
@@ -65,7 +68,12 @@ interface Found {
   readonly keys: number | null;
   /** Of the keys but the one that the span begins with, by `addSums`; null where rows share keys. */
   readonly sum: number | null;
-  readonly strangers: readonly Stranger[];
+  readonly strangers: readonly FoundStranger[];
+}
+
+/** A stranger, and the range by which it came. */
+interface FoundStranger extends Stranger {
+  readonly by: KeyRange;
 }
 
 /** Parts are cut in two so often at most: into 64. */
@@ -86,7 +94,7 @@ async function inParts(
   const whole = await read(range, from(range.ge));
   const compare = comparator(key.type, order);
   const drawn = [...new Set(keys?.[0]?.sample ?? whole.sample)].toSorted(compare);
-  const strangers = [...whole.strangers];
+  const strangers = whole.strangers.map((each) => ({ ...each, by: range }));
   let sum = 0;
   let came = 0;
   let isOpen = false;
@@ -97,8 +105,8 @@ async function inParts(
     const middle = inner[Math.floor(inner.length / 2)];
     if (cuts > 0) {
       const found = await read(part, from(ge));
-      strangers.push(...found.strangers);
-      if (found.rows < whole.rows || whole.rows === 0) {
+      strangers.push(...found.strangers.map((each) => ({ ...each, by: part })));
+      if (lengthOf(found) < lengthOf(whole) || whole.rows === 0) {
         sum = addSums(sum, found.sum);
         came += found.rows;
         return;
@@ -114,6 +122,10 @@ async function inParts(
   };
   await look(range, 0);
   return { keys: isOpen ? null : came, sum: key.composite || isOpen ? null : sum, strangers };
+}
+
+function lengthOf({ rows, excluded }: KeyScan): number {
+  return rows + excluded;
 }
 
 /** What lies between the keys of an answer of one or two rows; undefined where there are more, or no next key is known. */
@@ -141,8 +153,11 @@ async function inGaps(
   known: ReadonlySet<number> | undefined,
   { keys: read }: SpanContext,
 ): Promise<Found> {
-  const strangers: Stranger[] = [];
-  for (const gap of gaps) strangers.push(...(await read(gap, known === undefined ? {} : { known })).strangers);
+  const strangers: FoundStranger[] = [];
+  for (const gap of gaps) {
+    const found = await read(gap, known === undefined ? {} : { known });
+    strangers.push(...found.strangers.map((each) => ({ ...each, by: gap })));
+  }
   return { keys: rows + strangers.length, sum, strangers };
 }
 
@@ -154,7 +169,7 @@ async function inGaps(
  * the filter has it before: the next read begins behind it.
  */
 async function lostAmong(
-  found: readonly Stranger[],
+  found: readonly FoundStranger[],
   { ge, le }: KeyRange,
   order: KeyOrder,
   context: SpanContext,
@@ -163,7 +178,10 @@ async function lostAmong(
   const compare = comparator(key.type, order);
   // A server that cuts instants in filters answers with keys from before, too; the first one of all came before.
   const strangers = found.filter((each) => ge === null || compare(each.key, ge) > (key.composite ? -1 : 0));
-  let rest = strangers.toSorted((a, b) => compare(a.key, b.key));
+  // By the shortest range that each came by.
+  let rest = [...new Map(strangers.map((each) => [each.hash, each])).values()].toSorted((a, b) =>
+    compare(a.key, b.key),
+  );
   const last = rest.at(-1)?.key;
   if (last !== undefined && le !== null && compare(last, le) > 0) return last;
   // What was read without a filter may come another way than with one, so that it is asked for in just that way first.
@@ -171,13 +189,21 @@ async function lostAmong(
   while (last !== undefined && rest.length > 0) {
     const { came, reach } = await rowsFrom(from, last, compare, context);
     const missing = rest.filter(({ hash }) => !came.has(hash));
-    const passed = missing.find((each) => reach !== null && compare(each.key, reach) < 0);
-    if (passed !== undefined) return passed.key;
-    if (from !== null && missing.length === rest.length) return from;
-    rest = missing;
+    const passed = missing.filter((each) => reach !== null && compare(each.key, reach) < 0);
+    const [first] = rest;
+    // Asked for from its own key on, the first one comes, or is wanting like those that were passed.
+    const wanting = from !== null && first !== undefined && missing.includes(first) ? [...passed, first] : passed;
+    for (const each of new Set(wanting)) if (await isThere(each, context)) return each.key;
+    rest = missing.filter((each) => !wanting.includes(each));
     from = rest[0]?.key ?? null;
   }
   return null;
+}
+
+/** A row that was added meanwhile may be gone by now: then its key no longer comes by the range that it came by. */
+async function isThere({ hash, by }: FoundStranger, context: SpanContext): Promise<boolean> {
+  const { strangers } = await context.keys(by, { known: new Set() });
+  return strangers.some((each) => each.hash === hash);
 }
 
 interface Came {
