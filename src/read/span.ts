@@ -113,15 +113,32 @@ async function inParts(
       }
     }
     // As long as all of them: it may have been cut where they were.
-    if (middle === undefined || cuts === MOST_CUTS) {
-      isOpen = true;
-      return;
-    }
-    await look({ ge, le: middle }, cuts + 1);
-    await look({ ge: middle, le }, cuts + 1);
+    const pieces =
+      cuts === MOST_CUTS
+        ? []
+        : middle === undefined
+          ? apart(part, key, order)
+          : [
+              { ge, le: middle },
+              { ge: middle, le },
+            ];
+    isOpen ||= pieces.length === 0;
+    for (const piece of pieces) await look(piece, cuts + 1);
   };
   await look(range, 0);
+  // Rows that share a key are asked for by nothing else; that answers end after one or two of them is not looked for.
+  isOpen &&= !key.composite || lengthOf(whole) >= LEAST_IN_HALVES;
   return { keys: isOpen ? null : came, sum: key.composite || isOpen ? null : sum, strangers };
+}
+
+/** Rows of the two ends of a part, and what lies between; none where that cannot be told, or all share one key. */
+function apart({ ge, le }: KeyRange, { type, composite }: ScanKey, order: KeyOrder): readonly KeyRange[] {
+  if (!composite || le === null || ge === le) return [];
+  const to = keyBefore(type, le, order);
+  const from = ge === null ? null : keyAfter(type, ge, order);
+  if (to === undefined || from === undefined) return [];
+  const isGap = from === null || comparator(type, order)(from, to) <= 0;
+  return [...(ge === null ? [] : [{ ge, le: ge }]), ...(isGap ? [{ ge: from, le: to }] : []), { ge: le, le }];
 }
 
 function lengthOf({ rows, excluded }: KeyScan): number {

@@ -279,6 +279,29 @@ describe('a key whose first column has no order', () => {
   });
 });
 
+test('a small table with a key of two columns is exact without counts, unless many rows share the first', async () => {
+  for (const ids of [[1], [1, 1], [1, 2], [1, 1, 2], [1, 2, 2], [1, 2, 3], [1, 1, 2, 2, 3]]) {
+    for (const kind of ['int32', 'text', 'guid'] as const) {
+      const rows = ids.map((id, Line) => ({ Id: KEYS[kind](id), Line }));
+      const table = tableOf(
+        'T',
+        ['Id', 'Line'],
+        [
+          ['Id', kind],
+          ['Line', 'int32'],
+        ],
+        rows,
+      );
+      const outcome = await readFake([table], ({ count, matching, top }) =>
+        count ? NO_COUNTS : { rows: limited(matching, top) },
+      );
+      if (outcome.error === null) expect(outcome.rows).toHaveLength(ids.length);
+      else expect([kind, ids]).toEqual([kind, expect.arrayContaining([2])]);
+      if (ids.length < 3) expect([kind, ids, outcome.read?.verdict.consistency]).toEqual([kind, ids, 'exact']);
+    }
+  }
+});
+
 test('many pages of rows that share the first column of a key cost a few requests each', async () => {
   const rows = Array.from({ length: 6000 }, (_, i) => ({ Id: i < 200 ? 1 : i < 5970 ? 2 : 3, Line: i }));
   const table = tableOf(
