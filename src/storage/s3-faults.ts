@@ -173,7 +173,7 @@ function mapped(answer: Answer, doing: string, place: S3Place, cause: unknown): 
   }
   if (errno === 'ENOTFOUND') {
     return fault(
-      'DESTINATION_MISSING',
+      'DESTINATION_UNREACHABLE',
       said,
       'There is no such host: check AWS_ENDPOINT_URL_S3, AWS_REGION and the network.',
     );
