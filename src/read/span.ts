@@ -84,14 +84,18 @@ const MOST_CUTS = 6;
  * hides.
  */
 async function inParts(
-  { range, keys }: Span,
+  { range, rows, keys }: Span,
   order: KeyOrder,
   known: ReadonlySet<number> | undefined,
-  { key, keys: read }: SpanContext,
+  { plan, key, keys: read }: SpanContext,
 ): Promise<Found> {
   const how = known === undefined ? {} : { known };
   const from = (exclude: Key | null) => (key.composite || exclude === null ? how : { ...how, exclude });
-  const whole = await read(range, from(range.ge));
+  // The keys that the plan was made with came in answers that were longer than any of these.
+  const { estimate } = plan;
+  const planned = estimate?.source === 'keys' && estimate.rows > rows * 2 ? estimate.rows : null;
+  const isKnown = planned !== null && keys !== null;
+  const whole = isKnown ? { rows: planned, excluded: 0, sample: [], strangers: [] } : await read(range, from(range.ge));
   const compare = comparator(key.type, order);
   const drawn = [...new Set(keys?.[0]?.sample ?? whole.sample)].toSorted(compare);
   const strangers = whole.strangers.map((each) => ({ ...each, by: range }));
@@ -141,7 +145,7 @@ function apart({ ge, le }: KeyRange, { type, composite }: ScanKey, order: KeyOrd
   return [...(ge === null ? [] : [{ ge, le: ge }]), ...(isGap ? [{ ge: from, le: to }] : []), { ge: le, le }];
 }
 
-function lengthOf({ rows, excluded }: KeyScan): number {
+function lengthOf({ rows, excluded }: Pick<KeyScan, 'rows' | 'excluded'>): number {
   return rows + excluded;
 }
 
